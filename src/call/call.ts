@@ -1,0 +1,61 @@
+/** One outbound request, normalised: what grant, policy and record see is exactly what will be forwarded. */
+
+/** How the request reached the sidecar. */
+export type Carrier = 'forward' | 'reverse' | 'connect' | 'transparent';
+
+/** A header as it will be forwarded: lower-case name, value as received (latin1). Both attacker-controlled. */
+export type Header = readonly [name: string, value: string];
+
+/** How the request's body is framed; the sidecar writes this framing itself. */
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' };
+
+/** A head as an HTTP/1 parser gave it, nothing believed yet. */
+export interface RawHead {
+  readonly method: string;
+  /** The request target, octets as latin1. */
+  readonly target: string;
+  /** `1.1` or `1.0`. */
+  readonly version: string;
+  /** Name, value, name, value … in order, all of them (node:http `rawHeaders` with `maxHeadersCount = 0`). */
+  readonly headers: readonly string[];
+}
+
+/** Where the grant stood; the text is attacker-controlled and not looked at yet. */
+export interface Credential {
+  readonly from: 'writ-grant' | 'proxy-authorization';
+  readonly text: string;
+}
+
+/** A strict call: made only by `readCall`. */
+export interface Call {
+  /** UUIDv7 of this call; also the id of its decision. */
+  readonly id: string;
+  readonly carrier: Carrier;
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  /** Lower-case LDH name, or canonical IP literal without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** WHATWG origin of the upstream (after routing), default port dropped. */
+  readonly origin: string;
+  /** Path as forwarded (after routing), starts with `/`, no query. */
+  readonly path: string;
+  /** The path split at `/`, then each decoded once. `/` is `['']`, `/a/` is `['a', '']`. */
+  readonly segments: readonly string[];
+  /** The octets after the first `?`, or null where there is no `?`. */
+  readonly query: string | null;
+  /** Cleaned headers in forwarded order, `host` first; no framing, hop-by-hop or grant headers. */
+  readonly headers: readonly Header[];
+  readonly framing: Framing;
+  /** `Expect: 100-continue` was asked for: answered by the sidecar after the permit. */
+  readonly expectsContinue: boolean;
+  /** Absent where the call carries no grant. */
+  readonly credential?: Credential;
+  /** W3C traceparent that is forwarded: the agent's trace id where it sent a valid one. */
+  readonly trace: string;
+  /** 16 random bytes a call, for the salted digests of formats.md §3. */
+  readonly salt: Uint8Array;
+}

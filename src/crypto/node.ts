@@ -1,0 +1,67 @@
+/** The suite on `node:crypto`: the hot path, and the only file of this room that imports Node. */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, sign, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { toBase64url } from './base64.ts';
+import { loadJwk } from './key.ts';
+import type { PublicJwk } from './key.ts';
+import type { PublicKey, Suite } from './suite.ts';
+
+/** A private Ed25519 key as JWK (RFC 8037 §2), as it lies in `keys/`. */
+export interface PrivateJwk extends PublicJwk {
+  /** base64url of the 32 bytes of seed. A secret. */
+  readonly d: string;
+}
+
+/** A key that signs. */
+export interface Signer {
+  readonly key: PublicKey;
+  /** 64 bytes, RFC 8032 §5.1.6: deterministic. Throws only when the key object is broken. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+const publicKeys = new WeakMap<PublicKey, KeyObject>();
+
+function keyObject(key: PublicKey): KeyObject {
+  const known = publicKeys.get(key);
+  if (known) return known;
+  const made = createPublicKey({
+    key: { kty: 'OKP', crv: 'Ed25519', x: toBase64url(key.bytes) },
+    format: 'jwk',
+  });
+  publicKeys.set(key, made);
+  return made;
+}
+
+/** Hashes and signature checks on OpenSSL, which has the verification profile of formats.md §1. */
+export const node: Suite = {
+  sha256: (data) => hash('sha256', data, 'buffer'),
+  sha3_512: (data) => hash('sha3-512', data, 'buffer'),
+  blake2b: (data) => hash('blake2b512', data, 'buffer'),
+  verify: (key, message, signature) =>
+    signature.length === 64 && verify(null, message, keyObject(key), signature),
+};
+
+/** SHA-256 as lowercase hex, the fastest way Node has. */
+export const sha256Hex = (data: Uint8Array | string): string => hash('sha256', data, 'hex');
+
+/** SHA3-512 as lowercase hex. */
+export const sha3Hex = (data: Uint8Array | string): string => hash('sha3-512', data, 'hex');
+
+/** A fresh key pair as private JWK. */
+export function newKey(): PrivateJwk {
+  const { kty, crv, x, d } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  if (kty !== 'OKP' || crv !== 'Ed25519' || !x || !d) throw new Error('node:crypto made no Ed25519 key');
+  return { kty, crv, x, d };
+}
+
+/** The signer of a private JWK. Throws where it is not one, or where `x` is not the public key of `d`. */
+export function loadSigner(jwk: PrivateJwk): Signer {
+  const { d: _secret, ...publicPart } = jwk;
+  const key = loadJwk(publicPart);
+  if (!key) throw new Error('not an Ed25519 private JWK');
+  const secret = createPrivateKey({ key: { ...jwk }, format: 'jwk' });
+  const signer: Signer = { key, sign: (message) => sign(null, message, secret) };
+  if (!node.verify(key, key.bytes, signer.sign(key.bytes)))
+    throw new Error('the JWK’s x does not belong to its d');
+  return signer;
+}

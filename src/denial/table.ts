@@ -1,0 +1,142 @@
+/**
+ * Every denial Writ can give, once. The problem type, title, remedy, metrics label and the documentation page derive
+ * from this table. Codes are part of the wire format: they are never renamed, only added.
+ */
+
+interface Row {
+  /** One short sentence for the agent's developer. */
+  readonly title: string;
+  /** What to do next. */
+  readonly remedy: string;
+}
+
+const askAuthority = 'Ask the authority for a fresh grant (`writ grant issue`).';
+const fixRequest = 'Correct the request; it was not forwarded.';
+const tellOperator = 'Tell the operator of the sidecar; its log names the cause.';
+
+export const denials = {
+  // call: what the bytes on the wire must be
+  header_count: { title: 'Too many headers', remedy: 'Send at most 100 headers.' },
+  header_invalid: { title: 'A header is not allowed here', remedy: fixRequest },
+  header_duplicate: { title: 'A header that must be single was repeated', remedy: fixRequest },
+  framing_invalid: {
+    title: 'The message framing is ambiguous',
+    remedy: 'Send one Content-Length of plain digits, or Transfer-Encoding: chunked, never both.',
+  },
+  expect_unsupported: { title: 'Only Expect: 100-continue is supported', remedy: fixRequest },
+  trailers_unsupported: { title: 'Request trailers are not supported', remedy: fixRequest },
+  http_version_unsupported: { title: 'Only HTTP/1.1 and HTTP/1.0 are supported', remedy: fixRequest },
+  method_invalid: { title: 'The method is not allowed', remedy: fixRequest },
+  method_override: {
+    title: 'A method or URL override header is not allowed',
+    remedy: 'Send the real method and URL.',
+  },
+  target_invalid: { title: 'The request target is malformed', remedy: fixRequest },
+  target_absolute_required: {
+    title: 'The forward port takes absolute-form targets only',
+    remedy: 'Use this port as an HTTP proxy, or call the reverse port.',
+  },
+  target_origin_required: {
+    title: 'The reverse port takes origin-form targets only',
+    remedy: 'Call a path on this port, or use the forward port as a proxy.',
+  },
+  target_https_absolute: {
+    title: 'An absolute https:// target cannot be sent in the clear',
+    remedy: 'Use CONNECT for https:// (every client does, given HTTPS_PROXY).',
+  },
+  host_invalid: { title: 'The host is not a canonical name or address', remedy: fixRequest },
+  authority_mismatch: { title: 'Host and request target name different authorities', remedy: fixRequest },
+  path_ambiguous: {
+    title: 'The path can be read in more than one way',
+    remedy: 'Send a normalised path: no dot segments, double slashes, encoded slashes or stray bytes.',
+  },
+  route_unknown: { title: 'No route for this path or host', remedy: 'Add a route to the settings.' },
+  tunnel_unsupported: {
+    title: 'CONNECT tunnels are not supported yet',
+    remedy: 'Use an http:// URL, or a reverse route for the upstream.',
+  },
+  upgrade_unsupported: { title: 'Protocol upgrades are not supported yet', remedy: fixRequest },
+  // grant
+  grant_missing: {
+    title: 'The call carries no grant',
+    remedy: 'Send one Writ-Grant header. ' + askAuthority,
+  },
+  grant_ambiguous: {
+    title: 'The call carries more than one grant',
+    remedy: 'Send exactly one grant header.',
+  },
+  grant_too_large: { title: 'The grant is too large', remedy: 'A token is at most 8 KiB.' },
+  grant_malformed: { title: 'The grant is not a well-formed token', remedy: askAuthority },
+  grant_unknown_key: { title: 'No trusted authority has this grant’s key', remedy: askAuthority },
+  grant_bad_signature: { title: 'The grant’s signature does not verify', remedy: askAuthority },
+  grant_claims_invalid: { title: 'The grant’s claims are not valid', remedy: askAuthority },
+  grant_chain_unsupported: {
+    title: 'Delegated grants are not supported yet',
+    remedy: 'Use a root grant of the authority.',
+  },
+  grant_possession_unsupported: {
+    title: 'Grants bound to a key are not supported yet',
+    remedy: 'Use a grant without cnf.',
+  },
+  grant_environment_unsupported: {
+    title: 'Grants bound to an environment are not supported yet',
+    remedy: 'Use a grant without env.',
+  },
+  grant_wrong_audience: { title: 'The grant is for another sidecar', remedy: askAuthority },
+  grant_not_yet_valid: { title: 'The grant is not valid yet', remedy: 'Wait, or check both clocks.' },
+  grant_expired: { title: 'The grant has expired', remedy: askAuthority },
+  grant_lifetime: { title: 'The grant lives longer than this sidecar accepts', remedy: askAuthority },
+  grant_revoked: { title: 'The grant was revoked', remedy: askAuthority },
+  grant_wrong_policy: { title: 'The grant is for another policy bundle', remedy: askAuthority },
+  authorities_unreadable: { title: 'The list of trusted authorities cannot be read', remedy: tellOperator },
+  scope_location: { title: 'The grant does not cover this origin', remedy: askAuthority },
+  scope_action: { title: 'The grant does not cover this method', remedy: askAuthority },
+  scope_path: { title: 'The grant does not cover this path', remedy: askAuthority },
+  scope_content: { title: 'The grant does not cover this content', remedy: askAuthority },
+  scope_request_bytes: { title: 'The request is larger than the grant allows', remedy: askAuthority },
+  grant_used_up: { title: 'The grant’s uses are spent', remedy: askAuthority },
+  // policy
+  policy_denied: { title: 'Policy refused the call', remedy: 'The reasons name the rules that refused it.' },
+  policy_undefined: { title: 'Policy gave no answer', remedy: tellOperator },
+  policy_malformed: { title: 'Policy gave an answer of the wrong shape', remedy: tellOperator },
+  policy_failed: { title: 'Policy could not be evaluated', remedy: tellOperator },
+  policy_timeout: { title: 'Policy took too long', remedy: tellOperator },
+  policy_obligation: { title: 'Policy set an obligation that cannot be kept', remedy: tellOperator },
+  policy_input_too_large: { title: 'The policy input is too large', remedy: fixRequest },
+  policy_content_unread: { title: 'Policy needs content that could not be read', remedy: fixRequest },
+  policy_unavailable: { title: 'No policy is active', remedy: tellOperator },
+  // govern
+  not_trusted: { title: 'The sidecar is not in a trusted state', remedy: tellOperator },
+  stopping: { title: 'The sidecar is stopping', remedy: 'Try again after it has restarted.' },
+  lease_expired: { title: 'The grant expired while the call ran', remedy: askAuthority },
+  lease_seconds: { title: 'The call ran longer than it may', remedy: askAuthority },
+  lease_request_bytes: { title: 'The request body is larger than it may be', remedy: askAuthority },
+  lease_response_bytes: { title: 'The response body is larger than it may be', remedy: askAuthority },
+  lease_stopped: {
+    title: 'The sidecar stopped while the call ran',
+    remedy: 'Try again after it has restarted.',
+  },
+  // address
+  name_unresolved: { title: 'The host name did not resolve', remedy: 'Check the name and the resolver.' },
+  name_timeout: { title: 'The host name did not resolve in time', remedy: 'Check the resolver.' },
+  address_own: {
+    title: 'The address is one of the sidecar’s own listeners',
+    remedy: 'Call the upstream itself.',
+  },
+  address_forbidden: {
+    title: 'The address is private, local or reserved',
+    remedy: 'The operator can name it exactly in upstream.allow.',
+  },
+  // record
+  entry_too_large: { title: 'The call is too large to record', remedy: 'Shorten the path.' },
+  log_unavailable: { title: 'The lineage log cannot record the call', remedy: tellOperator },
+  internal_error: { title: 'The sidecar failed to decide', remedy: tellOperator },
+} as const satisfies Record<string, Row>;
+
+/** A code of the table. */
+export type DenialCode = keyof typeof denials;
+
+/** Whether a text is a code of the table. */
+export function isDenialCode(text: string): text is DenialCode {
+  return Object.hasOwn(denials, text);
+}

@@ -1,0 +1,66 @@
+/** What the gate needs of the outside world; `proxy/` and `main` implement it. */
+import type { Call } from '../call/call.ts';
+import type { Outcome } from '../denial/outcome.ts';
+import type { OutcomePredicate } from '../lineage/statement.ts';
+import type { Lease } from './lease.ts';
+import type { Denial } from './denial.ts';
+
+/** Wall time for what is signed, monotonic time for what is measured. Both in milliseconds. */
+export interface Clock {
+  wall(): number;
+  monotonic(): number;
+  /** Calls back once after so many milliseconds; the answer cancels it. Never keeps the process alive. */
+  after(milliseconds: number, then: () => void): () => void;
+}
+
+/** One vetted address, in canonical spelling. */
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly port: number;
+}
+
+/** Resolves once and vets every answer (threats.md §3): one bad answer denies all. Never rejects. */
+export interface Resolver {
+  vet(call: Call): Promise<Outcome<readonly Address[]>>;
+}
+
+/** The agent's end of one call: a request body to read, and one reply to write. */
+export interface Exchange {
+  /** Reads the whole body, at most so many bytes; `scope_content` above the limit or when it breaks off. */
+  readBody(limit: number): Promise<Outcome<Uint8Array>>;
+  /** Answers 403 with this denial, on a connection that then closes safely if a body was left unread. */
+  refuse(denial: Denial): void;
+  /** Aborted when the agent's side has gone away. */
+  readonly gone: boolean;
+}
+
+/** A permitted call on its way. */
+export interface Passage<E extends Exchange> {
+  readonly call: Call;
+  readonly exchange: E;
+  /** The vetted addresses, in order: only these may be dialled. */
+  readonly addresses: readonly Address[];
+  readonly lease: Lease;
+  /** `iss`, `sub`: upstream sockets are never shared across agents. */
+  readonly agent: string;
+  /** The body, where it was bound to the grant and already read. */
+  readonly body?: Uint8Array;
+  /** `seq` of the permit. */
+  readonly permit: number;
+}
+
+/** How a passage ended. `answered`: whether a response head reached the agent. */
+export interface Ended extends Omit<OutcomePredicate, 'permit'> {
+  readonly answered: boolean;
+}
+
+/**
+ * Forwards permitted calls. Never rejects. Checks `lease.alive` in the last synchronous step before dialling or before
+ * the first byte on a pooled socket; reports each body byte to the lease; on the lease's end cuts both sides in a
+ * protocol-correct way. A failed upstream is answered with 502/504 by itself; a cut before the response head leaves the
+ * exchange unanswered (`answered: false`), and the gate refuses it.
+ */
+export interface Upstream<E extends Exchange> {
+  execute(passage: Passage<E>): Promise<Ended>;
+}

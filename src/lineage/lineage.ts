@@ -1,0 +1,55 @@
+/** What the rest of the house knows of the log: a promise for each entry. Threads and disks are behind it. */
+import type { Draft } from './statement.ts';
+
+/** One entry to write. */
+export interface EntryRequest extends Draft {
+  /** Sign a receipt and make an inclusion proof (denials). */
+  readonly receipt: boolean;
+}
+
+/** A durable entry. */
+export interface Recorded {
+  readonly seq: number;
+  /** Only where asked for: the DSSE envelope as JSON text, and the C2SP tlog-proof text. */
+  readonly evidence?: { readonly receipt: string; readonly proof: string };
+}
+
+/** What health and metrics show of the log. */
+export interface LineageHealth {
+  readonly state: 'writing' | 'failed' | 'closed';
+  readonly size: number;
+  /** Appends that wait for their sync. */
+  readonly waiting: number;
+  /** Free bytes of the log's file system. */
+  readonly free: number;
+}
+
+/**
+ * The log as its one writer offers it. Every promise rejects with `LineageUnavailable` once the log cannot record;
+ * nothing is acknowledged before its `fdatasync` returned.
+ */
+export interface Lineage {
+  /** `<name>/<16 hex>`: the log's identity and the default audience. */
+  readonly origin: string;
+  append(request: EntryRequest): Promise<Recorded>;
+  /** Several entries, in this order, in one batch. */
+  appendAll(requests: readonly EntryRequest[]): Promise<readonly Recorded[]>;
+  /** A DSSE envelope (JSON text) over a `refusal:v1` statement: signed, never logged. */
+  refuse(statement: string): Promise<string>;
+  /** The last released signed checkpoint (a C2SP signed note). */
+  checkpoint(): Promise<string>;
+  /** tlog-proof text of an entry at the released head; undefined where there is no such entry. */
+  proof(seq: number): Promise<string | undefined>;
+  /** The receipt of any entry, signed on demand; undefined where there is no such entry. */
+  receipt(seq: number): Promise<string | undefined>;
+  health(): Promise<LineageHealth>;
+  /** Calls back once, when the log stops recording for good. */
+  onFailure(listener: (cause: Error) => void): void;
+  /** Writes what waits, syncs, closes, releases the lock. */
+  close(): Promise<void>;
+}
+
+/** The log cannot record: deny, and end what runs. */
+export class LineageUnavailable extends Error {
+  override readonly name = 'LineageUnavailable';
+}

@@ -1,0 +1,165 @@
+/**
+ * The statements that the log holds (formats.md §3): in-toto Statements v1 in canonical JSON (RFC 8785). `draft` gives
+ * the canonical text around the one member, `entry`, that only the writer can fill, so that each statement is
+ * serialised once.
+ */
+import { canonicalJson } from '../crypto/json.ts';
+import type { Json, JsonObject } from '../crypto/json.ts';
+import { sha256Hex, sha3Hex } from '../crypto/node.ts';
+import type { DenialCode } from '../denial/table.ts';
+
+/** The predicates that exist by now. */
+export type PredicateName =
+  'genesis' | 'settings' | 'decision' | 'refusal' | 'outcome' | 'refusals' | 'grant' | 'policy' | 'gap';
+
+/** in-toto digests, lowercase hex. */
+export interface Digests {
+  readonly sha256: string;
+  readonly sha3_512: string;
+}
+
+/** One token of a grant as it goes on record. */
+export interface GrantLink {
+  readonly jti: string;
+  /** Thumbprint of the signing key. */
+  readonly key: string;
+  /** SHA-256 of the JWS signing input, hex. */
+  readonly digest: string;
+  /** Index of the covering entry; absent where scope was not reached. */
+  readonly entry?: number;
+  /** Its `max_calls`, where it has one. */
+  readonly max?: number;
+}
+
+/** `decision:v1`. Members that do not apply are absent; `grant` and `call.content` are null. */
+export interface DecisionPredicate {
+  readonly verdict: 'permit' | 'deny';
+  /** The permit that this denial follows. */
+  readonly permit?: number;
+  /** SHA-256 of JCS of the 403 body without `receipt` and `proof`. */
+  readonly shown?: string;
+  /** True: the policy answered. False: it was not reached, or could not decide. */
+  readonly evaluated: boolean;
+  readonly code?: DenialCode;
+  readonly reasons: readonly string[];
+  readonly grant: {
+    readonly chain: readonly GrantLink[];
+    readonly iss: string;
+    readonly sub: string;
+    readonly expires: number;
+    readonly intent?: string;
+  } | null;
+  readonly call: RecordedCall | UnparsedCall;
+  /** The vetted addresses, in order, for a permit. */
+  readonly addresses?: readonly string[];
+  readonly policy?: {
+    readonly revision: string;
+    readonly wasm: string;
+    readonly data: string;
+    readonly entrypoint: string;
+  };
+  readonly replay?: { readonly input: string; readonly result?: string; readonly now: string };
+  /** `seq` of the settings entry that this decision was taken under. */
+  readonly settings: number;
+  readonly assurance: {
+    readonly seen: 'inspected' | 'host-only' | 'opaque';
+    readonly tier: 'jailed' | 'cooperative';
+    readonly keys?: 'exposed';
+  };
+  readonly trace?: string;
+}
+
+/** A call that was parsed. */
+export interface RecordedCall {
+  readonly method: string;
+  readonly origin: string;
+  readonly path: string;
+  /** SHA-256 over salt ‖ query octets, hex; absent without a query. */
+  readonly query?: string;
+  /** SHA-256 over salt ‖ JCS of the forwarded headers, hex. */
+  readonly headers: string;
+  /** Only where the body was bound and buffered. */
+  readonly content: (Digests & { readonly length: number }) | null;
+}
+
+/** A call whose target could not be read. */
+export interface UnparsedCall {
+  readonly method: string;
+  /** SHA-256 over salt ‖ target octets, hex. */
+  readonly target: string;
+}
+
+/** `outcome:v1`: closes one permit. */
+export interface OutcomePredicate {
+  /** `seq` of the permit. */
+  readonly permit: number;
+  /** `address:port` that was dialled; absent where none was. */
+  readonly dialled?: string;
+  /** Upstream's status; absent where no response head came. */
+  readonly status?: number;
+  readonly request: Streamed;
+  readonly response: Streamed;
+  readonly duration_ms: number;
+  readonly ended: 'complete' | 'client-abort' | 'upstream-error' | 'cut';
+  /** What cut it. */
+  readonly by?: DenialCode;
+}
+
+/** What streamed in one direction. */
+export interface Streamed extends Digests {
+  readonly bytes: number;
+}
+
+/** Canonical text before and after the `entry` member's value-to-be, ready for `Lineage.append`. */
+export interface Draft {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The member that only the writer fills. */
+export interface EntryPosition {
+  /** RFC 3339 UTC with milliseconds. */
+  readonly at: string;
+  readonly origin: string;
+  /** BLAKE2b-512 of entry seq−1, hex; zeros for entry 0. */
+  readonly prev: string;
+  readonly seq: number;
+}
+
+/**
+ * The canonical text around the `entry` member of one statement. `id` is the UUID of the call, or a fresh one for
+ * entries without a call. The subject's digest is over JCS of `call`, or else of the predicate itself. Throws where the
+ * predicate is not canonical JSON (a fault of the program).
+ */
+export function draft(name: PredicateName, id: string, predicate: object): Draft {
+  const members = Object.entries(predicate as JsonObject) // checked member by member by canonicalJson
+    .filter(([, value]) => (value as Json | undefined) !== undefined)
+    .map(([member, value]) => [member, canonicalJson(value)] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = (part: typeof members): string =>
+    part.map(([member, value]) => `"${member}":${value}`).join(',');
+  const first = text(members.filter(([member]) => member < 'entry'));
+  const last = text(members.filter(([member]) => member > 'entry'));
+  const subject =
+    members.find(([member]) => member === 'call')?.[1] ?? `{${[first, last].filter(Boolean).join(',')}}`;
+  return {
+    before: `{"_type":"https://in-toto.io/Statement/v1","predicate":{${first && `${first},`}"entry":`,
+    after: `${last && `,${last}`}},"predicateType":"urn:writ:${name}:v1","subject":[${subjectText(id, subject)}]}`,
+  };
+}
+
+/** The one canonical text of a statement without position: `refusal:v1`, which is signed and never logged. */
+export function refusalText(id: string, predicate: object): string {
+  const { before, after } = draft('refusal', id, predicate);
+  return `${before.slice(0, -'"entry":'.length).replace(/,$/, '')}${before.endsWith('{"entry":') ? after.slice(1) : after}`;
+}
+
+/** `{"at":…,"origin":…,"prev":…,"seq":…}`, canonical. */
+export function positionText(position: EntryPosition): string {
+  const { at, origin, prev, seq } = position;
+  return `{"at":"${at}","origin":${JSON.stringify(origin)},"prev":"${prev}","seq":${seq}}`;
+}
+
+function subjectText(id: string, subject: string): string {
+  return `{"digest":{"sha256":"${sha256Hex(subject)}","sha3_512":"${sha3Hex(subject)}"},"name":"urn:uuid:${id}"}`;
+}
