@@ -31,6 +31,8 @@ export interface Exchange {
   readBody(limit: number): Promise<Outcome<Uint8Array>>;
   /** Answers 403 with this denial, on a connection that then closes safely if a body was left unread. */
   refuse(denial: Denial): void;
+  /** Closes the connection without an answer (floods of denials, threats.md §5). */
+  drop(): void;
   /** Aborted when the agent's side has gone away. */
   readonly gone: boolean;
 }
