@@ -1,0 +1,89 @@
+/** From an author's sources to the three files of a bundle, with the base policy compiled in. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { canonicalJson } from '../crypto/json.ts';
+import { sha256Hex } from '../crypto/node.ts';
+import type { Compiler, PolicyFiles, PolicySource } from './compiler.ts';
+import type { Compiled } from './fault.ts';
+import { readPolicyFolder } from './source.ts';
+
+/** The one rule that the engine asks. */
+export const ENTRYPOINT = 'writ/decision';
+
+/** Where the policy sources that come with Writ lie: `writ/`, `default/`, `examples/`, `dist/`. */
+export const regoFolder = fileURLToPath(new URL('../../rego/', import.meta.url));
+
+/** `.manifest`: an OPA bundle manifest with our members beside OPA's. */
+export interface BundleManifest {
+  /** Chosen by the author; by default the first 16 hex digits of `sources`. */
+  readonly revision: string;
+  readonly entrypoint: string;
+  /** Whether a rule may read the body, so that the gate has to. */
+  readonly content: boolean;
+  /** SHA-256 over JCS of `{path: SHA-256 of the file}` of every source but tests, the base policy's included. */
+  readonly sources: string;
+  readonly roots: readonly string[];
+  readonly wasm: readonly { readonly entrypoint: string; readonly module: string }[];
+}
+
+/** A built bundle: what `policy build` writes, byte for byte. */
+export interface BuiltBundle {
+  /** `policy.wasm`, `data.json` and `.manifest`. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly manifest: BundleManifest;
+  /** SHA-256 over JCS of `{data, entrypoint, wasm}`, hex: what a grant's `policy` claim names. */
+  readonly digest: string;
+}
+
+/** An author's files together with the base policy and the schema of input, as every command compiles them. */
+export async function withBasePolicy(files: PolicyFiles): Promise<PolicySource> {
+  const { 'input.schema.json': schema = '', ...base } = await readPolicyFolder(`${regoFolder}writ`);
+  const placed = Object.entries(base).map(([path, text]) => [`writ/${path}`, text] as const);
+  return { files, base: Object.fromEntries(placed), schema };
+}
+
+/** Compiles an author's files into a bundle. The same files give the same bytes, on any machine. */
+export async function buildBundle(
+  compiler: Compiler,
+  files: PolicyFiles,
+  revision?: string,
+): Promise<Compiled<BuiltBundle>> {
+  const source = await withBasePolicy(files);
+  const built = await compiler.build(source, [ENTRYPOINT]);
+  if (!built.ok) return built;
+  const { wasm, data, needs } = built.value;
+  const sources = sourcesDigest({ ...source.files, ...source.base });
+  const manifest: BundleManifest = {
+    revision: revision ?? sources.slice(0, 16),
+    entrypoint: ENTRYPOINT,
+    content: needs?.content ?? true,
+    sources,
+    roots: [''],
+    wasm: [{ entrypoint: ENTRYPOINT, module: '/policy.wasm' }],
+  };
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  const parts = { 'policy.wasm': wasm, 'data.json': data, '.manifest': Buffer.from(text) };
+  return { ok: true, value: { files: parts, manifest, digest: bundleDigest(wasm, data) } };
+}
+
+/** The digest that names a bundle (formats.md §2, claim `policy`). */
+export function bundleDigest(wasm: Uint8Array, data: Uint8Array): string {
+  return sha256Hex(canonicalJson({ data: sha256Hex(data), entrypoint: ENTRYPOINT, wasm: sha256Hex(wasm) }));
+}
+
+function sourcesDigest(files: PolicyFiles): string {
+  const compiled = Object.entries(files).filter(([path]) => !path.endsWith('_test.rego'));
+  return sha256Hex(
+    canonicalJson(Object.fromEntries(compiled.map(([path, text]) => [path, sha256Hex(text)]))),
+  );
+}
+
+/** The policy of a fresh Writ, as source. */
+export async function defaultPolicy(): Promise<PolicyFiles> {
+  return readPolicyFolder(`${regoFolder}default`);
+}
+
+/** The input schema's text: what `docs/policy.md` explains and an editor can check against. */
+export function inputSchema(): Promise<string> {
+  return readFile(`${regoFolder}writ/input.schema.json`, 'utf8');
+}
