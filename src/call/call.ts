@@ -47,7 +47,12 @@ export interface Call {
   readonly segments: readonly string[];
   /** The octets after the first `?`, or null where there is no `?`. */
   readonly query: string | null;
-  /** Cleaned headers in forwarded order, `host` first; no framing, hop-by-hop or grant headers. */
+  /** The method that a method-override header asks for, where the route lets one through: to be granted as well. */
+  readonly override?: string;
+  /**
+   * Exactly the headers to forward, in order, `host` first, `traceparent` last; no framing, hop-by-hop or grant
+   * headers.
+   */
   readonly headers: readonly Header[];
   readonly framing: Framing;
   /** `Expect: 100-continue` was asked for: answered by the sidecar after the permit. */

@@ -16,9 +16,25 @@ const tellOperator = 'Tell the operator of the sidecar; its log names the cause.
 
 export const denials = {
   // call: what the bytes on the wire must be
+  head_too_large: {
+    title: 'The request head is too large',
+    remedy: 'Send at most 16 KiB of request line and headers.',
+  },
   header_count: { title: 'Too many headers', remedy: 'Send at most 100 headers.' },
   header_invalid: { title: 'A header is not allowed here', remedy: fixRequest },
   header_duplicate: { title: 'A header that must be single was repeated', remedy: fixRequest },
+  header_lookalike: {
+    title: 'A header name with underscores imitates another header',
+    remedy: 'Write header names with hyphens.',
+  },
+  content_length_invalid: {
+    title: 'Content-Length is not a plain number',
+    remedy: 'Send decimal digits without sign, leading zero or list.',
+  },
+  transfer_coding_unsupported: {
+    title: 'Only Transfer-Encoding: chunked in HTTP/1.1 is supported',
+    remedy: fixRequest,
+  },
   framing_invalid: {
     title: 'The message framing is ambiguous',
     remedy: 'Send one Content-Length of plain digits, or Transfer-Encoding: chunked, never both.',
@@ -32,6 +48,12 @@ export const denials = {
     remedy: 'Send the real method and URL.',
   },
   target_invalid: { title: 'The request target is malformed', remedy: fixRequest },
+  target_too_large: { title: 'The request target is too long', remedy: 'Send a target of at most 8 KiB.' },
+  target_userinfo: {
+    title: 'The request target holds a user name or password',
+    remedy: 'Send credentials for the upstream in the Authorization header.',
+  },
+  target_fragment: { title: 'The request target holds a fragment', remedy: 'Leave out # and what follows.' },
   target_absolute_required: {
     title: 'The forward port takes absolute-form targets only',
     remedy: 'Use this port as an HTTP proxy, or call the reverse port.',
@@ -45,10 +67,24 @@ export const denials = {
     remedy: 'Use CONNECT for https:// (every client does, given HTTPS_PROXY).',
   },
   host_invalid: { title: 'The host is not a canonical name or address', remedy: fixRequest },
+  host_missing: { title: 'The request has no Host header', remedy: fixRequest },
   authority_mismatch: { title: 'Host and request target name different authorities', remedy: fixRequest },
+  path_bytes: {
+    title: 'The path holds a byte that is not allowed',
+    remedy: 'Percent-encode all but RFC 3986 path characters, as UTF-8; no NUL, no backslash.',
+  },
+  path_encoded_slash: {
+    title: 'The path holds an encoded slash',
+    remedy: 'The operator can set encoded_slash: segment for this route or origin.',
+  },
+  path_dot_segment: {
+    title: 'The path holds a dot segment',
+    remedy: 'Send the path that the dots lead to.',
+  },
+  path_empty_segment: { title: 'The path holds a double slash', remedy: 'Send single slashes.' },
   path_ambiguous: {
     title: 'The path can be read in more than one way',
-    remedy: 'Send a normalised path: no dot segments, double slashes, encoded slashes or stray bytes.',
+    remedy: 'Encode once, and leave letters, digits, hyphen, period, underscore and tilde as they are.',
   },
   route_unknown: { title: 'No route for this path or host', remedy: 'Add a route to the settings.' },
   tunnel_unsupported: {
@@ -93,6 +129,10 @@ export const denials = {
   scope_action: { title: 'The grant does not cover this method', remedy: askAuthority },
   scope_path: { title: 'The grant does not cover this path', remedy: askAuthority },
   scope_content: { title: 'The grant does not cover this content', remedy: askAuthority },
+  scope_tools_unsupported: {
+    title: 'Grants for single MCP tools are not supported yet',
+    remedy: 'Use a grant without mcp_tools.',
+  },
   scope_request_bytes: { title: 'The request is larger than the grant allows', remedy: askAuthority },
   grant_used_up: { title: 'The grant’s uses are spent', remedy: askAuthority },
   // policy

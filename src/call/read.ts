@@ -1,0 +1,133 @@
+/**
+ * One head becomes one strict call, or a refusal (threats.md §1–2). The order is the order of this file: sizes, headers,
+ * framing, method, target, route, path; each rule has its own code, and what passes them all is what will be forwarded.
+ */
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome } from '../denial/outcome.ts';
+import type { Call, RawHead } from './call.ts';
+import { forwardedHeaders } from './clean.ts';
+import { findCredential } from './credential.ts';
+import { strangeExpectation, waitsForContinue } from './expect.ts';
+import { announcedTrailers, readFraming } from './framing.ts';
+import type { Fresh } from './fresh.ts';
+import { readHeaders, repeatedHeader } from './headers.ts';
+import type { HeaderSection } from './headers.ts';
+import { hostHeader } from './host.ts';
+import type { Authority, Place } from './host.ts';
+import { lookalikeHeader } from './lookalike.ts';
+import { readOverride, strangeMethod } from './method.ts';
+import { readPath } from './path.ts';
+import { findRoute, pathBehind } from './route.ts';
+import type { PlacedRoute, UpstreamRules } from './route.ts';
+import { headTooLarge, targetTooLarge, tooManyHeaders, unknownVersion } from './size.ts';
+import { otherHost, readAbsolute, readHost, readOrigin, readTunnel, strangeTarget } from './target.ts';
+import type { Resource } from './target.ts';
+import { readTrace } from './trace.ts';
+
+/** Where a head came in, and what is new about its call. */
+export interface CallContext extends Fresh {
+  readonly carrier: 'forward' | 'reverse';
+  /** Of `placeRoutes`; for the reverse port. */
+  readonly routes?: readonly PlacedRoute[];
+  /** What is loosened for which upstream origin; for the forward port. */
+  readonly origins?: ReadonlyMap<string, UpstreamRules>;
+}
+
+/** Where a call goes: an upstream, and a path that was judged. */
+interface Destination extends Resource {
+  readonly place: Place;
+  readonly segments: readonly string[];
+  readonly rules: UpstreamRules;
+}
+
+const STRICT: UpstreamRules = {};
+
+/** The strict call of a head, or the first rule it breaks. */
+export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
+  const oversized =
+    unknownVersion(head) ?? tooManyHeaders(head) ?? targetTooLarge(head) ?? headTooLarge(head);
+  if (oversized) return oversized;
+  const headers = readHeaders(head.headers);
+  if (!headers.ok) return headers;
+  const section = headers.value;
+  const repeated = repeatedHeader(section);
+  if (repeated) return repeated;
+  const credential = findCredential(section);
+  if (!credential.ok) return credential;
+  const framing = readFraming(section, head.version);
+  if (!framing.ok) return framing;
+  const fault =
+    lookalikeHeader(section) ??
+    announcedTrailers(section) ??
+    strangeExpectation(section) ??
+    strangeMethod(head.method) ??
+    strangeTarget(head);
+  if (fault) return fault;
+  const destination = readDestination(head, section, context);
+  if (!destination.ok) return destination;
+  const { place, path, query, segments, rules } = destination.value;
+  const override = readOverride(section, rules.overrides ?? []);
+  if (!override.ok) return override;
+  if (section.values.has('upgrade')) return deny('upgrade_unsupported', 'Upgrade');
+  const trace = readTrace(section, context);
+  return pass({
+    id: context.id,
+    carrier: context.carrier,
+    method: head.method,
+    ...place,
+    path,
+    segments,
+    query,
+    ...(override.value !== undefined && { override: override.value }),
+    headers: forwardedHeaders(section, hostHeader(place), trace),
+    framing: framing.value,
+    expectsContinue: waitsForContinue(section, framing.value, head.version),
+    ...(credential.value && { credential: credential.value }),
+    trace: trace.parent,
+    salt: context.salt,
+  });
+}
+
+function readDestination(head: RawHead, section: HeaderSection, context: CallContext): Outcome<Destination> {
+  const host = readHost(section, head.version);
+  if (!host.ok) return host;
+  if (head.method === 'CONNECT') return refuseTunnel(head);
+  return context.carrier === 'forward'
+    ? readForward(head, host.value, context)
+    : readReverse(head, host.value, context);
+}
+
+/** The forward port: the target names the upstream. */
+function readForward(head: RawHead, host: Authority | undefined, context: CallContext): Outcome<Destination> {
+  const target = readAbsolute(head);
+  if (!target.ok) return target;
+  const { place, path, query } = target.value;
+  const other = otherHost(place, host);
+  if (other) return other;
+  const rules = context.origins?.get(place.origin) ?? STRICT;
+  const segments = readPath(path, rules.encodedSlash);
+  return segments.ok ? pass({ place, path, query, segments: segments.value, rules }) : segments;
+}
+
+/** The reverse port: a route names the upstream, and the path is judged whole before its prefix is cut off. */
+function readReverse(head: RawHead, host: Authority | undefined, context: CallContext): Outcome<Destination> {
+  const target = readOrigin(head);
+  if (!target.ok) return target;
+  const route = findRoute(context.routes ?? [], target.value.path, host);
+  const judged = readPath(target.value.path, route?.rules.encodedSlash);
+  if (!judged.ok) return judged;
+  if (!route) return deny('route_unknown', 'no route takes this path and host');
+  const { place, rules } = route;
+  const path = pathBehind(route, target.value.path);
+  const segments = readPath(path, rules.encodedSlash);
+  return segments.ok
+    ? pass({ place, path, query: target.value.query, segments: segments.value, rules })
+    : segments;
+}
+
+/** CONNECT, once its target is known to be well-formed. */
+function refuseTunnel(head: RawHead): Outcome<never> {
+  const authority = readTunnel(head);
+  if (!authority.ok) return authority;
+  return deny('tunnel_unsupported', `CONNECT ${authority.value.host}`);
+}

@@ -1,0 +1,81 @@
+/** Reverse routes: which upstream a path or host on the reverse port stands for (design.md §4). */
+import { parseAuthority, parseOrigin } from './host.ts';
+import type { Authority, Place } from './host.ts';
+import { isMethodOverride } from './method.ts';
+import { readPath } from './path.ts';
+
+/** What an operator loosened for one upstream; nothing by default. */
+export interface UpstreamRules {
+  /** `encoded_slash: segment`: `%2f` may stand inside a segment (npm's scoped packages, GitLab). */
+  readonly encodedSlash?: boolean;
+  /** Lower-case names of method-override headers that pass. */
+  readonly overrides?: readonly string[];
+}
+
+/** One route as set by the operator. Without `prefix` and `host` it takes every call. */
+export interface Route extends UpstreamRules {
+  /** Path prefix at a segment border: `/github` takes `/github` and `/github/…`. */
+  readonly prefix?: string;
+  /** `Host` that the agent calls, `name` (any port) or `name:port`. */
+  readonly host?: string;
+  /** WHATWG origin of the upstream. */
+  readonly upstream: string;
+}
+
+/** A checked route. Made only by `placeRoutes`. */
+export interface PlacedRoute {
+  readonly rules: UpstreamRules;
+  /** Without its final slash: the route of everything has the empty prefix. */
+  readonly prefix: string;
+  readonly host: Authority | undefined;
+  readonly place: Place;
+}
+
+/** The routes, the most specific first: by host before any host, then by longest prefix. Throws on a faulty route. */
+export function placeRoutes(routes: readonly Route[]): readonly PlacedRoute[] {
+  const names = routes.map(({ host = '', prefix = '/' }) => `${host} ${prefix}`);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw new Error(`two routes for ${twice.trim()}`);
+  return routes.map(placeRoute).sort(moreSpecific);
+}
+
+/** The route of a call on the reverse port, undefined where none takes it. */
+export function findRoute(
+  routes: readonly PlacedRoute[],
+  path: string,
+  host: Authority | undefined,
+): PlacedRoute | undefined {
+  return routes.find((route) => takesHost(route, host) && takesPath(route, path));
+}
+
+/** The path that the upstream sees. */
+export function pathBehind(route: PlacedRoute, path: string): string {
+  return path.slice(route.prefix.length) || '/';
+}
+
+function placeRoute({ prefix = '/', host, upstream, ...rules }: Route): PlacedRoute {
+  const place = parseOrigin(upstream);
+  if (!place) throw new Error(`upstream ${upstream} is not an origin such as https://api.example.com`);
+  const fault = readPath(prefix);
+  if (!fault.ok || (prefix !== '/' && prefix.endsWith('/')))
+    throw new Error(`prefix ${prefix} is not a plain path without a final slash`);
+  const authority = host === undefined ? undefined : parseAuthority(host);
+  if (host !== undefined && !authority) throw new Error(`host ${host} is not a name or name:port`);
+  const override = rules.overrides?.find((name) => !isMethodOverride(name));
+  if (override !== undefined) throw new Error(`${override} is not a method override that may pass`);
+  return { rules, prefix: prefix === '/' ? '' : prefix, host: authority, place };
+}
+
+function moreSpecific(a: PlacedRoute, b: PlacedRoute): number {
+  const rank = ({ host }: PlacedRoute): number => (!host ? 0 : host.port === undefined ? 1 : 2);
+  return rank(b) - rank(a) || b.prefix.length - a.prefix.length;
+}
+
+function takesHost({ host }: PlacedRoute, called: Authority | undefined): boolean {
+  if (!host) return true;
+  return host.host === called?.host && (host.port === undefined || host.port === called.port);
+}
+
+function takesPath({ prefix }: PlacedRoute, path: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`);
+}
