@@ -1,14 +1,172 @@
-/** The right of a running call to go on. */
+/** The right of a running call to go on; cut when its reason ends (design.md §1, step 4). */
+import type { Call } from '../call/call.ts';
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome } from '../denial/outcome.ts';
 import type { DenialCode } from '../denial/table.ts';
+import type { ScopeEntry } from '../grant/grant.ts';
+import type { Obligation } from '../policy/decision.ts';
+import type { Clock } from './outside.ts';
+
+/** What ends a lease by itself. Absent: no such limit. */
+export interface Limits {
+  /** Wall clock, milliseconds since 1970: the grant's `exp`. */
+  readonly expires?: number;
+  /** From the limit being set. */
+  readonly seconds?: number | undefined;
+  readonly requestBytes?: number | undefined;
+  readonly responseBytes?: number | undefined;
+}
 
 /** A lease as the proxy sees it. */
 export interface Lease {
   readonly alive: boolean;
   /** Why it ended; undefined while it lives. */
   readonly ended: DenialCode | undefined;
-  /** Counts body bytes; may end the lease. */
+  /** Counts body bytes before they are passed on; ends the lease past its limit. */
   countRequest(bytes: number): void;
   countResponse(bytes: number): void;
   /** Calls back once, at once where it has ended already. */
   onEnd(listener: (code: DenialCode) => void): void;
 }
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** One lease as the gate holds it. Limits can only be narrowed. */
+export class HeldLease implements Lease {
+  /** Whose authority it rests on, so that withdrawn trust can end it. */
+  readonly authority: string;
+  readonly #clock: Clock;
+  readonly #forget: (lease: HeldLease) => void;
+  #ended: DenialCode | undefined;
+  #closed = false;
+  #listeners: ((code: DenialCode) => void)[] = [];
+  #timers: (() => void)[] = [];
+  #requestLeft = Infinity;
+  #responseLeft = Infinity;
+
+  constructor(given: { authority: string; clock: Clock; forget: (lease: HeldLease) => void }) {
+    this.authority = given.authority;
+    this.#clock = given.clock;
+    this.#forget = given.forget;
+  }
+
+  get alive(): boolean {
+    return this.#ended === undefined;
+  }
+
+  get ended(): DenialCode | undefined {
+    return this.#ended;
+  }
+
+  /** Narrows the lease. */
+  limit(limits: Limits): void {
+    if (limits.expires !== undefined) this.#expireAt(limits.expires);
+    if (limits.seconds !== undefined) this.#endAfter(limits.seconds * 1000, 'lease_seconds');
+    this.#requestLeft = Math.min(this.#requestLeft, limits.requestBytes ?? Infinity);
+    this.#responseLeft = Math.min(this.#responseLeft, limits.responseBytes ?? Infinity);
+  }
+
+  /** Whether a request body of this declared length can fit. */
+  admits(requestBytes: number): boolean {
+    return requestBytes <= this.#requestLeft;
+  }
+
+  countRequest(bytes: number): void {
+    this.#requestLeft -= bytes;
+    if (this.#requestLeft < 0) this.end('lease_request_bytes');
+  }
+
+  countResponse(bytes: number): void {
+    this.#responseLeft -= bytes;
+    if (this.#responseLeft < 0) this.end('lease_response_bytes');
+  }
+
+  onEnd(listener: (code: DenialCode) => void): void {
+    if (this.#ended) listener(this.#ended);
+    else this.#listeners.push(listener);
+  }
+
+  /** Ends the lease and tells whoever runs under it. The first reason stands. */
+  end(code: DenialCode): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = code;
+    const listeners = this.#listeners;
+    this.close();
+    for (const listener of listeners) listener(code);
+  }
+
+  /** The call is over: timers go, nobody is told. */
+  close(): void {
+    this.#closed = true;
+    for (const cancel of this.#timers) cancel();
+    this.#timers = [];
+    this.#listeners = [];
+    this.#forget(this);
+  }
+
+  #expireAt(expires: number): void {
+    const left = expires - this.#clock.wall();
+    if (left <= 0) this.end('lease_expired');
+    else if (left <= MAX_TIMER_MS) this.#endAfter(left, 'lease_expired');
+  }
+
+  #endAfter(milliseconds: number, code: DenialCode): void {
+    if (this.#closed || milliseconds > MAX_TIMER_MS) return;
+    this.#timers.push(this.#clock.after(milliseconds, () => this.end(code)));
+  }
+}
+
+/** All leases that live. */
+export class Leases {
+  readonly #clock: Clock;
+  readonly #live = new Set<HeldLease>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** How many calls run. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** A lease until the grant expires. `authority` is the id of the key that it rests on. */
+  open(authority: string, expires: number): HeldLease {
+    const lease = new HeldLease({
+      authority,
+      clock: this.#clock,
+      forget: (gone) => this.#live.delete(gone),
+    });
+    this.#live.add(lease);
+    lease.limit({ expires });
+    return lease;
+  }
+
+  /** Ends every lease for which the test holds. */
+  endWhere(test: (lease: HeldLease) => boolean, code: DenialCode): void {
+    for (const lease of [...this.#live]) if (test(lease)) lease.end(code);
+  }
+}
+
+/** Narrows a lease to what the covering entry and the policy allow; refused where the declared body cannot fit. */
+export function limitLease(
+  lease: HeldLease,
+  { call, entry, obligations }: { call: Call; entry: ScopeEntry; obligations: readonly Obligation[] },
+): Outcome<HeldLease> {
+  lease.limit({
+    seconds: entry.max_seconds,
+    requestBytes: entry.max_request_bytes,
+    responseBytes: entry.max_response_bytes,
+  });
+  for (const { type, value } of obligations) lease.limit({ [LIMIT_OF[type]]: value });
+  const declared = call.framing.kind === 'length' ? call.framing.bytes : 0;
+  return lease.admits(declared)
+    ? pass(lease)
+    : deny('lease_request_bytes', `${declared} bytes were declared`);
+}
+
+const LIMIT_OF = {
+  max_seconds: 'seconds',
+  max_request_bytes: 'requestBytes',
+  max_response_bytes: 'responseBytes',
+} as const satisfies Record<Obligation['type'], keyof Limits>;

@@ -1,0 +1,97 @@
+/** What has been found out about one call so far, and how it goes on record (formats.md §3, `decision:v1`). */
+import type { Call, RawHead } from '../call/call.ts';
+import type { Fresh } from '../call/fresh.ts';
+import { withoutSecrets } from '../call/secret-headers.ts';
+import { sha256Hex } from '../crypto/node.ts';
+import { concatBytes, encodeUtf8 } from '../crypto/bytes.ts';
+import type { Coverage, Grant } from '../grant/grant.ts';
+import type { DecisionPredicate, RecordedCall, UnparsedCall } from '../lineage/statement.ts';
+import type { Evaluation } from '../policy/decision.ts';
+import type { HeldLease } from './lease.ts';
+import type { Rules } from './rules.ts';
+
+/** Grows step by step, in the locals of one pass through the gate. Later members are there only once reached. */
+export interface Findings extends Fresh {
+  readonly head: RawHead;
+  /** What the call began under. */
+  readonly rules: Rules;
+  call?: Call;
+  /** Every signature verified. */
+  grant?: Grant | undefined;
+  coverage?: Coverage;
+  lease?: HeldLease;
+  evaluation?: Evaluation;
+  replay?: { readonly input: string; readonly now: string };
+  content?: { readonly sha256: string; readonly sha3_512: string; readonly length: number };
+}
+
+/** The members that permit and denial have in common. */
+export function recordedFindings(
+  found: Findings,
+): Pick<DecisionPredicate, 'assurance' | 'call' | 'evaluated' | 'grant' | 'settings'> &
+  Partial<DecisionPredicate> {
+  const { evaluation, replay } = found;
+  return {
+    assurance: {
+      seen: 'inspected',
+      tier: found.rules.tier,
+      ...(found.rules.exposed ? { keys: 'exposed' as const } : {}),
+    },
+    call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
+    evaluated: evaluation?.answer.ok ?? false,
+    grant: recordedGrant(found),
+    settings: found.rules.settings,
+    ...(evaluation ? { policy: recordedBundle(evaluation) } : {}),
+    ...(replay
+      ? { replay: { ...replay, ...(evaluation?.result ? { result: evaluation.result } : {}) } }
+      : {}),
+    ...(found.call ? { trace: found.call.trace } : {}),
+  };
+}
+
+/** SHA-256 over salt ‖ text, hex: for what is too short to be hidden by a bare digest. */
+export function salted(salt: Uint8Array, text: string, encoding: 'latin1' | 'utf8' = 'utf8'): string {
+  const bytes = encoding === 'utf8' ? encodeUtf8(text) : Uint8Array.from(text, (c) => c.charCodeAt(0) & 255);
+  return sha256Hex(concatBytes(salt, bytes));
+}
+
+function recordedCall(found: Findings, call: Call): RecordedCall {
+  return {
+    content: found.content ?? null,
+    headers: salted(found.salt, JSON.stringify(withoutSecrets(call.headers))),
+    method: call.method,
+    origin: call.origin,
+    path: found.rules.path === 'full' ? call.path : salted(found.salt, call.path),
+    ...(call.query === null ? {} : { query: salted(found.salt, call.query, 'latin1') }),
+  };
+}
+
+function unparsedCall(found: Findings): UnparsedCall {
+  const { method, target } = found.head;
+  const known = /^[A-Z]{1,16}$/.test(method) ? method : 'invalid';
+  return { method: known, target: salted(found.salt, target, 'latin1') };
+}
+
+function recordedGrant(found: Findings): DecisionPredicate['grant'] {
+  const { grant, coverage } = found;
+  if (!grant) return null;
+  const { root, key, digest } = grant;
+  const covering = coverage
+    ? {
+        entry: coverage.index,
+        ...(coverage.entry.max_calls === undefined ? {} : { max: coverage.entry.max_calls }),
+      }
+    : {};
+  return {
+    chain: [{ digest, jti: root.jti, key: key.id, ...covering }],
+    expires: root.exp,
+    iss: root.iss,
+    sub: root.sub,
+    ...(root.intent === undefined ? {} : { intent: root.intent }),
+  };
+}
+
+function recordedBundle({ bundle }: Evaluation): NonNullable<DecisionPredicate['policy']> {
+  const { data, entrypoint, revision, wasm } = bundle;
+  return { data, entrypoint, revision, wasm };
+}

@@ -1,0 +1,233 @@
+/**
+ * The way of a call: verify → authorize → govern → record → execute → prove. The order stands in `#decide`, one step a
+ * line; each step is a room of its own. What cannot be verified, decided, governed or recorded is refused, with proof.
+ */
+import type { Call, Carrier, RawHead } from '../call/call.ts';
+import type { Fresh } from '../call/fresh.ts';
+import { readCall } from '../call/read.ts';
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome, Refusal } from '../denial/outcome.ts';
+import type { Coverage } from '../grant/grant.ts';
+import { coverCall } from '../grant/scope.ts';
+import type { Uses } from '../grant/uses.ts';
+import type { GrantVerifier } from '../grant/verify.ts';
+import { LineageUnavailable } from '../lineage/lineage.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import type { PolicyEngine } from '../policy/decision.ts';
+import { authorize } from './authorize.ts';
+import { readBoundBody } from './bound-body.ts';
+import type { BoundBody } from './bound-body.ts';
+import type { Findings } from './findings.ts';
+import { limitLease } from './lease.ts';
+import type { HeldLease, Leases } from './lease.ts';
+import type { Observer } from './observer.ts';
+import type { Address, Clock, Ended, Exchange, Resolver, Upstream } from './outside.ts';
+import { neverSent, outcomeEntry, permitEntry } from './record.ts';
+import type { Refused, Refuser } from './refuser.ts';
+import type { Rules } from './rules.ts';
+
+/** The gate's parts; `proxy/` and `main` bring those of the outside. */
+export interface GateParts<E extends Exchange> {
+  readonly clock: Clock;
+  /** New identities, for calls and for entries without one. */
+  readonly fresh: () => Fresh;
+  readonly verifier: GrantVerifier;
+  readonly uses: Uses;
+  readonly policy: PolicyEngine;
+  /** Passes while this sidecar is what it should be. */
+  readonly trust: () => Outcome<'trusted'>;
+  readonly leases: Leases;
+  readonly resolver: Resolver;
+  readonly lineage: Lineage;
+  readonly refuser: Refuser;
+  readonly upstream: Upstream<E>;
+  readonly observer: Observer;
+  readonly rules: () => Rules;
+}
+
+/** One head that arrived, and the agent's end of it. */
+export interface Arrival<E extends Exchange> {
+  readonly head: RawHead;
+  readonly carrier: Carrier;
+  readonly exchange: E;
+}
+
+/** A call that may go out: on durable record. */
+interface Permit extends BoundBody {
+  readonly call: Call;
+  readonly coverage: Coverage;
+  readonly addresses: readonly Address[];
+  readonly lease: HeldLease;
+  readonly seq: number;
+}
+
+/** Decides calls and sees them through. */
+export class Gate<E extends Exchange> {
+  readonly #parts: GateParts<E>;
+
+  constructor(parts: GateParts<E>) {
+    this.#parts = parts;
+  }
+
+  /** Takes one call from its head to its last byte and its last entry. Never rejects. */
+  async run(arrival: Arrival<E>): Promise<void> {
+    const began = this.#parts.clock.monotonic();
+    const rules = this.#parts.rules();
+    const found: Findings = {
+      id: this.#parts.fresh().id,
+      salt: this.#parts.fresh.salt(),
+      head: arrival.head,
+      rules,
+    };
+    try {
+      const permit = await this.#decide(found, arrival);
+      if (!permit.ok) return await this.#refuse(found, permit, { arrival, began });
+      this.#report(found, arrival, { began, seq: permit.value.seq });
+      await this.#execute(found, permit.value, arrival);
+    } catch (cause) {
+      await this.#fail(found, cause, { arrival, began });
+    }
+  }
+
+  /** Every step up to the durable permit. The first that does not pass is the answer. */
+  async #decide(found: Findings, { head, carrier, exchange }: Arrival<E>): Promise<Outcome<Permit>> {
+    const { clock, verifier, uses, policy, trust, leases, resolver, lineage } = this.#parts;
+    const { rules } = found;
+
+    const call = readCall(head, { ...found, ...rules, carrier });
+    if (!call.ok) return call;
+    found.call = call.value;
+
+    const grant = verifier.verify(call.value.credential, clock.wall(), policy.active?.digest);
+    found.grant = grant.ok ? grant.value : grant.known;
+    if (!grant.ok) return grant;
+
+    const coverage = coverCall(grant.value, call.value);
+    if (!coverage.ok) return coverage;
+    found.coverage = coverage.value;
+
+    const lease = leases.open(grant.value.key.id, grant.value.root.exp * 1000); // hears of expiry from here on
+    found.lease = lease;
+
+    const decision = await authorize(found, { call: call.value, coverage: coverage.value, policy, clock });
+    if (!decision.ok) return decision;
+
+    const trusted = trust();
+    if (!trusted.ok) return trusted;
+
+    const limited = limitLease(lease, {
+      call: call.value,
+      entry: coverage.value.entry,
+      obligations: decision.value,
+    });
+    if (!limited.ok) return limited;
+
+    const bound = await readBoundBody(found, { entry: coverage.value.entry, exchange });
+    if (!bound.ok) return bound;
+
+    const addresses = await resolver.vet(call.value); // the first byte that may leave
+    if (!addresses.ok) return addresses;
+    if (lease.ended) return deny(lease.ended, 'ended while it was decided');
+
+    const use = uses.charge(coverage.value); // same turn as the append
+    if (!use.ok) return use;
+
+    const recorded = await lineage.append(permitEntry(found, addresses.value)); // durable from here on
+    return pass({
+      call: call.value,
+      coverage: coverage.value,
+      addresses: addresses.value,
+      lease,
+      seq: recorded.seq,
+      ...bound.value,
+    });
+  }
+
+  /** Streams the call under its lease, and closes its permit with an outcome. */
+  async #execute(found: Findings, permit: Permit, { exchange, carrier }: Arrival<E>): Promise<void> {
+    const { upstream, lineage, observer } = this.#parts;
+    const { call, lease, seq, addresses, body } = permit;
+    const { iss, sub } = permit.coverage.grant.root;
+    const passage = { call, exchange, addresses, lease, agent: `${iss} ${sub}`, permit: seq };
+    const ended = lease.alive
+      ? await upstream.execute(body ? { ...passage, body } : passage)
+      : neverSent(lease.ended ?? 'internal_error');
+    lease.close();
+    observer.finished({ ...ended, id: call.id, carrier, host: call.host, permit: seq });
+    if (ended.ended === 'cut' && !ended.answered)
+      return this.#refuseCut(found, ended, { exchange, permit: seq });
+    await lineage.append(outcomeEntry(this.#parts.fresh().id, seq, ended)).catch(onlyUnavailable);
+  }
+
+  /** A permitted call that was cut before its response head: outcome and denial in one batch, nothing more is charged. */
+  async #refuseCut(
+    found: Findings,
+    ended: Ended,
+    { exchange, permit }: { exchange: E; permit: number },
+  ): Promise<void> {
+    const { fresh, refuser } = this.#parts;
+    const refusal = deny(ended.by ?? 'internal_error', 'the lease ended before the response began');
+    const outcome = outcomeEntry(fresh().id, permit, ended);
+    const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, { ...refusal, permit });
+    exchange.refuse(refused.denial);
+  }
+
+  async #refuse(
+    found: Findings,
+    refusal: Refusal,
+    given: { arrival: Arrival<E>; began: number },
+  ): Promise<void> {
+    found.lease?.close();
+    const refused = await this.#parts.refuser.refuse(found, refusal);
+    if (refused) given.arrival.exchange.refuse(refused.denial);
+    else given.arrival.exchange.drop();
+    this.#report(found, given.arrival, { began: given.began, refusal, refused });
+  }
+
+  /** For every throw on the way: a denial all the same, and a closed connection where even that fails. */
+  async #fail(found: Findings, cause: unknown, given: { arrival: Arrival<E>; began: number }): Promise<void> {
+    const code = cause instanceof LineageUnavailable ? 'log_unavailable' : 'internal_error';
+    try {
+      await this.#refuse(found, deny(code, describe(cause)), given);
+    } catch (worse) {
+      given.arrival.exchange.drop();
+      this.#report(found, given.arrival, {
+        began: given.began,
+        refusal: deny('internal_error', describe(worse)),
+      });
+    }
+  }
+
+  #report(found: Findings, { head, carrier }: Arrival<E>, what: Reported): void {
+    const { refusal, refused, began } = what;
+    const seq = what.seq ?? refused?.seq;
+    if (refusal && seq === undefined) this.#parts.observer.aggregated(refusal.code);
+    this.#parts.observer.decided({
+      id: found.id,
+      carrier,
+      method: head.method,
+      verdict: refusal ? 'deny' : 'permit',
+      reasons: refusal?.reasons ?? [],
+      ms: this.#parts.clock.monotonic() - began,
+      ...(found.call ? { host: found.call.host, path: found.call.path } : {}),
+      ...(refusal ? { code: refusal.code, detail: refusal.detail } : {}),
+      ...(seq === undefined ? {} : { seq }),
+    });
+  }
+}
+
+/** What the observers hear of. */
+interface Reported {
+  readonly began: number;
+  readonly seq?: number;
+  readonly refusal?: Refusal;
+  readonly refused?: Refused | undefined;
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}
+
+function onlyUnavailable(cause: unknown): void {
+  if (!(cause instanceof LineageUnavailable)) throw cause;
+}

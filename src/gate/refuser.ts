@@ -1,0 +1,115 @@
+/** Turns a refusal into a recorded, signed, answered denial. Nothing in here can let a call pass. */
+import { LineageUnavailable } from '../lineage/lineage.ts';
+import type { EntryRequest, Lineage, Recorded } from '../lineage/lineage.ts';
+import { draft, refusalText } from '../lineage/statement.ts';
+import type { Refusal } from '../denial/outcome.ts';
+import { denialOf, problemOf, shownDigest } from './denial.ts';
+import type { Denial, Evidence, Problem } from './denial.ts';
+import { recordedFindings } from './findings.ts';
+import type { Findings } from './findings.ts';
+import type { Clock } from './outside.ts';
+import type { RecordingLimit } from './recording-limit.ts';
+
+/** A refusal made ready: its problem document, and the entry that will record it. */
+interface Prepared {
+  readonly problem: Problem;
+  readonly predicate: object;
+}
+
+/** A denial, and where it stands in the log. */
+export interface Refused {
+  readonly denial: Denial;
+  readonly seq?: number;
+}
+
+/** What a refuser works with. */
+export interface RefuserParts {
+  readonly lineage: Lineage;
+  readonly clock: Clock;
+  readonly limit: RecordingLimit;
+  /** Answer a call without any grant with 407, for clients that send proxy credentials only when asked. */
+  readonly challenge: boolean;
+}
+
+/** Makes denials. */
+export class Refuser {
+  readonly #parts: RefuserParts;
+
+  constructor(parts: RefuserParts) {
+    this.#parts = parts;
+  }
+
+  /** A denial, durable where the limit lets it be recorded; undefined where the connection is just to be closed. */
+  async refuse(found: Findings, refusal: Refusal): Promise<Refused | undefined> {
+    const { limit, clock } = this.#parts;
+    const prepared = this.#prepare(found, refusal);
+    switch (limit.admit(holderOf(found), refusal.code, clock.monotonic())) {
+      case 'record':
+        return this.#record(found, prepared);
+      case 'aggregate':
+        return { denial: await this.#signOnly(found, prepared, 'aggregated') };
+      case 'drop':
+        return undefined;
+    }
+  }
+
+  /** The denial of a permit that ended before its response head, in one batch with the permit's outcome. */
+  async refuseAfter(
+    outcome: EntryRequest,
+    found: Findings,
+    given: Refusal & { permit: number },
+  ): Promise<Refused> {
+    const prepared = this.#prepare(found, given, given.permit);
+    return this.#record(found, prepared, [outcome]);
+  }
+
+  #prepare(found: Findings, refusal: Refusal, permit?: number): Prepared {
+    const { code, reasons = [] } = refusal;
+    const status = this.#parts.challenge && code === 'grant_missing' ? 407 : 403;
+    const problem = problemOf({ id: found.id, code, reasons, salt: found.salt, status });
+    const predicate = {
+      ...recordedFindings(found),
+      code,
+      reasons,
+      shown: shownDigest(problem),
+      verdict: 'deny',
+      ...(permit === undefined ? {} : { permit }),
+    };
+    return { problem, predicate };
+  }
+
+  async #record(found: Findings, prepared: Prepared, before: readonly EntryRequest[] = []): Promise<Refused> {
+    const entry = { ...draft('decision', found.id, prepared.predicate), receipt: true };
+    let recorded: Recorded | undefined;
+    try {
+      recorded = (await this.#parts.lineage.appendAll([...before, entry])).at(-1);
+    } catch (cause) {
+      if (!(cause instanceof LineageUnavailable)) throw cause;
+    }
+    if (!recorded?.evidence) return { denial: await this.#signOnly(found, prepared, 'log_unavailable') };
+    return { denial: denialOf(found.id, prepared.problem, recorded.evidence), seq: recorded.seq };
+  }
+
+  /** Signed and never logged: `refusal:v1`. Without a working signer: nothing to show, and the connection closes. */
+  async #signOnly(
+    found: Findings,
+    prepared: Prepared,
+    why: 'aggregated' | 'log_unavailable',
+  ): Promise<Denial> {
+    const { lineage, clock } = this.#parts;
+    const at = new Date(clock.wall()).toISOString();
+    const statement = refusalText(found.id, { ...prepared.predicate, at, origin: lineage.origin, why });
+    let evidence: Evidence = { receipt: null, proof: null };
+    try {
+      evidence = { receipt: await lineage.refuse(statement), proof: null };
+    } catch (cause) {
+      if (!(cause instanceof LineageUnavailable)) throw cause;
+    }
+    return denialOf(found.id, prepared.problem, evidence);
+  }
+}
+
+/** Whom a denial is counted against: the holder of a valid grant, or all strangers together. */
+function holderOf(found: Findings): string | undefined {
+  return found.grant && `${found.grant.root.iss} ${found.grant.root.sub}`;
+}

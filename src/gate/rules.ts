@@ -1,0 +1,18 @@
+/** What the gate goes by beside grant and policy. */
+import type { PlacedRoute, UpstreamRules } from '../call/route.ts';
+
+/** What may change at a reload; a call keeps the rules it began with. */
+export interface Rules {
+  /** `seq` of the settings entry that put these on record. */
+  readonly settings: number;
+  readonly routes: readonly PlacedRoute[];
+  /** What is loosened for which upstream origin. */
+  readonly origins: ReadonlyMap<string, UpstreamRules>;
+  readonly tier: 'jailed' | 'cooperative';
+  /** Agent and sidecar share a uid: the agent could read the keys. */
+  readonly exposed: boolean;
+  /** Whether the log may hold paths, or their digests only. */
+  readonly path: 'full' | 'digest';
+  /** Largest body, in bytes, that is buffered because a grant binds it. */
+  readonly boundBytes: number;
+}
