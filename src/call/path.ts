@@ -7,9 +7,15 @@ import type { Outcome, Refusal } from '../denial/outcome.ts';
 
 type Rule = (path: string) => Refusal | undefined;
 
-/** The segments of a path that starts with `/`; `encodedSlash` lets `%2f` stand inside a segment. */
-export function readPath(path: string, encodedSlash = false): Outcome<readonly string[]> {
-  for (const rule of encodedSlash ? lenientRules : strictRules) {
+/** What a route or origin may loosen. */
+export interface PathRules {
+  /** `segment`: `%2f` stays inside its segment. */
+  readonly encoded_slash?: 'reject' | 'segment' | undefined;
+}
+
+/** The segments of a path that starts with `/`. */
+export function readPath(path: string, rules: PathRules = {}): Outcome<readonly string[]> {
+  for (const rule of rules.encoded_slash === 'segment' ? lenientRules : strictRules) {
     const fault = rule(path);
     if (fault) return fault;
   }

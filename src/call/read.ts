@@ -4,12 +4,11 @@
  */
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
-import type { Call, RawHead } from './call.ts';
+import type { Call, Carrier, RawHead } from './call.ts';
 import { forwardedHeaders } from './clean.ts';
 import { findCredential } from './credential.ts';
 import { strangeExpectation, waitsForContinue } from './expect.ts';
 import { announcedTrailers, readFraming } from './framing.ts';
-import type { Fresh } from './fresh.ts';
 import { readHeaders, repeatedHeader } from './headers.ts';
 import type { HeaderSection } from './headers.ts';
 import { hostHeader } from './host.ts';
@@ -18,17 +17,21 @@ import { lookalikeHeader } from './lookalike.ts';
 import { readOverride, strangeMethod } from './method.ts';
 import { readPath } from './path.ts';
 import { findRoute, pathBehind } from './route.ts';
-import type { PlacedRoute, UpstreamRules } from './route.ts';
+import type { Route, UpstreamRules } from './route.ts';
 import { headTooLarge, targetTooLarge, tooManyHeaders, unknownVersion } from './size.ts';
 import { otherHost, readAbsolute, readHost, readOrigin, readTunnel, strangeTarget } from './target.ts';
 import type { Resource } from './target.ts';
 import { readTrace } from './trace.ts';
 
 /** Where a head came in, and what is new about its call. */
-export interface CallContext extends Fresh {
-  readonly carrier: 'forward' | 'reverse';
+export interface CallContext {
+  /** UUIDv7 of the call. */
+  readonly id: string;
+  /** 16 random bytes. */
+  readonly salt: Uint8Array;
+  readonly carrier: Carrier;
   /** Of `placeRoutes`; for the reverse port. */
-  readonly routes?: readonly PlacedRoute[];
+  readonly routes?: readonly Route[];
   /** What is loosened for which upstream origin; for the forward port. */
   readonly origins?: ReadonlyMap<string, UpstreamRules>;
 }
@@ -69,7 +72,7 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
   const override = readOverride(section, rules.overrides ?? []);
   if (!override.ok) return override;
   if (section.values.has('upgrade')) return deny('upgrade_unsupported', 'Upgrade');
-  const trace = readTrace(section, context);
+  const trace = readTrace(section, context.id);
   return pass({
     id: context.id,
     carrier: context.carrier,
@@ -105,7 +108,7 @@ function readForward(head: RawHead, host: Authority | undefined, context: CallCo
   const other = otherHost(place, host);
   if (other) return other;
   const rules = context.origins?.get(place.origin) ?? STRICT;
-  const segments = readPath(path, rules.encodedSlash);
+  const segments = readPath(path, rules);
   return segments.ok ? pass({ place, path, query, segments: segments.value, rules }) : segments;
 }
 
@@ -114,12 +117,12 @@ function readReverse(head: RawHead, host: Authority | undefined, context: CallCo
   const target = readOrigin(head);
   if (!target.ok) return target;
   const route = findRoute(context.routes ?? [], target.value.path, host);
-  const judged = readPath(target.value.path, route?.rules.encodedSlash);
+  const judged = readPath(target.value.path, route?.rules);
   if (!judged.ok) return judged;
   if (!route) return deny('route_unknown', 'no route takes this path and host');
   const { place, rules } = route;
   const path = pathBehind(route, target.value.path);
-  const segments = readPath(path, rules.encodedSlash);
+  const segments = readPath(path, rules);
   return segments.ok
     ? pass({ place, path, query: target.value.query, segments: segments.value, rules })
     : segments;

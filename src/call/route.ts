@@ -3,27 +3,26 @@ import { parseAuthority, parseOrigin } from './host.ts';
 import type { Authority, Place } from './host.ts';
 import { isMethodOverride } from './method.ts';
 import { readPath } from './path.ts';
+import type { PathRules } from './path.ts';
 
 /** What an operator loosened for one upstream; nothing by default. */
-export interface UpstreamRules {
-  /** `encoded_slash: segment`: `%2f` may stand inside a segment (npm's scoped packages, GitLab). */
-  readonly encodedSlash?: boolean;
-  /** Lower-case names of method-override headers that pass. */
-  readonly overrides?: readonly string[];
+export interface UpstreamRules extends PathRules {
+  /** Lower-case names of method-override headers that pass, and must then be granted as well. */
+  readonly overrides?: readonly string[] | undefined;
 }
 
 /** One route as set by the operator. Without `prefix` and `host` it takes every call. */
-export interface Route extends UpstreamRules {
+export interface RouteSetting extends UpstreamRules {
   /** Path prefix at a segment border: `/github` takes `/github` and `/github/…`. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** `Host` that the agent calls, `name` (any port) or `name:port`. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** WHATWG origin of the upstream. */
   readonly upstream: string;
 }
 
 /** A checked route. Made only by `placeRoutes`. */
-export interface PlacedRoute {
+export interface Route {
   readonly rules: UpstreamRules;
   /** Without its final slash: the route of everything has the empty prefix. */
   readonly prefix: string;
@@ -32,7 +31,7 @@ export interface PlacedRoute {
 }
 
 /** The routes, the most specific first: by host before any host, then by longest prefix. Throws on a faulty route. */
-export function placeRoutes(routes: readonly Route[]): readonly PlacedRoute[] {
+export function placeRoutes(routes: readonly RouteSetting[]): readonly Route[] {
   const names = routes.map(({ host = '', prefix = '/' }) => `${host} ${prefix}`);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw new Error(`two routes for ${twice.trim()}`);
@@ -41,19 +40,19 @@ export function placeRoutes(routes: readonly Route[]): readonly PlacedRoute[] {
 
 /** The route of a call on the reverse port, undefined where none takes it. */
 export function findRoute(
-  routes: readonly PlacedRoute[],
+  routes: readonly Route[],
   path: string,
   host: Authority | undefined,
-): PlacedRoute | undefined {
+): Route | undefined {
   return routes.find((route) => takesHost(route, host) && takesPath(route, path));
 }
 
 /** The path that the upstream sees. */
-export function pathBehind(route: PlacedRoute, path: string): string {
+export function pathBehind(route: Route, path: string): string {
   return path.slice(route.prefix.length) || '/';
 }
 
-function placeRoute({ prefix = '/', host, upstream, ...rules }: Route): PlacedRoute {
+function placeRoute({ prefix = '/', host, upstream, ...rules }: RouteSetting): Route {
   const place = parseOrigin(upstream);
   if (!place) throw new Error(`upstream ${upstream} is not an origin such as https://api.example.com`);
   const fault = readPath(prefix);
@@ -66,16 +65,16 @@ function placeRoute({ prefix = '/', host, upstream, ...rules }: Route): PlacedRo
   return { rules, prefix: prefix === '/' ? '' : prefix, host: authority, place };
 }
 
-function moreSpecific(a: PlacedRoute, b: PlacedRoute): number {
-  const rank = ({ host }: PlacedRoute): number => (!host ? 0 : host.port === undefined ? 1 : 2);
+function moreSpecific(a: Route, b: Route): number {
+  const rank = ({ host }: Route): number => (!host ? 0 : host.port === undefined ? 1 : 2);
   return rank(b) - rank(a) || b.prefix.length - a.prefix.length;
 }
 
-function takesHost({ host }: PlacedRoute, called: Authority | undefined): boolean {
+function takesHost({ host }: Route, called: Authority | undefined): boolean {
   if (!host) return true;
   return host.host === called?.host && (host.port === undefined || host.port === called.port);
 }
 
-function takesPath({ prefix }: PlacedRoute, path: string): boolean {
+function takesPath({ prefix }: Route, path: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`);
 }

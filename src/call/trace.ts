@@ -1,14 +1,6 @@
 /** `traceparent` (W3C Trace Context, level 1 §3.2): the agent's trace goes on, under a parent id of ours. */
 import type { HeaderSection } from './headers.ts';
 
-/** Random ids for one call, lower-case hex, not all zeros. */
-export interface TraceIds {
-  /** 32 digits, used where the agent sent no valid trace. */
-  readonly traceId: string;
-  /** 16 digits. */
-  readonly spanId: string;
-}
-
 /** The traceparent to forward. */
 export interface Trace {
   readonly parent: string;
@@ -20,8 +12,13 @@ export interface Trace {
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?$/;
 const SAMPLED = 0x01;
 
-/** The trace of a call: the agent's trace id and sampled flag where it sent exactly one valid traceparent. */
-export function readTrace({ values }: HeaderSection, { traceId, spanId }: TraceIds): Trace {
+/**
+ * The trace of a call (`id`: its UUIDv7): the agent's trace id and sampled flag where it sent exactly one valid
+ * traceparent, else the call's id as a fresh one. The new parent id is the random half of the call's id.
+ */
+export function readTrace({ values }: HeaderSection, id: string): Trace {
+  const traceId = id.replaceAll('-', '');
+  const spanId = traceId.slice(16);
   const sent = values.get('traceparent') ?? [];
   const [, version, theirs, flags = '', rest] = TRACEPARENT.exec(sent[0] ?? '') ?? [];
   if (sent.length !== 1 || theirs === undefined || (version === '00' && rest !== undefined))
