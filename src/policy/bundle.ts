@@ -1,0 +1,142 @@
+/**
+ * A policy bundle on disk: `policy.wasm`, `data.json` and `.manifest` of one folder. Nothing of it runs here; what only
+ * an instance can tell (ABI, entrypoints, builtins) the policy thread checks when it opens the bundle (engine.ts).
+ */
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeUtf8 } from '../crypto/bytes.ts';
+import { canonicalJson, hasDuplicateKey } from '../crypto/json.ts';
+import { sha256Hex } from '../crypto/node.ts';
+import type { BundleIdentity } from './decision.ts';
+import { moduleFault } from './module.ts';
+
+/** The one entrypoint that is ever evaluated. */
+export const ENTRYPOINT = 'writ/decision';
+
+/** A bundle whose files are what they should be. It crosses to policy threads as it is. */
+export interface Bundle {
+  readonly identity: BundleIdentity;
+  /** Whether a rule may read the body: then a body that was not parsed denies before evaluation. */
+  readonly readsContent: boolean;
+  readonly module: WebAssembly.Module;
+  /** The bytes of data.json: JSON text of one object. */
+  readonly data: ArrayBuffer;
+}
+
+/** A bundle, or what the operator has to mend. */
+export type Loaded = { readonly ok: true; readonly bundle: Bundle } | BundleFault;
+
+/** Why a bundle cannot be used, in words for the operator. */
+export interface BundleFault {
+  readonly ok: false;
+  readonly fault: string;
+}
+
+/** The bytes of a bundle's files. */
+export interface BundleFiles {
+  readonly 'policy.wasm': Uint8Array;
+  readonly 'data.json': Uint8Array;
+  readonly '.manifest': Uint8Array;
+}
+
+const MIB = 1024 * 1024;
+const maxBytes = { 'policy.wasm': 64 * MIB, 'data.json': 64 * MIB, '.manifest': MIB } as const;
+
+type FileName = keyof typeof maxBytes;
+type Read<T> = { readonly ok: true; readonly value: T } | BundleFault;
+
+/** Loads the bundle of a folder. Never rejects: whatever is wrong with the folder is a fault. */
+export async function loadBundle(folder: string): Promise<Loaded> {
+  const wasm = await readFile(folder, 'policy.wasm');
+  if (!wasm.ok) return wasm;
+  const data = await readFile(folder, 'data.json');
+  if (!data.ok) return data;
+  const manifest = await readFile(folder, '.manifest');
+  if (!manifest.ok) return manifest;
+  return readBundle({ 'policy.wasm': wasm.value, 'data.json': data.value, '.manifest': manifest.value });
+}
+
+/** The bundle that these files make. Never rejects. */
+export async function readBundle(files: BundleFiles): Promise<Loaded> {
+  const manifest = readManifest(files['.manifest']);
+  if (!manifest.ok) return manifest;
+  const dataFault = faultOfData(files['data.json']);
+  if (dataFault) return fault(`data.json ${dataFault}`);
+  const module = await compile(files['policy.wasm']);
+  if (!module.ok) return module;
+  const { revision, readsContent } = manifest.value;
+  const identity = identify(revision, files);
+  const data = Uint8Array.from(files['data.json']).buffer;
+  return { ok: true, bundle: { identity, readsContent, module: module.value, data } };
+}
+
+function fault(text: string): BundleFault {
+  return { ok: false, fault: text };
+}
+
+async function readFile(folder: string, name: FileName): Promise<Read<Uint8Array>> {
+  const path = join(folder, name);
+  try {
+    await using file = await open(path, 'r');
+    const { size, isFile } = await file.stat().then((stat) => ({ size: stat.size, isFile: stat.isFile() }));
+    if (!isFile) return fault(`${path} is not a file`);
+    if (size === 0) return fault(`${path} is empty`);
+    if (size > maxBytes[name]) return fault(`${path} is larger than ${maxBytes[name]} bytes`);
+    return { ok: true, value: await file.readFile() };
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    return fault(missing ? `${path} is missing` : `${path} cannot be read: ${String(cause)}`);
+  }
+}
+
+/** Other members are OPA's own, or later ones of ours. */
+function readManifest(bytes: Uint8Array): Read<{ revision: string; readsContent: boolean }> {
+  const object = parseObject(bytes);
+  if (typeof object === 'string') return fault(`.manifest ${object}`);
+  const { revision, entrypoint, content } = object;
+  if (typeof revision !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(revision))
+    return fault('.manifest has no revision of 1 to 128 visible ASCII characters');
+  if (entrypoint !== ENTRYPOINT)
+    return fault(`.manifest does not name the entrypoint ${ENTRYPOINT}: build it with writ policy build`);
+  if (typeof content !== 'boolean')
+    return fault('.manifest does not say whether rules read content: build it with writ policy build');
+  return { ok: true, value: { revision, readsContent: content } };
+}
+
+function faultOfData(bytes: Uint8Array): string | undefined {
+  const object = parseObject(bytes);
+  return typeof object === 'string' ? object : undefined;
+}
+
+/** A JSON object, or the words for what it is instead. Floats are fine: only the bytes are ever hashed. */
+function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | string {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return 'is not UTF-8';
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not a JSON object';
+    if (hasDuplicateKey(text)) return 'names a member twice';
+    return { ...value };
+  } catch (cause) {
+    return `is not JSON: ${cause instanceof Error ? cause.message : 'unreadable'}`;
+  }
+}
+
+async function compile(bytes: Uint8Array): Promise<Read<WebAssembly.Module>> {
+  try {
+    const module = await WebAssembly.compile(bytes);
+    const wrong = moduleFault(module);
+    return wrong ? fault(`policy.wasm ${wrong}`) : { ok: true, value: module };
+  } catch (cause) {
+    return fault(
+      `policy.wasm is not a whole WebAssembly module: ${cause instanceof Error ? cause.message : 'unreadable'}`,
+    );
+  }
+}
+
+function identify(revision: string, files: BundleFiles): BundleIdentity {
+  const wasm = sha256Hex(files['policy.wasm']);
+  const data = sha256Hex(files['data.json']);
+  const digest = sha256Hex(canonicalJson({ data, entrypoint: ENTRYPOINT, wasm }));
+  return { revision, wasm, data, entrypoint: ENTRYPOINT, digest };
+}
