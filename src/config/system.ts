@@ -1,5 +1,6 @@
 /** Time and randomness of the real machine, for those who take them as arguments. */
 import { randomFillSync } from 'node:crypto';
+import { v7 } from 'uuid';
 
 /** Wall time for what is signed, monotonic time for what is measured, both in milliseconds. */
 export const systemClock = {
@@ -13,15 +14,16 @@ export const systemClock = {
 };
 
 const POOL_BYTES = 8192;
+const SALT_BYTES = 16;
 const pool = new Uint8Array(POOL_BYTES);
 let used = POOL_BYTES;
 
-/** At most 8192 cryptographically random bytes, cut from a pool: a system call for each would cost more than a hash. */
-export function systemRandom(count: number): Uint8Array {
-  if (used + count > POOL_BYTES) {
+/** A fresh identity: a UUIDv7 and 16 random bytes, cut from a pool, since a system call each would cost too much. */
+export function systemFresh(): { readonly id: string; readonly salt: Uint8Array } {
+  if (used === POOL_BYTES) {
     randomFillSync(pool);
     used = 0;
   }
-  used += count;
-  return pool.slice(used - count, used);
+  used += SALT_BYTES;
+  return { id: v7(), salt: pool.slice(used - SALT_BYTES, used) };
 }

@@ -1,6 +1,5 @@
 /** What has been found out about one call so far, and how it goes on record (formats.md §3, `decision:v1`). */
 import type { Call, RawHead } from '../call/call.ts';
-import type { Fresh } from '../call/fresh.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import { sha256Hex } from '../crypto/node.ts';
 import { concatBytes, encodeUtf8 } from '../crypto/bytes.ts';
@@ -8,6 +7,7 @@ import type { Coverage, Grant } from '../grant/grant.ts';
 import type { DecisionPredicate, RecordedCall, UnparsedCall } from '../lineage/statement.ts';
 import type { Evaluation } from '../policy/decision.ts';
 import type { HeldLease } from './lease.ts';
+import type { Fresh } from './outside.ts';
 import type { Rules } from './rules.ts';
 
 /** Grows step by step, in the locals of one pass through the gate. Later members are there only once reached. */

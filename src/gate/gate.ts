@@ -2,8 +2,7 @@
  * The way of a call: verify → authorize → govern → record → execute → prove. The order stands in `#decide`, one step a
  * line; each step is a room of its own. What cannot be verified, decided, governed or recorded is refused, with proof.
  */
-import type { Call, Carrier, RawHead } from '../call/call.ts';
-import type { Fresh } from '../call/fresh.ts';
+import type { Call, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
@@ -21,7 +20,7 @@ import type { Findings } from './findings.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
 import type { Observer } from './observer.ts';
-import type { Address, Clock, Ended, Exchange, Resolver, Upstream } from './outside.ts';
+import type { Address, Clock, Ended, Exchange, Fresh, Resolver, Upstream } from './outside.ts';
 import { neverSent, outcomeEntry, permitEntry } from './record.ts';
 import type { Refused, Refuser } from './refuser.ts';
 import type { Rules } from './rules.ts';
@@ -48,7 +47,7 @@ export interface GateParts<E extends Exchange> {
 /** One head that arrived, and the agent's end of it. */
 export interface Arrival<E extends Exchange> {
   readonly head: RawHead;
-  readonly carrier: Carrier;
+  readonly carrier: 'forward' | 'reverse';
   readonly exchange: E;
 }
 
@@ -73,12 +72,7 @@ export class Gate<E extends Exchange> {
   async run(arrival: Arrival<E>): Promise<void> {
     const began = this.#parts.clock.monotonic();
     const rules = this.#parts.rules();
-    const found: Findings = {
-      id: this.#parts.fresh().id,
-      salt: this.#parts.fresh.salt(),
-      head: arrival.head,
-      rules,
-    };
+    const found: Findings = { ...this.#parts.fresh(), head: arrival.head, rules };
     try {
       const permit = await this.#decide(found, arrival);
       if (!permit.ok) return await this.#refuse(found, permit, { arrival, began });

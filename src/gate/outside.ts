@@ -13,6 +13,14 @@ export interface Clock {
   after(milliseconds: number, then: () => void): () => void;
 }
 
+/** Identity of one call or entry. */
+export interface Fresh {
+  /** UUIDv7, lower case (RFC 9562 §5.7). */
+  readonly id: string;
+  /** 16 random bytes. */
+  readonly salt: Uint8Array;
+}
+
 /** One vetted address, in canonical spelling. */
 export interface Address {
   readonly address: string;

@@ -1,11 +1,11 @@
 /** What the gate goes by beside grant and policy. */
-import type { PlacedRoute, UpstreamRules } from '../call/route.ts';
+import type { Route, UpstreamRules } from '../call/route.ts';
 
 /** What may change at a reload; a call keeps the rules it began with. */
 export interface Rules {
   /** `seq` of the settings entry that put these on record. */
   readonly settings: number;
-  readonly routes: readonly PlacedRoute[];
+  readonly routes: readonly Route[];
   /** What is loosened for which upstream origin. */
   readonly origins: ReadonlyMap<string, UpstreamRules>;
   readonly tier: 'jailed' | 'cooperative';
