@@ -1,0 +1,130 @@
+/**
+ * How every command prints: readable tables and colours on a terminal, plain text in a pipe. What goes on the screen
+ * may hold text of an agent, an upstream or a file: all of it is made visible, none of it can steer the terminal.
+ */
+import { styleText } from 'node:util';
+
+/** Styles by meaning, so that the same thing looks the same in every command. */
+export type Style = 'good' | 'bad' | 'warn' | 'dim' | 'strong' | 'name';
+
+/** One cell: plain, or with a style. */
+export type Cell =
+  string | number | boolean | null | undefined | { readonly text: string; readonly style: Style };
+
+/** What a screen needs of a stream; `process.stdout` is one. */
+export interface Sink {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** A place to print to. */
+export interface Screen {
+  /** Whether colours are shown: a terminal, and `NO_COLOR` not set. */
+  readonly colour: boolean;
+  /** One line. Untrusted text in it must have gone through `safeText` or `paint`. */
+  line(text?: string): void;
+  /** Escaped text in a style; just the escaped text where there are no colours. */
+  paint(style: Style, text: string): string;
+  /** Columns, aligned. In a pipe: the same without colours. */
+  table(head: readonly string[], rows: readonly (readonly Cell[])[]): void;
+  /** `name  value` lines, aligned. Absent values are left out. */
+  fields(rows: readonly (readonly [name: string, value: Cell])[]): void;
+  /** A JSON document, indented by 2, one line feed at its end. */
+  json(value: unknown): void;
+}
+
+const FORMATS = {
+  good: ['green'],
+  bad: ['red', 'bold'],
+  warn: ['yellow'],
+  dim: ['dim'],
+  strong: ['bold'],
+  name: ['cyan'],
+} as const;
+
+/** C0 and C1 controls, DEL, line separators, and what reorders or hides text (Unicode TR 36 §2). */
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
+
+/** Text with every character that could steer a terminal, reorder a line or break it written as `\u{…}`. */
+export function safeText(text: string): string {
+  return text.replace(UNSAFE, (letter) => `\\u{${(letter.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** A screen on a stream. `env` decides about colours (`NO_COLOR`, `FORCE_COLOR`, `TERM=dumb`). */
+export function makeScreen(sink: Sink, env: Readonly<Record<string, string | undefined>>): Screen {
+  const colour = wantsColour(sink, env);
+  const paint = (style: Style, text: string): string => {
+    const [first, ...rest] = FORMATS[style];
+    const safe = safeText(text);
+    return colour ? styleText([first, ...rest], safe, { validateStream: false }) : safe;
+  };
+  const line = (text = ''): void => void sink.write(`${text}\n`);
+  return {
+    colour,
+    line,
+    paint,
+    table: (head, rows) => {
+      const titled = head.map((text) => ({ text, style: 'dim' as const }));
+      for (const text of align(head.length > 0 ? [titled, ...rows] : rows, paint)) line(text);
+    },
+    fields: (rows) => {
+      const present = rows.filter(([, value]) => value !== undefined);
+      const named = present.map(([name, value]) => [{ text: name, style: 'dim' as const }, value]);
+      for (const text of align(named, paint)) line(text);
+    },
+    json: (value) => line(safeJson(value)),
+  };
+}
+
+/** JSON text, indented, that no terminal can be steered by; still the same JSON. */
+export function safeJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  return text.replace(UNSAFE, (letter) => (letter === '\n' ? letter : jsonEscape(letter)));
+}
+
+function jsonEscape(letter: string): string {
+  return Array.from({ length: letter.length }, (_, i) => {
+    return `\\u${letter.charCodeAt(i).toString(16).padStart(4, '0')}`;
+  }).join('');
+}
+
+function wantsColour(sink: Sink, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (env['NO_COLOR']) return false;
+  if (env['FORCE_COLOR']) return env['FORCE_COLOR'] !== '0';
+  return sink.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+function align(
+  rows: readonly (readonly Cell[])[],
+  paint: (style: Style, text: string) => string,
+): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, widthOf(safeText(textOf(cell))))));
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, i) => padded(cell, widths[i] ?? 0, paint))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function padded(cell: Cell, width: number, paint: (style: Style, text: string) => string): string {
+  const text = safeText(textOf(cell));
+  const shown = typeof cell === 'object' && cell !== null ? paint(cell.style, cell.text) : text;
+  const gap = ' '.repeat(width - widthOf(text));
+  return typeof cell === 'number' ? gap + shown : shown + gap;
+}
+
+function textOf(cell: Cell): string {
+  if (cell === null || cell === undefined) return '–';
+  return typeof cell === 'object' ? cell.text : String(cell);
+}
+
+/** Columns by code points: exact for Latin text, near enough for the rest. */
+function widthOf(text: string): number {
+  return [...text].length;
+}

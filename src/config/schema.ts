@@ -1,0 +1,272 @@
+/**
+ * The one table of settings. Types, `--help`, `writ config check|print|schema` and docs/settings.md derive from it.
+ * Units are in the names. There is no setting that lets a call pass unverified, undecided or unrecorded.
+ */
+import * as z from 'zod';
+import { allowedAddress, endpoint, logName, origin, path, whole } from './values.ts';
+
+/** What the table says about one setting beside its type. */
+export interface Note {
+  readonly kind: 'text' | 'path' | 'whole' | 'boolean' | 'list' | 'routes';
+  /** What it is and why one would change it. */
+  readonly description: string;
+  /** Its own flag, where it has one; every setting also has `--set name=value`. */
+  readonly flag?: string;
+}
+
+const notes = z.registry<Note>();
+
+/** One row: how it is read, what it is when absent, and what there is to say about it. */
+function setting<S extends z.ZodType>(read: S, absent: z.input<NoInfer<S>>, note: Note): z.ZodPrefault<S> {
+  const row = z.prefault(read, absent);
+  notes.add(row, note);
+  return row;
+}
+
+const section = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape).prefault({} as never); // every row has a default
+
+/** URL overrides are never let through: they would make the recorded path a lie. */
+const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
+
+const route = z.strictObject({
+  prefix: z
+    .string('must be a path')
+    .regex(
+      /^\/([A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*)?$/,
+      'must be a path without a final slash, such as /github',
+    )
+    .optional(),
+  host: z
+    .string('must be a host name')
+    .regex(/^[a-z0-9.-]+(:[1-9]\d{0,4})?$/, 'must be a host name in lower case, with or without a port')
+    .optional(),
+  upstream: origin,
+  encoded_slash: z.enum(['reject', 'segment'], 'must be reject or segment').prefault('reject'),
+  overrides: z.array(z.enum(METHOD_OVERRIDES, `must be one of ${METHOD_OVERRIDES.join(', ')}`)).prefault([]),
+});
+
+const routes = z.array(route, 'must be a list of routes').superRefine((all, context) => {
+  const seen = new Set<string>();
+  all.forEach(({ prefix = '/', host = '' }, i) => {
+    if (seen.has(`${host} ${prefix}`))
+      context.addIssue({ code: 'custom', path: [i], message: 'is the same route twice' });
+    seen.add(`${host} ${prefix}`);
+  });
+});
+
+/** The table. */
+export const settingsSchema = z.strictObject({
+  home: setting(path, '.writ', {
+    kind: 'path',
+    flag: 'home',
+    description:
+      'Keys, log, policy and admin token. Must be a folder of its own, mode 0700. Also `WRIT_HOME`.',
+  }),
+  listen: section({
+    forward: setting(endpoint, '127.0.0.1:3128', {
+      kind: 'text',
+      flag: 'forward',
+      description:
+        'Forward proxy, for `HTTP_PROXY`: `address:port`, a port on 127.0.0.1 (0: any free one), or `off`.',
+    }),
+    reverse: setting(endpoint, '127.0.0.1:8080', {
+      kind: 'text',
+      flag: 'reverse',
+      description: 'Reverse proxy, for `routes`: as above.',
+    }),
+    admin: setting(endpoint, '127.0.0.1:15020', {
+      kind: 'text',
+      flag: 'admin',
+      description: 'Health, metrics, public keys and the operator’s API: as above. Keep it on loopback.',
+    }),
+  }),
+  routes: setting(routes, [], {
+    kind: 'routes',
+    description:
+      'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one.',
+  }),
+  grant: section({
+    authorities: setting(path, '<home>/authorities.json', {
+      kind: 'path',
+      description:
+        'Who may sign grants: `{"authorities":[{"iss":…,"jwk":…}]}`. Unreadable: every call is denied.',
+    }),
+    audience: setting(z.string('must be a text').min(1, 'must not be empty').nullable(), null, {
+      kind: 'text',
+      description:
+        'The `aud` that grants must name. Absent: the log’s origin, which is what `max_calls` needs.',
+    }),
+    max_lifetime_seconds: setting(whole(1, 31_536_000), 3600, {
+      kind: 'whole',
+      description: 'Grants that live longer (`exp` − `iat`) are denied: what leaks should soon be worthless.',
+    }),
+  }),
+  policy: section({
+    bundle: setting(path, '<home>/policy/active', {
+      kind: 'path',
+      description:
+        'Folder of the compiled bundle (`policy.wasm`, `data.json`, `.manifest`), made by `writ policy build`.',
+    }),
+    deadline_ms: setting(whole(10, 10_000), 250, {
+      kind: 'whole',
+      description: 'An evaluation that takes longer is killed and its call denied; other calls go on.',
+    }),
+    max_input_bytes: setting(whole(1024, 16_777_216), 1_048_576, {
+      kind: 'whole',
+      description: 'A larger policy input is denied before it is evaluated.',
+    }),
+  }),
+  lineage: section({
+    name: setting(logName, 'localhost/writ', {
+      kind: 'text',
+      flag: 'name',
+      description:
+        'Name of a new log; its origin is `<name>/<16 hex of its key>`. Read only when a home is made.',
+    }),
+    deadline_ms: setting(whole(100, 60_000), 5000, {
+      kind: 'whole',
+      description: 'An entry that is not on disk by then denies its call, and readiness falls.',
+    }),
+    path: setting(z.enum(['full', 'digest'], 'must be full or digest'), 'full', {
+      kind: 'text',
+      description: '`digest` records salted digests of paths, for upstreams that put secrets there.',
+    }),
+    segment_bytes: setting(whole(65_536, 1_073_741_824), 67_108_864, {
+      kind: 'whole',
+      description: 'A log file that has grown past this is closed and the next one begun.',
+    }),
+  }),
+  upstream: section({
+    allow: setting(z.array(allowedAddress, 'must be a list'), [], {
+      kind: 'list',
+      flag: 'allow',
+      description:
+        'Private, loopback and other special addresses that may be dialled, each as `address:port` or `cidr:port`. All others are denied; the sidecar’s own listeners always are.',
+    }),
+    dns_timeout_ms: setting(whole(10, 60_000), 2000, {
+      kind: 'whole',
+      description: 'A name that takes longer to resolve is denied.',
+    }),
+    connect_timeout_ms: setting(whole(10, 120_000), 5000, {
+      kind: 'whole',
+      description: 'For TCP and TLS together. Past it: 504.',
+    }),
+    head_timeout_ms: setting(whole(10, 3_600_000), 120_000, {
+      kind: 'whole',
+      description:
+        'From the end of the request to the upstream’s status line (models think for long). Past it: 504.',
+    }),
+    idle_timeout_ms: setting(whole(10, 3_600_000), 300_000, {
+      kind: 'whole',
+      description: 'Silence in the middle of a response. Past it the call is cut.',
+    }),
+    max_sockets_per_host: setting(whole(1, 4096), 128, {
+      kind: 'whole',
+      description: 'Connections to one upstream for one agent; further calls wait.',
+    }),
+    extra_roots: setting(path.nullable(), null, {
+      kind: 'path',
+      description:
+        'PEM file of certificate authorities that are trusted beside Node’s own, for private upstreams.',
+    }),
+  }),
+  denial: section({
+    recorded_burst: setting(whole(1, 1_000_000_000), 100, {
+      kind: 'whole',
+      description:
+        'So many denials at once are recorded one by one, for each holder and for all strangers together.',
+    }),
+    recorded_per_second: setting(whole(1, 1_000_000_000), 10, {
+      kind: 'whole',
+      description:
+        'And so many each second after that; the rest are signed and counted, so that nobody fills the disk.',
+    }),
+  }),
+  proxy: section({
+    challenge: setting(z.boolean('must be true or false'), false, {
+      kind: 'boolean',
+      description:
+        'Answer a call without any grant with 407, for clients that send proxy credentials only when asked.',
+    }),
+  }),
+  limits: section({
+    max_connections: setting(whole(1, 1_000_000), 1024, {
+      kind: 'whole',
+      description: 'Connections from the agent, on each listener. Each may cost two descriptors.',
+    }),
+    header_timeout_ms: setting(whole(100, 120_000), 10_000, {
+      kind: 'whole',
+      description: 'A request head must be complete by then.',
+    }),
+    max_bound_body_bytes: setting(whole(0, 67_108_864), 1_048_576, {
+      kind: 'whole',
+      description:
+        'Bodies that a grant binds by digest are held in memory up to this size; larger ones are denied.',
+    }),
+  }),
+  stop: section({
+    grace_seconds: setting(whole(0, 3600), 10, {
+      kind: 'whole',
+      description:
+        'After SIGTERM running calls have so long to finish; then they are cut, and recorded as cut.',
+    }),
+  }),
+  log: section({
+    level: setting(
+      z.enum(
+        ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+        'must be trace, debug, info, warn, error or silent',
+      ),
+      'info',
+      {
+        kind: 'text',
+        flag: 'log-level',
+        description: 'What the process says on stderr (JSON lines). The lineage log is not affected.',
+      },
+    ),
+  }),
+  admin: section({
+    token_file: setting(path, '<home>/admin.token', {
+      kind: 'path',
+      description:
+        'The operator’s bearer token. The agent shares loopback, so nothing private goes without it.',
+    }),
+    hosts: setting(
+      z.array(z.string().regex(/^[a-z0-9.-]+$/, 'must be a host name in lower case'), 'must be a list'),
+      [],
+      {
+        kind: 'list',
+        description:
+          'Names besides loopback that may stand in `Host` on the admin port (against DNS rebinding).',
+      },
+    ),
+  }),
+});
+
+/** Every setting, read and complete. */
+export type Settings = z.output<typeof settingsSchema>;
+
+/** One route of the reverse proxy. */
+export type Route = Settings['routes'][number];
+
+/** One row of the table, for help, docs and readers of text. */
+export interface TableRow extends Note {
+  /** `section.name`. */
+  readonly name: string;
+  /** As it would stand in a file. */
+  readonly absent: unknown;
+}
+
+/** The table as rows, in order. */
+export const settingsTable: readonly TableRow[] = rowsOf(settingsSchema, '');
+
+function rowsOf(schema: z.ZodObject, prefix: string): readonly TableRow[] {
+  return Object.entries(schema.shape).flatMap(([name, child]) => {
+    if (!(child instanceof z.ZodPrefault)) throw new Error(`setting ${prefix}${name} has no default`);
+    const note = notes.get(child);
+    if (note) return [{ ...note, name: prefix + name, absent: child.def.defaultValue }];
+    const inner: unknown = child.def.innerType;
+    if (!(inner instanceof z.ZodObject)) throw new Error(`setting ${prefix}${name} has no note`);
+    return rowsOf(inner, `${name}.`);
+  });
+}

@@ -1,0 +1,98 @@
+/** What a single setting may be: each reader takes text or numbers as they stand in a file and gives a strict value. */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+
+/** Where a listener binds. Port 0: any free one. */
+export interface Endpoint {
+  /** IP literal without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Addresses that policy may reach although they are private: exactly this range and port. */
+export interface AllowedAddress {
+  /** IP literal without brackets. */
+  readonly address: string;
+  /** Prefix length in bits; the full length where a single address was given. */
+  readonly bits: number;
+  readonly port: number;
+}
+
+/** A whole number from `least`; plain digits, no unit: the unit is in the setting's name. */
+export const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  z
+    .int(`must be a whole number from ${least} to ${most}, without a unit`)
+    .min(least, `must be at least ${least}`)
+    .max(most, `must be at most ${most}`);
+
+/** `address:port`, a bare port (on 127.0.0.1), or `off` (null). */
+export const endpoint = z
+  .union([z.string(), z.int().min(0).max(65535)], 'must be address:port, a port, or off')
+  .transform((given, context): Endpoint | null => {
+    const text = String(given);
+    if (text === 'off') return null;
+    const split = /^\d+$/.test(text) ? (['127.0.0.1', text] as const) : splitAddress(text);
+    const port = split && portOf(split[1], 0);
+    if (split && port !== undefined && isIP(split[0])) return { host: split[0], port };
+    return fault(
+      context,
+      'must be address:port (an IP address, such as 127.0.0.1:3128 or [::1]:3128), a port, or off',
+    );
+  });
+
+/** `address:port` or `cidr:port`. */
+export const allowedAddress = z
+  .string('must be address:port or cidr:port')
+  .transform((text, context): AllowedAddress => {
+    const split = splitAddress(text.replace(/^\[?([0-9a-fA-F:.]+)\]?(\/\d+)?:(\d+)$/, '[$1$2]:$3'));
+    const [address = '', prefix] = (split?.[0] ?? '').split('/', 2);
+    const port = split && portOf(split[1], 1);
+    const full = isIP(address) === 6 ? 128 : 32;
+    const bits = prefix === undefined ? full : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+    if (port !== undefined && isIP(address) && bits >= 0 && bits <= full) return { address, bits, port };
+    return fault(
+      context,
+      'must be address:port or cidr:port, such as 10.0.0.7:443, 10.0.0.0/24:443 or [fd00::1]:443',
+    );
+  });
+
+/** An origin: scheme, host and port, nothing else; canonical spelling. */
+export const origin = z.string('must be an origin').transform((text, context): string => {
+  const url = URL.parse(text);
+  const known = url?.protocol === 'http:' || url?.protocol === 'https:';
+  if (url && known && (url.origin === text || `${url.origin}/` === text)) return url.origin;
+  return fault(
+    context,
+    'must be an origin such as https://api.example.com, in lower case and without a path',
+  );
+});
+
+/** The name in a log's origin (C2SP checkpoint: without white space or `+`). */
+export const logName = z
+  .string('must be a name')
+  .regex(
+    /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/,
+    'must be letters, digits, . _ - and /, such as pods.example.com/agent-7',
+  )
+  .max(128, 'must be at most 128 characters');
+
+/** A file or folder. Relative ones are relative to the settings file, or to the working folder in flags and env. */
+export const path = z
+  .string('must be a path')
+  .min(1, 'must not be empty')
+  .refine((text) => !text.includes('\0'), 'must not contain NUL');
+
+function splitAddress(text: string): readonly [string, string] | undefined {
+  const found = /^\[([^\]]+)\]:(\d+)$/.exec(text) ?? /^([^:[\]]+):(\d+)$/.exec(text);
+  return found?.[1] === undefined || found[2] === undefined ? undefined : [found[1], found[2]];
+}
+
+function portOf(digits: string, least: number): number | undefined {
+  const port = /^(0|[1-9]\d{0,4})$/.test(digits) ? Number(digits) : -1;
+  return port >= least && port <= 65535 ? port : undefined;
+}
+
+function fault(context: z.RefinementCtx, message: string): typeof z.NEVER {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
