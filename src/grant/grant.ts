@@ -3,10 +3,10 @@ import type { PublicKey } from '../crypto/suite.ts';
 
 /** One entry of `authorization_details` (RFC 9396), type `writ_http`. */
 export interface ScopeEntry {
-  /** WHATWG origins. */
+  /** WHATWG origins of `http:` and `https:`. */
   readonly locations: readonly string[];
   readonly actions: readonly string[];
-  /** Path patterns, already split: literals, `*`, final `**`. Absent: every path. */
+  /** Path patterns, split and decoded as `call.segments` are: literals, `*`, final `**`. Absent: every path. */
   readonly paths?: readonly (readonly string[])[];
   readonly max_calls?: number;
   readonly max_request_bytes?: number;
@@ -49,4 +49,6 @@ export interface Coverage {
   /** Index into `authorization_details`. */
   readonly index: number;
   readonly entry: ScopeEntry;
+  /** The entry binds the body: read it, and ask `contentMatches` before its first byte leaves. */
+  readonly needsBody: boolean;
 }

@@ -1,0 +1,79 @@
+/** Who may sign root grants: the gate's own anchors (`authorities.json`, formats.md §0). */
+import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
+import type { Json } from '../crypto/json.ts';
+import { loadJwk } from '../crypto/key.ts';
+import type { PublicKey } from '../crypto/suite.ts';
+
+/** One pinned pair: this key may sign for this issuer. */
+export interface Authority {
+  readonly iss: string;
+  readonly key: PublicKey;
+}
+
+/** A parsed list, or why it is none. */
+export type AuthorityList =
+  | { readonly ok: true; readonly authorities: readonly Authority[] }
+  | { readonly ok: false; readonly fault: string };
+
+/** The pairs of `{"authorities":[{"iss":…,"jwk":…}]}`, strictly: an empty list and a pair given twice are faults too. */
+export function parseAuthorities(text: string): AuthorityList {
+  const file = parseStrictJson(text);
+  if (!isJsonObject(file) || !hasOnly(file, ['authorities']) || !Array.isArray(file.authorities))
+    return { ok: false, fault: 'not {"authorities":[…]}' };
+  const list: readonly Json[] = file.authorities;
+  if (list.length === 0) return { ok: false, fault: 'no authority in it' };
+  const authorities: Authority[] = [];
+  for (const [index, item] of list.entries()) {
+    const authority = readAuthority(item);
+    if (!authority)
+      return { ok: false, fault: `authorities[${index}] is not {"iss":…,"jwk":Ed25519 public key}` };
+    if (authorities.some(({ iss, key }) => iss === authority.iss && key.id === authority.key.id))
+      return { ok: false, fault: `authorities[${index}] is there twice` };
+    authorities.push(authority);
+  }
+  return { ok: true, authorities };
+}
+
+/** The list in force. It starts unreadable; a text that does not parse makes it unreadable again (fail closed). */
+export class Authorities {
+  #list: AuthorityList = { ok: false, fault: 'not loaded' };
+  #generation = 0;
+
+  /** Takes the text of `authorities.json`, or undefined where it could not be read. Says what is wrong, if anything. */
+  load(text: string | undefined): string | undefined {
+    this.#list = text === undefined ? { ok: false, fault: 'cannot be read' } : parseAuthorities(text);
+    this.#generation++;
+    return this.#list.ok ? undefined : this.#list.fault;
+  }
+
+  /** Grows with every `load`: whoever remembers verdicts drops them then. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Why no grant can be verified; undefined while the list is good. */
+  get fault(): string | undefined {
+    return this.#list.ok ? undefined : this.#list.fault;
+  }
+
+  /** All pairs in force, none while unreadable. */
+  get pairs(): readonly Authority[] {
+    return this.#list.ok ? this.#list.authorities : [];
+  }
+
+  /** The pinned key for an issuer: the one that `kid` names, or without `kid` the only one there is. */
+  find(iss: string, kid: string | undefined): PublicKey | undefined {
+    const candidates = this.pairs.filter((pair) => pair.iss === iss && (kid ?? pair.key.id) === pair.key.id);
+    return candidates.length === 1 ? candidates[0]?.key : undefined;
+  }
+}
+
+function readAuthority(item: Json): Authority | undefined {
+  if (!isJsonObject(item) || !hasOnly(item, ['iss', 'jwk'])) return undefined;
+  const key = loadJwk(item.jwk);
+  return key && typeof item.iss === 'string' && item.iss !== '' ? { iss: item.iss, key } : undefined;
+}
+
+function hasOnly(value: object, names: readonly string[]): boolean {
+  return Object.keys(value).every((name) => names.includes(name));
+}

@@ -1,0 +1,67 @@
+/** Whether a grant covers a call: one entry must cover all of it, and the first that does is the covering entry. */
+import type { Call } from '../call/call.ts';
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome, Refusal } from '../denial/outcome.ts';
+import type { DenialCode } from '../denial/table.ts';
+import type { Coverage, Grant, ScopeEntry } from './grant.ts';
+
+interface Step {
+  readonly covers: (entry: ScopeEntry, call: Call) => boolean;
+  readonly otherwise: DenialCode;
+}
+
+/** From the widest question to the narrowest: the refusal names the step that the best entry failed at. */
+const steps: readonly Step[] = [
+  { covers: coversLocation, otherwise: 'scope_location' },
+  { covers: coversAction, otherwise: 'scope_action' },
+  { covers: coversPath, otherwise: 'scope_path' },
+  { covers: ({ mcp_tools }) => mcp_tools === undefined, otherwise: 'scope_tools_unsupported' },
+  { covers: coversLength, otherwise: 'scope_request_bytes' },
+];
+
+/** The first entry that covers all of a call but its content, which only the body itself can show (`needsBody`). */
+export function coverCall(grant: Grant, call: Call): Outcome<Coverage> {
+  let best = 0;
+  for (const [index, entry] of grant.root.scope.entries()) {
+    const failed = steps.findIndex(({ covers }) => !covers(entry, call));
+    if (failed < 0) return pass({ grant, index, entry, needsBody: entry.content_sha256 !== undefined });
+    best = Math.max(best, failed);
+  }
+  return refusalAt(best, call);
+}
+
+/** Whether a body with this SHA-256 (lower-case hex) is one that the entry covers. */
+export function contentMatches(entry: ScopeEntry, sha256: string): boolean {
+  return entry.content_sha256 === undefined || entry.content_sha256 === sha256;
+}
+
+/** Whether a pattern matches segments: a literal itself, `*` one segment that is not empty, final `**` one or more. */
+export function matchesPath(pattern: readonly string[], segments: readonly string[]): boolean {
+  const open = pattern.at(-1) === '**';
+  if (open ? segments.length < pattern.length : segments.length !== pattern.length) return false;
+  const fixed = open ? pattern.slice(0, -1) : pattern;
+  return fixed.every((part, at) => (part === '*' ? segments[at] !== '' : part === segments[at]));
+}
+
+function coversLocation({ locations }: ScopeEntry, { origin }: Call): boolean {
+  return locations.includes(origin);
+}
+
+/** A method, and the one that an override header asks for as well (threats.md §2). */
+function coversAction({ actions }: ScopeEntry, { method, override = method }: Call): boolean {
+  return actions.includes(method) && actions.includes(override);
+}
+
+function coversPath({ paths }: ScopeEntry, { segments }: Call): boolean {
+  return paths === undefined || paths.some((pattern) => matchesPath(pattern, segments));
+}
+
+/** The declared length; a chunked body is counted by its lease as it streams. */
+function coversLength({ max_request_bytes = Infinity }: ScopeEntry, { framing }: Call): boolean {
+  return framing.kind !== 'length' || framing.bytes <= max_request_bytes;
+}
+
+function refusalAt(step: number, call: Call): Refusal {
+  const code = steps[step]?.otherwise ?? 'scope_location';
+  return deny(code, `${call.method} ${call.origin}${call.path}`);
+}
