@@ -1,0 +1,147 @@
+/** A port that agents call: turns sockets into heads and exchanges for the gate, and does nothing else with them. */
+import { createServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Carrier, RawHead } from '../call/call.ts';
+import type { Clock } from '../gate/outside.ts';
+import { AgentConnection } from './agent-connection.ts';
+import { AgentExchange } from './exchange.ts';
+import { answerMalformed } from './malformed.ts';
+import type { Malformed } from './malformed.ts';
+
+/** The gate as a listener sees it. */
+export interface Door {
+  /** Takes one call from its head to its last byte. Never rejects. */
+  run(arrival: {
+    readonly head: RawHead;
+    readonly carrier: Carrier;
+    readonly exchange: AgentExchange;
+  }): Promise<void>;
+}
+
+/** What a listener is made of. */
+export interface ListenerParts {
+  readonly carrier: Carrier;
+  readonly gate: Door;
+  readonly clock: Clock;
+  /** Connections beyond this are closed at once. */
+  readonly maxConnections: number;
+  /** How long an idle connection is kept. */
+  readonly keepAliveMs: number;
+  /** Hears of bytes that were not HTTP. */
+  onMalformed(event: Malformed): void;
+}
+
+/** threats.md §2: one head. */
+const MAX_HEAD_BYTES = 16 * 1024;
+const HEAD_MS = 10_000;
+const CHECK_MS = 1000;
+
+/** One listening port. */
+export class Listener {
+  readonly #parts: ListenerParts;
+  readonly #server: Server;
+  readonly #connections = new Map<Duplex, AgentConnection>();
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+    this.#server = hardenedServer(parts);
+    this.#server
+      .on('connection', (socket: Socket) => this.#open(socket))
+      .on('request', (request, response) => this.#take(request, response))
+      .on('checkContinue', (request, response) => this.#take(request, response))
+      .on('checkExpectation', (request, response) => this.#take(request, response))
+      .on('connect', (request, socket) => this.#takeRaw(request, socket))
+      .on('upgrade', (request, socket) => this.#takeRaw(request, socket))
+      .on('clientError', (error: Error, socket) => this.#malformed(error, socket));
+  }
+
+  /** Where it listens; undefined while it does not. */
+  get address(): AddressInfo | undefined {
+    const address = this.#server.address();
+    return address && typeof address === 'object' ? address : undefined;
+  }
+
+  /** Starts to listen; rejects with the system's error (`EADDRINUSE`, `EACCES` …). Port 0 takes a free one. */
+  async listen(port: number, host: string): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    if (!this.address) throw new Error('listening on no address');
+    return this.address;
+  }
+
+  /** Takes no new calls; resolves when the running ones are over. */
+  stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections.values()) connection.stop();
+    return closed;
+  }
+
+  /** Ends whatever still runs. */
+  destroy(): void {
+    for (const socket of this.#connections.keys()) socket.destroy();
+  }
+
+  #open(socket: Socket): void {
+    this.#connections.set(socket, new AgentConnection(() => socket.destroy()));
+    socket.once('close', () => this.#connections.delete(socket));
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    this.#connections.get(request.socket)?.take((done) => this.#run(request, response, done));
+  }
+
+  /** CONNECT and Upgrade: node:http has let go of the socket, so it carries this one reply and then closes. */
+  #takeRaw(request: IncomingMessage, socket: Duplex): void {
+    const response = new ServerResponse(request);
+    socket.on('error', () => socket.destroy());
+    this.#connections.get(socket)?.take((done) => {
+      response.assignSocket(request.socket);
+      response.on('finish', () => request.socket.destroySoon());
+      socket.resume(); // early bytes are never looked at
+      const exchange = this.#run(request, response, done);
+      exchange.closeAfter();
+      return exchange;
+    });
+  }
+
+  #run(request: IncomingMessage, response: ServerResponse, done: () => void): AgentExchange {
+    const { gate, carrier, clock } = this.#parts;
+    const exchange = new AgentExchange(request, response, clock.after);
+    response.once('close', done);
+    gate.run({ head: headOf(request), carrier, exchange }).catch(() => exchange.drop());
+    return exchange;
+  }
+
+  #malformed(error: Error, socket: Duplex): void {
+    const busy = this.#connections.get(socket)?.busy ?? false;
+    const event = answerMalformed(error, socket, busy);
+    if (event) this.#parts.onMalformed(event);
+  }
+}
+
+/** Every setting of node:http that our safety rests on, in one place (threats.md §1–2). */
+function hardenedServer({ maxConnections, keepAliveMs }: ListenerParts): Server {
+  const server = createServer({
+    insecureHTTPParser: false,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    headersTimeout: HEAD_MS,
+    requestTimeout: 0, // a body may take as long as its lease
+    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: keepAliveMs,
+    requireHostHeader: false, // a missing Host is refused by name, with a receipt
+  });
+  server.maxHeadersCount = 0; // else headers are hidden from us that the parser frames by
+  server.maxConnections = maxConnections;
+  return server;
+}
+
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): RawHead {
+  return { method: method ?? '', target: url ?? '', version: httpVersion, headers: rawHeaders };
+}

@@ -1,0 +1,40 @@
+/** Bytes that the HTTP parser could not read: a bare status, and the end of the connection. */
+import type { Duplex } from 'node:stream';
+
+/** What was answered, for the aggregate on record. */
+export interface Malformed {
+  readonly status: 400 | 408 | 431;
+  /** The parser's error code. */
+  readonly why: string;
+}
+
+const REASONS = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+} as const;
+
+/**
+ * Answers and closes. While a reply runs on the connection it is only closed, since bytes of ours would become part of
+ * that reply. Undefined where the connection was lost rather than misused.
+ */
+export function answerMalformed(error: Error, socket: Duplex, busy: boolean): Malformed | undefined {
+  const why = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+  if (why === 'ECONNRESET' || why === 'EPIPE' || why === 'HPE_INVALID_EOF_STATE' || !socket.writable) {
+    socket.destroy();
+    return undefined;
+  }
+  const status = statusOf(why);
+  if (busy) socket.destroy();
+  else
+    socket.end(
+      `HTTP/1.1 ${status} ${REASONS[status]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+      () => socket.destroy(),
+    );
+  return { status, why };
+}
+
+function statusOf(why: string): Malformed['status'] {
+  if (why === 'HPE_HEADER_OVERFLOW') return 431;
+  return why === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+}

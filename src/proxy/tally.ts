@@ -1,0 +1,45 @@
+/** Counts and digests what streams in one direction, for the outcome entry. */
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { sha256Hex, sha3Hex } from '../crypto/node.ts';
+import type { Streamed } from '../lineage/statement.ts';
+
+const NOTHING = new Uint8Array(0);
+const EMPTY: Streamed = { bytes: 0, sha256: sha256Hex(NOTHING), sha3_512: sha3Hex(NOTHING) };
+
+/** The tally of one direction. A body of one chunk, the common case, is hashed once and in one go. */
+export class Tally {
+  #bytes = 0;
+  #only: Uint8Array | undefined;
+  #hashes: { readonly sha256: Hash; readonly sha3: Hash } | undefined;
+
+  /** Takes one chunk; its bytes must not change afterwards. */
+  add(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    if (this.#bytes === 0) this.#only = chunk;
+    else this.#stream(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  /** Bytes and digests of all chunks. Once only. */
+  close(): Streamed {
+    const bytes = this.#bytes;
+    if (this.#hashes) {
+      const { sha256, sha3 } = this.#hashes;
+      return { bytes, sha256: sha256.digest('hex'), sha3_512: sha3.digest('hex') };
+    }
+    return this.#only ? { bytes, sha256: sha256Hex(this.#only), sha3_512: sha3Hex(this.#only) } : EMPTY;
+  }
+
+  #stream(chunk: Uint8Array): void {
+    this.#hashes ??= { sha256: createHash('sha256'), sha3: createHash('sha3-512') };
+    const { sha256, sha3 } = this.#hashes;
+    if (this.#only) {
+      sha256.update(this.#only);
+      sha3.update(this.#only);
+      this.#only = undefined;
+    }
+    sha256.update(chunk);
+    sha3.update(chunk);
+  }
+}
