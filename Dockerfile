@@ -18,6 +18,7 @@ RUN npm ci --ignore-scripts --omit=dev --omit=optional
 FROM ${BASE}
 # Nothing in the running image installs packages.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn* \
+ && install -d -m 0755 /etc/writ \
  && install -d -m 0700 -o 65532 -g 65532 /var/lib/writ
 WORKDIR /opt/writ
 COPY --from=build /build/package.json ./
@@ -36,7 +37,8 @@ USER 65532:65532
 # The home is made inside the volume, so that its mode (0700) is ours whoever made the volume.
 ENV WRIT_HOME=/var/lib/writ/home NODE_ENV=production
 VOLUME /var/lib/writ
-WORKDIR /var/lib/writ
+# `writ.yaml` is looked for in the working folder.
+WORKDIR /etc/writ
 EXPOSE 3128 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["writ", "doctor", "--ready"]
 ENTRYPOINT ["writ"]

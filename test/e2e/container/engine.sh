@@ -42,6 +42,7 @@ claim_state() {
 
 # vfs needs no overlay mount; runc and cgroupfs need no systemd; `no-conmon` leaves conmon in our
 # cgroup; the limits are below every hard limit, because raising one takes CAP_SYS_RESOURCE.
+# static_dir keeps its default: the command that conmon runs when a container ends is not told of another.
 write_settings() {
   cat >"$CONTAINERS_STORAGE_CONF" <<SETTINGS
 [storage]
@@ -61,7 +62,6 @@ network_config_dir = "$state/networks"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
-static_dir = "$state/libpod"
 tmp_dir = "$state/libpod-tmp"
 volume_path = "$state/volumes"
 SETTINGS
