@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, EXIT } from './exit.ts';
 import { err } from './screen.ts';
-import { safeText } from './table.ts';
+import { safeText } from '../config/safe-text.ts';
 
 interface Row {
   readonly summary: string;

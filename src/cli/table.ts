@@ -3,6 +3,7 @@
  * may hold text of an agent, an upstream or a file: all of it is made visible, none of it can steer the terminal.
  */
 import { styleText } from 'node:util';
+import { safeText, UNSAFE } from '../config/safe-text.ts';
 
 /** Styles by meaning, so that the same thing looks the same in every command. */
 export type Style = 'good' | 'bad' | 'warn' | 'dim' | 'strong' | 'name';
@@ -42,15 +43,6 @@ const FORMATS = {
   strong: ['bold'],
   name: ['cyan'],
 } as const;
-
-/** C0 and C1 controls, DEL, line separators, and what reorders or hides text (Unicode TR 36 §2). */
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
-
-/** Text with every character that could steer a terminal, reorder a line or break it written as `\u{…}`. */
-export function safeText(text: string): string {
-  return text.replace(UNSAFE, (letter) => `\\u{${(letter.codePointAt(0) ?? 0).toString(16)}}`);
-}
 
 /** A screen on a stream. `env` decides about colours (`NO_COLOR`, `FORCE_COLOR`, `TERM=dumb`). */
 export function makeScreen(sink: Sink, env: Readonly<Record<string, string | undefined>>): Screen {

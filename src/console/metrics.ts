@@ -1,0 +1,162 @@
+/** What Prometheus sees. Labels come from closed sets only: nothing that an agent says can make a new series. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Decided, Finished, Observer } from '../gate/observer.ts';
+import type { LineageHealth } from '../lineage/lineage.ts';
+import type { Readiness } from './readiness.ts';
+import { READY_PARTS } from './readiness.ts';
+
+/** What is asked at each scrape, and what hosts may stand in a label. */
+export interface MetricsSources {
+  /** Hosts that the settings name; any other reads `other`. */
+  readonly hosts: ReadonlySet<string>;
+  readonly readiness: Readiness;
+  readonly lineage: { health(): Promise<LineageHealth> };
+  readonly version: string;
+}
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+const MS = 1000;
+
+/** Counts what the gate reports. */
+export class Metrics implements Observer {
+  readonly #registry = new Registry();
+  readonly #sources: MetricsSources;
+  readonly #instruments: ReturnType<typeof instruments>;
+  readonly #gauges: ReturnType<typeof stateGauges>;
+
+  constructor(sources: MetricsSources) {
+    this.#sources = sources;
+    this.#instruments = instruments(this.#registry);
+    collectDefaultMetrics({ register: this.#registry });
+    this.#gauges = stateGauges(this.#registry);
+    this.#gauges.info.set({ version: sources.version }, 1);
+  }
+
+  decided({ verdict, code, carrier, ms }: Decided): void {
+    const { calls, decision, running } = this.#instruments;
+    calls.inc({ verdict, code: code ?? 'none', carrier });
+    decision.observe({ verdict }, ms / MS);
+    if (verdict === 'permit') running.inc();
+  }
+
+  finished({ ended, by, host, request, response, duration_ms }: Finished): void {
+    const { outcomes, bytes, duration, running, cut } = this.#instruments;
+    const label = this.#sources.hosts.has(host) ? host : 'other';
+    running.dec();
+    outcomes.inc({ ended, host: label });
+    bytes.inc({ direction: 'request', host: label }, request.bytes);
+    bytes.inc({ direction: 'response', host: label }, response.bytes);
+    duration.observe({ ended }, duration_ms / MS);
+    if (ended === 'cut') cut.inc({ code: by ?? 'none' });
+  }
+
+  malformed({ carrier, status }: { readonly carrier: string; readonly status: number }): void {
+    this.#instruments.malformed.inc({ carrier, status: String(status) });
+  }
+
+  aggregated(code: string): void {
+    this.#instruments.aggregated.inc({ code });
+  }
+
+  /** `Content-Type` of `text`. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The Prometheus text format, 0.0.4. */
+  async text(): Promise<string> {
+    await this.#readState();
+    return this.#registry.metrics();
+  }
+
+  async #readState(): Promise<void> {
+    const { ready, writing, entries, waiting, free } = this.#gauges;
+    const { parts } = this.#sources.readiness.report();
+    for (const part of READY_PARTS) ready.set({ part }, parts[part] === 'good' ? 1 : 0);
+    const health = await this.#sources.lineage.health().catch(() => undefined);
+    writing.set(health?.state === 'writing' ? 1 : 0);
+    if (!health) return;
+    entries.set(health.size);
+    waiting.set(health.waiting);
+    free.set(health.free);
+  }
+}
+
+function instruments(registry: Registry) {
+  const registers = [registry];
+  return {
+    calls: new Counter({
+      name: 'writ_calls_total',
+      help: 'Calls decided, by verdict and denial code.',
+      labelNames: ['verdict', 'code', 'carrier'],
+      registers,
+    }),
+    decision: new Histogram({
+      name: 'writ_decision_seconds',
+      help: 'From the request head to the durable decision.',
+      labelNames: ['verdict'],
+      buckets: SECONDS,
+      registers,
+    }),
+    outcomes: new Counter({
+      name: 'writ_outcomes_total',
+      help: 'Permitted calls that ended, by how.',
+      labelNames: ['ended', 'host'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'writ_call_seconds',
+      help: 'From the permit to the last byte.',
+      labelNames: ['ended'],
+      buckets: SECONDS,
+      registers,
+    }),
+    bytes: new Counter({
+      name: 'writ_body_bytes_total',
+      help: 'Body bytes forwarded.',
+      labelNames: ['direction', 'host'],
+      registers,
+    }),
+    running: new Gauge({ name: 'writ_calls_running', help: 'Permitted calls that run now.', registers }),
+    cut: new Counter({
+      name: 'writ_leases_cut_total',
+      help: 'Running calls that were cut, by what ended their lease.',
+      labelNames: ['code'],
+      registers,
+    }),
+    malformed: new Counter({
+      name: 'writ_malformed_total',
+      help: 'Bytes that were not HTTP, answered 400 or 431.',
+      labelNames: ['carrier', 'status'],
+      registers,
+    }),
+    aggregated: new Counter({
+      name: 'writ_denials_aggregated_total',
+      help: 'Denials that were counted instead of recorded one by one.',
+      labelNames: ['code'],
+      registers,
+    }),
+  };
+}
+
+/** What the sources say, read anew at each scrape. */
+function stateGauges(registry: Registry) {
+  const registers = [registry];
+  return {
+    info: new Gauge({ name: 'writ_info', help: 'This sidecar.', labelNames: ['version'], registers }),
+    ready: new Gauge({
+      name: 'writ_ready',
+      help: 'Whether each part was verified good.',
+      labelNames: ['part'],
+      registers,
+    }),
+    writing: new Gauge({ name: 'writ_log_writing', help: 'Whether the log can record.', registers }),
+    entries: new Gauge({ name: 'writ_log_entries', help: 'Entries in the lineage log.', registers }),
+    waiting: new Gauge({ name: 'writ_log_waiting', help: 'Entries that wait for their sync.', registers }),
+    free: new Gauge({
+      name: 'writ_log_free_bytes',
+      help: 'Free bytes of the log’s file system.',
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,45 @@
+/** What anyone may ask: health, metrics, and hashes and keys for those who verify. Never an entry's contents. */
+import { Hono } from 'hono';
+import type { Lineage } from '../lineage/lineage.ts';
+import type { Metrics } from './metrics.ts';
+import { problem } from './problem.ts';
+import type { Readiness } from './readiness.ts';
+
+/** What a verifier needs: `{"receiptKeys":[JWK…],"tlogPolicy":"…"}` (formats.md §0). */
+export interface TrustFile {
+  readonly receiptKeys: readonly object[];
+  readonly tlogPolicy: string;
+}
+
+/** What the public part shows. */
+export interface PublicParts {
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  readonly lineage: Lineage;
+  readonly trustFile: () => TrustFile;
+}
+
+const PLAIN = { 'content-type': 'text/plain; charset=utf-8' };
+
+/** `/livez /readyz /metrics /.well-known/writ/*`. */
+export function publicPart({ readiness, metrics, lineage, trustFile }: PublicParts): Hono {
+  return new Hono()
+    .get('/livez', (context) => context.body('ok\n', 200, PLAIN))
+    .get('/readyz', (context) => {
+      const report = readiness.report();
+      return context.json(report, report.ready ? 200 : 503);
+    })
+    .get('/metrics', async (context) => {
+      return context.body(await metrics.text(), 200, { 'content-type': metrics.contentType });
+    })
+    .get('/.well-known/writ/keys', (context) => context.json(trustFile()))
+    .get('/.well-known/writ/checkpoint', async (context) =>
+      context.body(await lineage.checkpoint(), 200, PLAIN),
+    )
+    .get('/.well-known/writ/proof/:seq{[0-9]{1,15}}', async (context) => {
+      const proof = await lineage.proof(Number(context.req.param('seq')));
+      return proof === undefined
+        ? problem(404, 'The log has no such entry.')
+        : context.body(proof, 200, PLAIN);
+    });
+}

@@ -1,0 +1,132 @@
+/** The admin listener: a server of its own, never on the way of a call. */
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { LineageUnavailable } from '../lineage/lineage.ts';
+import { holdsToken, turnAway } from './door.ts';
+import { operatorPart } from './operator.ts';
+import type { OperatorParts } from './operator.ts';
+import { problem } from './problem.ts';
+import { publicPart } from './public.ts';
+import type { PublicParts } from './public.ts';
+
+/** What the listener shows, and to whom. */
+export interface ConsoleParts extends PublicParts, OperatorParts {
+  /** The operator's token; undefined where it cannot be read: then nobody is the operator. */
+  readonly token: () => string | undefined;
+  /** Host names, beside loopback and the listener's own address, by which it may be asked. */
+  readonly hosts: readonly string[];
+  /** Hears of faults of the program. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** A listener that runs. */
+export interface ConsoleServer {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+interface Bindings {
+  readonly Bindings: { readonly incoming: IncomingMessage };
+}
+
+const MAX_BODY_BYTES = 65_536;
+const MAX_CONNECTIONS = 256;
+const REQUEST_MS = 10_000;
+const CHECK_MS = 1000;
+const MAX_HEAD_BYTES = 16_384;
+
+/** On every reply: nothing here is a page, may be framed, sniffed, cached or read by another site. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/** Binds and serves. Rejects where the address cannot be had (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`). */
+export async function startConsole(
+  parts: ConsoleParts,
+  at: { readonly host: string; readonly port: number },
+): Promise<ConsoleServer> {
+  const app = consoleApp(parts);
+  const answer = getRequestListener(
+    (request, env) => app.fetch(request, env as Bindings['Bindings']), // `as`: a node:http server calls it
+    { overrideGlobalObjects: false },
+  );
+  const server = createServer(
+    { maxHeaderSize: MAX_HEAD_BYTES, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
+    (request, response) => void answer(request, response),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  await listening(server, at);
+  const { port } = server.address() as AddressInfo; // a TCP listener
+  return { host: at.host, port, close: () => closed(server) };
+}
+
+/** The routes, without a socket. */
+export function consoleApp(parts: ConsoleParts): Hono<Bindings> {
+  const app = new Hono<Bindings>();
+  app.use(async (context, next) => {
+    await next();
+    for (const [name, value] of Object.entries(HEADERS)) context.res.headers.set(name, value);
+  });
+  app.use(async (context, next) => {
+    const turned = turnAway(knockOf(context.env.incoming), parts.hosts);
+    return turned ? problem(turned.status, turned.detail) : next();
+  });
+  app.route('/', publicPart(parts));
+  app.use(async (context, next) => {
+    if (holdsToken(context.req.header('authorization'), parts.token())) return next();
+    return problem(401, 'Send Authorization: Bearer with the token in the sidecar’s home.', {
+      'www-authenticate': 'Bearer realm="writ"',
+    });
+  });
+  app.use(
+    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(413, `At most ${MAX_BODY_BYTES} bytes.`) }),
+  );
+  app.route('/', operatorPart(parts));
+  app.notFound(() => problem(404, 'There is nothing here.'));
+  app.onError((fault) => {
+    if (fault instanceof LineageUnavailable) return problem(503, 'The lineage log is not available.');
+    parts.onFault(fault);
+    return problem(500, 'The sidecar failed; its log says how.');
+  });
+  return app;
+}
+
+function knockOf({ headers, socket }: IncomingMessage) {
+  const fetchSite = headers['sec-fetch-site'];
+  return {
+    host: headers.host,
+    localAddress: socket.localAddress,
+    fetchSite: Array.isArray(fetchSite) ? fetchSite.join() : fetchSite,
+    origin: headers.origin,
+  };
+}
+
+function listening(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

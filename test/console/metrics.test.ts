@@ -1,0 +1,105 @@
+import t from 'tap';
+import { Metrics } from '../../src/console/metrics.ts';
+import { Readiness } from '../../src/console/readiness.ts';
+import type { Finished } from '../../src/gate/observer.ts';
+
+const health = () => Promise.resolve({ state: 'writing' as const, size: 7, waiting: 2, free: 1e9 });
+
+function make(over: { health?: () => Promise<never> } = {}): { metrics: Metrics; readiness: Readiness } {
+  const readiness = new Readiness();
+  const metrics = new Metrics({
+    hosts: new Set(['api.test']),
+    readiness,
+    lineage: { health: over.health ?? health },
+    version: '1.2.3',
+  });
+  return { metrics, readiness };
+}
+
+const call = {
+  id: 'x',
+  carrier: 'forward',
+  method: 'GET',
+  host: 'api.test',
+  path: '/',
+  reasons: [],
+  ms: 2,
+} as const;
+const streamed = (bytes: number) => ({ bytes, sha256: '', sha3_512: '' });
+const end: Finished = {
+  id: 'x',
+  carrier: 'forward',
+  host: 'api.test',
+  permit: 1,
+  request: streamed(10),
+  response: streamed(20),
+  duration_ms: 30,
+  ended: 'complete',
+  answered: true,
+};
+
+async function lines(metrics: Metrics): Promise<ReadonlyMap<string, number>> {
+  const rows = (await metrics.text()).split('\n').filter((line) => line.startsWith('writ_'));
+  return new Map(rows.map((line) => [line.replace(/ [^ ]+$/, ''), Number(line.split(' ').at(-1))]));
+}
+
+t.test('calls are counted by verdict, code and carrier', async (t) => {
+  const { metrics } = make();
+  metrics.decided({ ...call, verdict: 'permit' });
+  metrics.decided({ ...call, verdict: 'deny', code: 'grant_missing' });
+  metrics.decided({ ...call, verdict: 'deny', code: 'grant_missing', carrier: 'reverse' });
+  const seen = await lines(metrics);
+  t.equal(seen.get('writ_calls_total{verdict="permit",code="none",carrier="forward"}'), 1);
+  t.equal(seen.get('writ_calls_total{verdict="deny",code="grant_missing",carrier="forward"}'), 1);
+  t.equal(seen.get('writ_calls_total{verdict="deny",code="grant_missing",carrier="reverse"}'), 1);
+  t.equal(seen.get('writ_decision_seconds_bucket{le="0.0025",verdict="permit"}'), 1);
+  t.equal(seen.get('writ_decision_seconds_bucket{le="0.001",verdict="permit"}'), 0);
+  t.equal(seen.get('writ_calls_running'), 1);
+});
+
+t.test('outcomes, bytes and cuts are counted', async (t) => {
+  const { metrics } = make();
+  metrics.decided({ ...call, verdict: 'permit' });
+  metrics.finished({ ...end, ended: 'cut', by: 'lease_seconds' });
+  const seen = await lines(metrics);
+  t.equal(seen.get('writ_outcomes_total{ended="cut",host="api.test"}'), 1);
+  t.equal(seen.get('writ_leases_cut_total{code="lease_seconds"}'), 1);
+  t.equal(seen.get('writ_body_bytes_total{direction="request",host="api.test"}'), 10);
+  t.equal(seen.get('writ_body_bytes_total{direction="response",host="api.test"}'), 20);
+  t.equal(seen.get('writ_calls_running'), 0);
+});
+
+t.test('a host that the settings do not name is `other`, however many there are', async (t) => {
+  const { metrics } = make();
+  for (let i = 0; i < 1000; i++) metrics.finished({ ...end, host: `h${i}.evil.example` });
+  const text = await metrics.text();
+  t.notMatch(text, 'evil');
+  t.match(text, 'writ_outcomes_total{ended="complete",host="other"} 1000');
+});
+
+t.test('bytes that were not HTTP, and denials that were only counted', async (t) => {
+  const { metrics } = make();
+  metrics.malformed({ carrier: 'forward', status: 431 });
+  metrics.aggregated('policy_denied');
+  const seen = await lines(metrics);
+  t.equal(seen.get('writ_malformed_total{carrier="forward",status="431"}'), 1);
+  t.equal(seen.get('writ_denials_aggregated_total{code="policy_denied"}'), 1);
+});
+
+t.test('the log and readiness are read anew at each scrape', async (t) => {
+  const { metrics, readiness } = make();
+  t.equal((await lines(metrics)).get('writ_ready{part="log"}'), 0);
+  readiness.good('log');
+  const seen = await lines(metrics);
+  t.equal(seen.get('writ_ready{part="log"}'), 1);
+  t.equal(seen.get('writ_log_entries'), 7);
+  t.equal(seen.get('writ_log_waiting'), 2);
+  t.equal(seen.get('writ_log_free_bytes'), 1e9);
+  t.equal(seen.get('writ_log_writing'), 1);
+  t.equal(seen.get('writ_info{version="1.2.3"}'), 1);
+});
+
+t.test('a log that does not answer reads as not writing, and the scrape goes on', async (t) => {
+  const { metrics } = make({ health: () => Promise.reject(new Error('gone')) });
+  t.equal((await lines(metrics)).get('writ_log_writing'), 0);
+});
