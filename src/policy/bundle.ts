@@ -2,7 +2,7 @@
  * A policy bundle on disk: `policy.wasm`, `data.json` and `.manifest` of one folder. Nothing of it runs here; what only
  * an instance can tell (ABI, entrypoints, builtins) the policy thread checks when it opens the bundle (engine.ts).
  */
-import { open } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { canonicalJson, hasDuplicateKey } from '../crypto/json.ts';
@@ -77,11 +77,11 @@ function fault(text: string): BundleFault {
 async function readFile(folder: string, name: FileName): Promise<Read<Uint8Array>> {
   const path = join(folder, name);
   try {
-    await using file = await open(path, 'r');
-    const { size, isFile } = await file.stat().then((stat) => ({ size: stat.size, isFile: stat.isFile() }));
-    if (!isFile) return fault(`${path} is not a file`);
-    if (size === 0) return fault(`${path} is empty`);
-    if (size > maxBytes[name]) return fault(`${path} is larger than ${maxBytes[name]} bytes`);
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe would wait for a writer
+    const stat = await file.stat();
+    if (!stat.isFile()) return fault(`${path} is not a file`);
+    if (stat.size === 0) return fault(`${path} is empty`);
+    if (stat.size > maxBytes[name]) return fault(`${path} is larger than ${maxBytes[name]} bytes`);
     return { ok: true, value: await file.readFile() };
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
@@ -134,7 +134,8 @@ async function compile(bytes: Uint8Array): Promise<Read<WebAssembly.Module>> {
   }
 }
 
-function identify(revision: string, files: BundleFiles): BundleIdentity {
+/** How a bundle is named on record and in a grant's `policy` claim (formats.md §2). */
+export function identify(revision: string, files: BundleFiles): BundleIdentity {
   const wasm = sha256Hex(files['policy.wasm']);
   const data = sha256Hex(files['data.json']);
   const digest = sha256Hex(canonicalJson({ data, entrypoint: ENTRYPOINT, wasm }));

@@ -1,0 +1,51 @@
+/** Bundles for tests: the committed default policy, and hand-made modules. */
+import { readFile } from 'node:fs/promises';
+import { readBundle } from '../../src/policy/bundle.ts';
+import type { Bundle, BundleFiles } from '../../src/policy/bundle.ts';
+import { wasmModule } from './wasm-module.ts';
+import type { ModuleShape } from './wasm-module.ts';
+
+const distribution = new URL('../../rego/dist/', import.meta.url);
+
+/** The files of the default policy, compiled by the real OPA. */
+export async function defaultFiles(): Promise<BundleFiles> {
+  const read = (name: string): Promise<Uint8Array> => readFile(new URL(name, distribution));
+  return {
+    'policy.wasm': await read('policy.wasm'),
+    'data.json': await read('data.json'),
+    '.manifest': await read('.manifest'),
+  };
+}
+
+/** A manifest, with what is given laid over a good one. */
+export function manifest(members: Readonly<Record<string, unknown>> = {}): Uint8Array {
+  const good = { revision: 'r1', entrypoint: 'writ/decision', content: false };
+  return Buffer.from(JSON.stringify({ ...good, ...members }));
+}
+
+/** A bundle that must be good. */
+export async function bundleOf(files: BundleFiles): Promise<Bundle> {
+  const loaded = await readBundle(files);
+  if (!loaded.ok) throw new Error(loaded.fault);
+  return loaded.bundle;
+}
+
+/** A bundle around a hand-made module. */
+export function handmade(
+  shape: ModuleShape = {},
+  members: Readonly<Record<string, unknown>> = {},
+): Promise<Bundle> {
+  return bundleOf({
+    'policy.wasm': wasmModule(shape),
+    'data.json': Buffer.from('{}'),
+    '.manifest': manifest(members),
+  });
+}
+
+/** An input document that the default policy allows. */
+export const goodInput = JSON.stringify({
+  call: { method: 'GET', host: 'api.example', segments: ['a'], content: { state: 'none' } },
+  grant: { sub: 'agent:test', claims: {} },
+  trust: { state: 'trusted' },
+  time: { unix_ms: 1_700_000_000_000 },
+});
