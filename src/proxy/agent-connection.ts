@@ -12,7 +12,7 @@ export class AgentConnection {
   readonly #destroy: () => void;
   readonly #waiting: Start[] = [];
   #running: AgentExchange | undefined;
-  #stopping = false;
+  #last = false;
 
   constructor(destroy: () => void) {
     this.#destroy = destroy;
@@ -25,33 +25,29 @@ export class AgentConnection {
 
   /** Handles one request, now or after those before it. */
   take(start: Start): void {
+    if (this.#last) return;
     if (!this.#running) this.#run(start);
     else if (this.#waiting.length < MAX_PIPELINED) this.#waiting.push(start);
     else this.#destroy();
   }
 
-  /** No further call: the running one ends the connection, an idle one ends here. */
+  /** No further call: the running one ends the connection, an idle connection ends here. */
   stop(): void {
-    this.#stopping = true;
-    this.#waiting.length = 0;
+    this.#last = true;
     if (this.#running) this.#running.closeAfter();
     else this.#destroy();
   }
 
   #run(start: Start): void {
     this.#running = start(() => this.#next());
-    if (this.#stopping) this.#running.closeAfter();
   }
 
   #next(): void {
-    const ended = this.#running;
+    const stopping = this.#last;
+    this.#last ||= this.#running?.closing ?? false;
     this.#running = undefined;
-    if (this.#stopping || ended?.closing) {
-      this.#waiting.length = 0;
-      if (this.#stopping) this.#destroy();
-      return;
-    }
     const start = this.#waiting.shift();
-    if (start) this.#run(start);
+    if (start && !this.#last) this.#run(start);
+    if (stopping) this.#destroy();
   }
 }

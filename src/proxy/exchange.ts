@@ -24,6 +24,7 @@ export class AgentExchange implements Exchange {
   #closing = false;
   #proceeded = false;
   #onGone: (() => void) | undefined;
+  #body: Readable | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, after: Clock['after']) {
     this.#request = request;
@@ -98,7 +99,8 @@ export class AgentExchange implements Exchange {
 
   /** The body as a stream that reads nothing before it is asked to. */
   openBody(watch: { admit(bytes: number): boolean; trailers(): void }): Readable {
-    return new RequestBody(this.#request, { begin: () => this.#proceed(), ...watch });
+    this.#body = new RequestBody(this.#request, { begin: () => this.#proceed(), ...watch });
+    return this.#body;
   }
 
   refuse(denial: Denial): void {
@@ -108,6 +110,7 @@ export class AgentExchange implements Exchange {
   /** Writes a whole reply of ours. Unread rest of the request is discarded within limits, then the connection closes. */
   answer({ status, headers, body, close }: Reply): void {
     if (this.#gone || this.#begun) return;
+    this.#body?.destroy();
     const unread = this.#bodyUnread();
     if (close || unread) this.closeAfter();
     const bytes = Buffer.from(body);
@@ -141,6 +144,7 @@ export class AgentExchange implements Exchange {
   /** Ends an upstream's reply well. */
   end(): void {
     this.#flowing = true;
+    this.#body?.destroy(); // what it has not read is not the upstream's any more
     if (this.#bodyUnread()) {
       this.#closing = true;
       this.onFlushed(() => this.#discard(() => this.#request.socket.destroySoon()));

@@ -67,7 +67,7 @@ const BY_CODE: Readonly<Record<string, FailureName>> = {
 export function failureOf(error: Error): FailureName {
   if (error instanceof UpstreamFailure) return error.failure;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (code.startsWith('HPE_') || /^bad (?:response|upgrade)$/.test(error.message))
+  if (error.name === 'HTTPParserError' || /^bad (?:response|upgrade)$/.test(error.message))
     return 'response_malformed';
   return BY_CODE[code] ?? 'connection_lost';
 }

@@ -133,7 +133,8 @@ export class Relay implements Errand {
 
   #inform(controller: Dispatcher.DispatchController, status: number): void {
     this.#informational += 1;
-    if (status === 101) this.#fail('response_malformed', 'a 101 nobody asked for');
+    if (status < 100) this.#fail('response_malformed', 'no such status');
+    else if (status === 101) this.#fail('response_malformed', 'a 101 nobody asked for');
     else if (this.#informational > MAX_INFORMATIONAL) this.#fail('response_malformed', 'a flood of 1xx');
     else if (status === 103) this.#hint(controller);
   }
