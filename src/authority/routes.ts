@@ -1,0 +1,61 @@
+/** The authority over HTTP: `POST /authority/grants`. Whoever mounts it guards it with the admin token. */
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+import { parseStrictJson } from '../crypto/json.ts';
+import { denials } from '../denial/table.ts';
+import type { Grant } from '../grant/grant.ts';
+import type { Authority } from './service.ts';
+
+/** What the routes need. */
+export interface AuthorityRoutes {
+  readonly authority: Authority;
+  /** Makes the issue durable (`grantEntry`); rejects where it cannot, and then no token leaves. */
+  readonly record: (grant: Grant) => Promise<void>;
+}
+
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** The body of a request. What it asks for is judged by the rules for claims, here only its shape. */
+const wishSchema = z.strictObject({
+  sub: z.string(),
+  aud: z.string().exactOptional(),
+  seconds: z.int().positive().exactOptional(),
+  delay: z.int().nonnegative().exactOptional(),
+  authorization_details: z.array(z.json()),
+  claims: z.record(z.string(), z.string()).exactOptional(),
+  intent: z.string().exactOptional(),
+  policy: z.string().exactOptional(),
+});
+
+/** The routes. 201 with the token once its issue is on record; else a problem (RFC 9457) and nothing issued. */
+export function authorityRoutes({ authority, record }: AuthorityRoutes): Hono {
+  const routes = new Hono();
+  const tooLarge = (context: Context): Response => problem(context, 413, 'The request is larger than 16 KiB');
+  routes.post(
+    '/authority/grants',
+    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }),
+    async (context) => {
+      const wish = wishSchema.safeParse(parseStrictJson(await context.req.text()));
+      if (!wish.success)
+        return problem(context, 400, 'Not a request for a grant', z.prettifyError(wish.error));
+      const issued = authority.issue(wish.data);
+      if (!issued.ok) return problem(context, 422, denials[issued.code].title, issued.detail);
+      const { token, grant } = issued.value;
+      try {
+        await record(grant);
+      } catch {
+        return problem(context, 503, 'The grant cannot be recorded, so it was not issued');
+      }
+      context.header('Cache-Control', 'no-store');
+      return context.json({ token, jti: grant.root.jti, expires: grant.root.exp, recorded: true }, 201);
+    },
+  );
+  return routes;
+}
+
+function problem(context: Context, status: 400 | 413 | 422 | 503, title: string, detail?: string): Response {
+  const body = JSON.stringify({ title, status, ...(detail !== undefined && { detail }) });
+  return context.body(body, status, { 'Content-Type': 'application/problem+json' });
+}
