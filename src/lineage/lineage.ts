@@ -5,6 +5,8 @@ import type { Draft } from './statement.ts';
 export interface EntryRequest extends Draft {
   /** Sign a receipt and make an inclusion proof (denials). */
   readonly receipt: boolean;
+  /** Called where the entry became durable only after its promise had been rejected for waiting too long. */
+  readonly late?: (seq: number) => void;
 }
 
 /** A durable entry. */
@@ -16,7 +18,8 @@ export interface Recorded {
 
 /** What health and metrics show of the log. */
 export interface LineageHealth {
-  readonly state: 'writing' | 'failed' | 'closed';
+  /** `stalled`: an append waits longer than it may; nothing is taken until the writer answers again. */
+  readonly state: 'writing' | 'stalled' | 'failed' | 'closed';
   readonly size: number;
   /** Appends that wait for their sync. */
   readonly waiting: number;

@@ -1,0 +1,39 @@
+/** Writes that survive a power cut once they return. */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Makes the names in a directory durable. */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes all of `bytes` at `position`: one `write` may take fewer. */
+export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+}
+
+/** Puts a file into its place in one step: after a crash there is the old one or the new one, whole. */
+export function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): void {
+  const temporary = `${path}.tmp`;
+  const fd = openSync(temporary, 'w', mode);
+  try {
+    writeFully(fd, Buffer.from(content), 0);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+/** Makes a directory that only its owner may enter, and its name durable. */
+export function makeDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  syncDirectory(dirname(path));
+}

@@ -1,0 +1,55 @@
+/** Where everything of a log lies in a home directory (design.md §7). */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The paths of one home's log. */
+export interface LogLayout {
+  readonly keys: string;
+  readonly logKey: string;
+  readonly receiptKey: string;
+  /** The log itself; tiles and `checkpoint` in it can be served as they are (c2sp.org/tlog-tiles). */
+  readonly directory: string;
+  readonly segments: string;
+  readonly checkpoint: string;
+  readonly lock: string;
+  /** Torn tails, copied aside before they are cut. */
+  readonly torn: string;
+  /** Stands while the log is being made. */
+  readonly unfinished: string;
+}
+
+/** The layout of the log in `home`. */
+export function layoutOf(home: string): LogLayout {
+  const directory = join(home, 'lineage');
+  return {
+    keys: join(home, 'keys'),
+    logKey: join(home, 'keys', 'log.jwk'),
+    receiptKey: join(home, 'keys', 'receipt.jwk'),
+    directory,
+    segments: join(directory, 'segments'),
+    checkpoint: join(directory, 'checkpoint'),
+    lock: join(directory, 'lock'),
+    torn: join(directory, 'torn'),
+    unfinished: join(directory, 'unfinished'),
+  };
+}
+
+/** A segment file. */
+export interface SegmentName {
+  readonly path: string;
+  /** Its first entry. It counts up to the first entry of the next segment. */
+  readonly first: number;
+}
+
+/** The path of the segment that begins with this entry. */
+export function segmentPath(segments: string, first: number): string {
+  return join(segments, `${String(first).padStart(16, '0')}.log`);
+}
+
+/** All segments, in order. Throws what `readdir` throws. */
+export function listSegments(segments: string): readonly SegmentName[] {
+  return readdirSync(segments)
+    .filter((name) => /^[0-9]{16}\.log$/.test(name))
+    .sort()
+    .map((name) => ({ path: join(segments, name), first: Number.parseInt(name, 10) }));
+}

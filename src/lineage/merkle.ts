@@ -1,0 +1,132 @@
+/**
+ * The mathematics of the Merkle tree (RFC 6962 §2.1, RFC 9162 §2.1), apart from any storage. Sizes and indexes are safe
+ * integers; a hash is 32 bytes. Runs in browsers too.
+ */
+import { concatBytes } from '../crypto/bytes.ts';
+import type { Suite } from '../crypto/suite.ts';
+
+/** Length of every hash of the tree, in bytes. */
+export const HASH_LENGTH = 32;
+
+/** The leaves `start` to `end − 1`; the hash of a range is the MTH over them (RFC 6962 §2.1). */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+const LEAF = Uint8Array.of(0);
+const NODE = Uint8Array.of(1);
+
+/** SHA-256(0x00 ‖ entry). */
+export function leafHash(suite: Suite, entry: Uint8Array): Uint8Array {
+  return suite.sha256(concatBytes(LEAF, entry));
+}
+
+/** SHA-256(0x01 ‖ left ‖ right). */
+export function nodeHash(suite: Suite, left: Uint8Array, right: Uint8Array): Uint8Array {
+  return suite.sha256(concatBytes(NODE, left, right));
+}
+
+/** The root of the tree without leaves: SHA-256 of nothing. */
+export function emptyRoot(suite: Suite): Uint8Array {
+  return suite.sha256(new Uint8Array(0));
+}
+
+/** The largest power of two below `size` (≥ 2): where RFC 6962 splits. */
+export function splitPoint(size: number): number {
+  let power = 1;
+  while (power * 2 < size) power *= 2;
+  return power;
+}
+
+/** The ranges whose hashes prove leaf `index` in a tree of `size`, leaf upwards: PATH(m, D[n]), RFC 6962 §2.1.1. */
+export function inclusionRanges(index: number, size: number): readonly Range[] {
+  const ranges: Range[] = [];
+  let start = 0;
+  let end = size;
+  while (end - start > 1) {
+    const middle = start + splitPoint(end - start);
+    if (index < middle) {
+      ranges.push({ start: middle, end });
+      end = middle;
+    } else {
+      ranges.push({ start, end: middle });
+      start = middle;
+    }
+  }
+  return ranges.reverse();
+}
+
+/** The ranges whose hashes prove that the tree of `newSize` extends that of `oldSize` ≥ 1: PROOF(m, D[n]), RFC 6962 §2.1.2. */
+export function consistencyRanges(oldSize: number, newSize: number): readonly Range[] {
+  const ranges: Range[] = [];
+  let start = 0;
+  let end = newSize;
+  while (end > oldSize) {
+    const middle = start + splitPoint(end - start);
+    if (oldSize <= middle) {
+      ranges.push({ start: middle, end });
+      end = middle;
+    } else {
+      ranges.push({ start, end: middle });
+      start = middle;
+    }
+  }
+  if (start > 0) ranges.push({ start, end });
+  return ranges.reverse();
+}
+
+/**
+ * The right edge of a growing tree: one hash for each complete subtree, as many as `size` has bits set. Enough to
+ * append and to know the root; nothing else of the tree is kept.
+ */
+export class Frontier {
+  readonly #suite: Suite;
+  readonly #lefts: Uint8Array[];
+  #size: number;
+
+  constructor(suite: Suite, from?: Frontier) {
+    this.#suite = suite;
+    this.#lefts = from ? [...from.#lefts] : [];
+    this.#size = from ? from.#size : 0;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Appends a leaf hash and reports every node that it completes, from the leaf upwards, as (level, index, hash). */
+  push(leaf: Uint8Array, onNode?: (level: number, index: number, hash: Uint8Array) => void): void {
+    let hash = leaf;
+    let level = 0;
+    let index = this.#size++;
+    onNode?.(level, index, hash);
+    for (let left = this.#lefts[level]; index % 2 === 1 && left; left = this.#lefts[level]) {
+      hash = nodeHash(this.#suite, left, hash);
+      level++;
+      index = (index - 1) / 2;
+      onNode?.(level, index, hash);
+    }
+    this.#lefts[level] = hash;
+  }
+
+  /** The root at the present size. */
+  root(): Uint8Array {
+    return this.rightEdge().at(-1)?.hash ?? emptyRoot(this.#suite);
+  }
+
+  /** The hashes of all ranges that end at the present size, shortest first; the last one is the whole tree. */
+  rightEdge(): readonly { readonly start: number; readonly hash: Uint8Array }[] {
+    const edge: { start: number; hash: Uint8Array }[] = [];
+    let start = this.#size;
+    let below: Uint8Array | undefined;
+    for (let level = 0, width = 1; start > 0; level++, width *= 2) {
+      const hash = this.#lefts[level];
+      if (!hash || Math.floor(this.#size / width) % 2 === 0) continue;
+      start -= width;
+      below = below ? nodeHash(this.#suite, hash, below) : hash;
+      edge.push({ start, hash: below });
+    }
+    return edge;
+  }
+}

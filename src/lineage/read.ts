@@ -1,0 +1,134 @@
+/** Reads a log without a lock: what a running sidecar has written so far, up to its last whole batch. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { damaged } from './fault.ts';
+import { listSegments } from './layout.ts';
+import type { SegmentName } from './layout.ts';
+import { batchLength, HEADER_LENGTH, parseBatch, parseHeader, TRAILER_LENGTH } from './segment.ts';
+import type { Batch, BatchHeader } from './segment.ts';
+
+/** One entry of the log. */
+export interface LogEntry {
+  readonly seq: number;
+  /** The statement's bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/** Where reading a segment ended: at its end, or at something that is not a whole batch with a right CRC. */
+export interface SegmentEnd {
+  readonly offset: number;
+  /** The entry that would come next. */
+  readonly seq: number;
+  /** Absent at a clean end. */
+  readonly broken?: { readonly batch: Batch | undefined };
+}
+
+const WINDOW = 1024 * 1024;
+
+/** The entries from `from` on, oldest first. Throws `log_damaged` where a batch before the last segment's end is broken. */
+export function* readEntries(segments: string, from = 0): Generator<LogEntry, void> {
+  const names = listSegments(segments);
+  for (const [i, name] of names.entries()) {
+    const next = names[i + 1];
+    if (next && next.first <= from) continue;
+    yield* entriesOf(name, { from, until: next?.first ?? Number.MAX_SAFE_INTEGER });
+  }
+}
+
+/** One entry, or undefined where the log has none of this number. */
+export function readEntry(segments: string, seq: number): Uint8Array | undefined {
+  const first = readEntries(segments, seq).next();
+  return first.done ? undefined : first.value.bytes;
+}
+
+function* entriesOf(
+  name: SegmentName,
+  { from, until }: { readonly from: number; readonly until: number },
+): Generator<LogEntry, void> {
+  const batches = batchesOf(name, { until, from });
+  let step = batches.next();
+  for (; !step.done; step = batches.next()) {
+    const { first, entries } = step.value;
+    for (const [i, bytes] of entries.entries()) if (first + i >= from) yield { seq: first + i, bytes };
+  }
+  if (step.value.broken && until < Number.MAX_SAFE_INTEGER)
+    throw damaged({ index: step.value.seq, what: `${name.path} breaks off at byte ${step.value.offset}` });
+}
+
+/**
+ * The intact batches of a segment, from the one that holds entry `from` up to the one before entry `until`. Batches
+ * before that are skipped by their headers, unchecked.
+ */
+export function* batchesOf(
+  name: SegmentName,
+  { from = 0, until }: { readonly from?: number; readonly until: number },
+): Generator<Batch, SegmentEnd> {
+  const fd = openSync(name.path, 'r');
+  try {
+    const file = new Window(fd);
+    let offset = 0;
+    let seq = name.first;
+    while (seq < until) {
+      const header = parseHeader(file.read(offset, HEADER_LENGTH));
+      const length = header && wholeLength(file, offset, header);
+      if (!header || length === undefined)
+        return file.has(offset, 1) ? { offset, seq, broken: { batch: undefined } } : { offset, seq };
+      if (header.first + header.count > from) {
+        const batch = parseBatch(file.read(offset, length), offset);
+        if (!batch?.intact) return { offset, seq, broken: { batch } };
+        yield batch;
+      }
+      seq = header.first + header.count;
+      offset += length;
+    }
+    return { offset, seq };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The batch's length, or undefined where the file ends before it does. */
+function wholeLength(file: Window, offset: number, header: BatchHeader): number | undefined {
+  const trailer = HEADER_LENGTH + header.entriesLength;
+  if (!file.has(offset, trailer + TRAILER_LENGTH)) return undefined;
+  const length = batchLength(header, file.read(offset + trailer, TRAILER_LENGTH));
+  return file.has(offset, length) ? length : undefined;
+}
+
+/** A moving window over a file. What `read` gives is a view until the next `read`. */
+class Window {
+  readonly #fd: number;
+  #bytes: Buffer = Buffer.alloc(0);
+  #start = 0;
+  #size: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#size = fstatSync(fd).size;
+  }
+
+  has(offset: number, length: number): boolean {
+    if (offset + length > this.#size) this.#size = fstatSync(this.#fd).size;
+    return offset + length <= this.#size;
+  }
+
+  /** At most `length` bytes: fewer at the end of the file. */
+  read(offset: number, length: number): Buffer {
+    const at = offset - this.#start;
+    if (at >= 0 && at + length <= this.#bytes.length) return this.#bytes.subarray(at, at + length);
+    this.#bytes = this.#load(offset, Math.max(length, WINDOW));
+    this.#start = offset;
+    return this.#bytes.subarray(0, length);
+  }
+
+  #load(offset: number, length: number): Buffer {
+    const wanted = Math.max(0, Math.min(length, fstatSync(this.#fd).size - offset));
+    const bytes = Buffer.alloc(wanted);
+    let done = 0;
+    while (done < wanted) {
+      const got = readSync(this.#fd, bytes, done, wanted - done, offset + done);
+      if (got === 0) break;
+      done += got;
+    }
+    return bytes.subarray(0, done);
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Reads a log from its first byte at start, changes nothing, and judges it: whole, torn after what the `checkpoint` file
+ * vouches for, or damaged.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { equalBytes } from '../crypto/bytes.ts';
+import { node } from '../crypto/node.ts';
+import { Audit } from './audit.ts';
+import { verifyCheckpoint } from './checkpoint.ts';
+import type { VerifiedHead } from './checkpoint.ts';
+import { damaged, LogFault } from './fault.ts';
+import { listSegments } from './layout.ts';
+import type { LogLayout, SegmentName } from './layout.ts';
+import type { NoteKey } from './note.ts';
+import { batchesOf } from './read.ts';
+import type { SegmentEnd } from './read.ts';
+import {
+  BATCH_MAGIC,
+  batchLength,
+  HEADER_LENGTH,
+  parseBatch,
+  parseHeader,
+  TRAILER_LENGTH,
+} from './segment.ts';
+import type { Batch } from './segment.ts';
+import { mendTileFile, readTileFile } from './tile-files.ts';
+
+/** A log that was read to its end and is not damaged. */
+export interface Replayed {
+  readonly audit: Audit;
+  /** The signed checkpoint over everything that was read. */
+  readonly head: string;
+  readonly tail: Tail;
+}
+
+/** What lies after the vouched part: always in the last segment, because a new one begins only on vouched ground. */
+export interface Tail {
+  readonly segment: SegmentName;
+  /** The first entry that is not vouched for. */
+  readonly first: number;
+  /** Offsets: where the vouched part ends, where the good batches end, where the file ends. */
+  readonly start: number;
+  readonly end: number;
+  readonly length: number;
+  /** Whether its last entry says that an earlier recovery got as far as this. */
+  readonly endsInGap: boolean;
+}
+
+const GAP = Buffer.from('"predicateType":"urn:writ:gap:v1"');
+
+/** Reads the whole log. Throws `log_missing`, `log_rolled_back` or `log_damaged`. */
+export function replay(layout: LogLayout, logKey: NoteKey): Replayed {
+  const vouched = readVouched(layout, logKey);
+  const reading = new Replay(layout, logKey, vouched);
+  const segments = listSegments(layout.segments);
+  for (const [i, segment] of segments.entries()) reading.segment(segment, segments[i + 1]?.first);
+  return reading.finish();
+}
+
+/** The head in the `checkpoint` file: the log was at least this long, and this its tree. */
+export function readVouched(layout: LogLayout, logKey: NoteKey): VerifiedHead & { readonly note: string } {
+  const note = readText(layout.checkpoint);
+  const head = verifyCheckpoint(node, note, [logKey]);
+  if (head) return { ...head, note };
+  throw new LogFault(
+    'log_damaged',
+    `${layout.checkpoint} is not a checkpoint signed by this log’s key. Restore the file, or the whole home, from a backup.`,
+  );
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new LogFault(
+      'log_missing',
+      `The log’s checkpoint cannot be read: ${String(cause)}. Restore the home.`,
+    );
+  }
+}
+
+class Replay {
+  readonly #logKey: NoteKey;
+  readonly #vouched: VerifiedHead & { readonly note: string };
+  readonly #layout: LogLayout;
+  readonly #audit: Audit;
+  #head = '';
+  #tail: Tail | undefined;
+  #metVouched = false;
+  #lastBatchIsGap = false;
+
+  constructor(layout: LogLayout, logKey: NoteKey, vouched: VerifiedHead & { readonly note: string }) {
+    this.#layout = layout;
+    this.#logKey = logKey;
+    this.#vouched = vouched;
+    this.#audit = new Audit(logKey.name, (address) => readTileFile(layout.directory, address));
+  }
+
+  segment(segment: SegmentName, until: number | undefined): void {
+    const { tree } = this.#audit;
+    if (segment.first !== tree.size)
+      throw damaged({
+        index: tree.size,
+        what: `the next segment, ${segment.path}, begins with another entry`,
+      });
+    const batches = batchesOf(segment, { until: until ?? Number.MAX_SAFE_INTEGER });
+    let start = 0;
+    let step = batches.next();
+    for (; !step.done; step = batches.next()) {
+      this.#take(step.value);
+      if (tree.size <= this.#vouched.size) start = step.value.offset + step.value.length;
+    }
+    if (until === undefined) this.#end(segment, start, step.value);
+    else if (tree.size !== until) throw damaged(this.#broken(step.value));
+  }
+
+  finish(): Replayed {
+    if (!this.#tail)
+      throw new LogFault('log_missing', 'The log has no segments. Restore the home from a backup.');
+    if (!this.#metVouched)
+      throw damaged({ index: this.#vouched.size, what: 'the checkpoint was signed over other entries' });
+    return { audit: this.#audit, head: this.#head, tail: this.#tail };
+  }
+
+  #take(batch: Batch): void {
+    const damage = this.#audit.take(batch);
+    if (damage) throw damaged(damage);
+    const { tree } = this.#audit;
+    if (tree.size > this.#vouched.size && !verifyCheckpoint(node, batch.head, [this.#logKey]))
+      throw damaged({ index: batch.first, what: 'a batch carries a head that this log’s key did not sign' });
+    if (tree.size === this.#vouched.size) this.#meetVouched(batch);
+    for (const tile of tree.takeFullTiles()) mendTileFile(this.#layout.directory, tile);
+    this.#head = batch.head;
+    this.#lastBatchIsGap = Buffer.from(batch.entries.at(-1) ?? []).includes(GAP);
+  }
+
+  #meetVouched(batch: Batch): void {
+    if (!equalBytes(this.#audit.tree.root(), this.#vouched.root) || batch.head !== this.#vouched.note)
+      throw damaged({ index: batch.first, what: 'the checkpoint was signed over other entries' });
+    this.#metVouched = true;
+  }
+
+  #end(segment: SegmentName, start: number, end: SegmentEnd): void {
+    const { tree } = this.#audit;
+    if (end.broken) this.#checkTorn(segment, end);
+    else if (tree.size < this.#vouched.size) throw rolledBack(tree.size, this.#vouched.size);
+    const first = Math.max(segment.first, Math.min(tree.size, this.#vouched.size));
+    this.#tail = {
+      segment,
+      first,
+      start,
+      end: end.offset,
+      length: statSync(segment.path).size,
+      endsInGap: this.#lastBatchIsGap && !end.broken,
+    };
+  }
+
+  /** Only the last batch can be torn: the one before it was synced before it was begun. */
+  #checkTorn(segment: SegmentName, end: SegmentEnd): void {
+    const { size } = this.#audit.tree;
+    if (size < this.#vouched.size || this.#signedBatchAfter(segment, end)) throw damaged(this.#broken(end));
+  }
+
+  #broken(end: SegmentEnd): { index: number; what: string } {
+    return this.#audit.blame(end.broken?.batch);
+  }
+
+  #signedBatchAfter(segment: SegmentName, end: SegmentEnd): boolean {
+    const bytes = readFileSync(segment.path).subarray(end.offset + 1);
+    for (let at = bytes.indexOf(BATCH_MAGIC); at >= 0; at = bytes.indexOf(BATCH_MAGIC, at + 1)) {
+      const batch = batchAt(bytes.subarray(at));
+      if (batch?.intact && verifyCheckpoint(node, batch.head, [this.#logKey])) return true;
+    }
+    return false;
+  }
+}
+
+function batchAt(bytes: Uint8Array): Batch | undefined {
+  const header = parseHeader(bytes);
+  const trailer = header && bytes.subarray(HEADER_LENGTH + header.entriesLength);
+  if (!header || !trailer || trailer.length < TRAILER_LENGTH) return undefined;
+  return parseBatch(bytes.subarray(0, batchLength(header, trailer)), 0);
+}
+
+function rolledBack(size: number, vouched: number): LogFault {
+  return new LogFault(
+    'log_rolled_back',
+    `The log has ${size} entries, but its checkpoint was signed over ${vouched}: an older copy was put back, or entries ` +
+      'were cut off. It signs nothing in this state. Restore the newest copy, or start a new log in another home.',
+    size,
+  );
+}

@@ -1,0 +1,57 @@
+/** The one segment file that is being written. Whatever goes wrong with it throws, and must end the log. */
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { syncDirectory, writeFully } from './durable.ts';
+
+/** An open segment. */
+export class SegmentFile {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #identity: string;
+  #length: number;
+
+  private constructor(path: string, fd: number, length: number) {
+    this.#path = path;
+    this.#fd = fd;
+    this.#length = length;
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    this.#identity = `${dev}:${ino}`;
+  }
+
+  /** A new, empty segment; its name is durable. */
+  static create(path: string): SegmentFile {
+    const fd = openSync(path, 'wx', 0o600);
+    syncDirectory(dirname(path));
+    return new SegmentFile(path, fd, 0);
+  }
+
+  /** An existing segment, to go on after its first `length` bytes; what follows them is cut off. */
+  static open(path: string, length: number): SegmentFile {
+    const fd = openSync(path, 'r+');
+    if (fstatSync(fd).size > length) ftruncateSync(fd, length);
+    return new SegmentFile(path, fd, length);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends one batch. Durable on return, in the file that everyone else sees under this name. */
+  append(bytes: Uint8Array): void {
+    writeFully(this.#fd, bytes, this.#length);
+    this.#length += bytes.length;
+    fdatasyncSync(this.#fd);
+    this.#checkStillThere();
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** A file that was unlinked, replaced or cut takes writes and syncs as before; nobody would ever read them. */
+  #checkStillThere(): void {
+    const { dev, ino, size } = statSync(this.#path, { bigint: true });
+    if (`${dev}:${ino}` !== this.#identity) throw new Error(`${this.#path} was replaced by another file`);
+    if (Number(size) !== this.#length) throw new Error(`${this.#path} was cut or grown by someone else`);
+  }
+}

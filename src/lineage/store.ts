@@ -1,0 +1,111 @@
+/** The log on disk, as its one writer has it open. After a failure it acknowledges nothing any more. */
+import { replaceFile } from './durable.ts';
+import { segmentPath } from './layout.ts';
+import { recover } from './recover.ts';
+import type { LogRules } from './recover.ts';
+import { readEntry } from './read.ts';
+import { SegmentFile } from './segment-file.ts';
+import type { Composer } from './composer.ts';
+import type { Draft } from './statement.ts';
+import { writeTileFile } from './tile-files.ts';
+
+/** What an append left on disk. The views are good until the next append. */
+export interface Appended {
+  readonly first: number;
+  readonly entries: readonly Uint8Array[];
+}
+
+/** A log opened for writing. The caller holds its lock. */
+export class Store {
+  readonly #rules: LogRules & { readonly segmentBytes: number };
+  readonly #composer: Composer;
+  #segment: SegmentFile;
+  #head: string;
+  #vouched: string;
+  #failure: Error | undefined;
+
+  /** Opens and, where its last writer did not close it, recovers the log. Throws `LogFault`. */
+  constructor(rules: LogRules & { readonly segmentBytes: number }) {
+    const { composer, head, path, length } = recover(rules);
+    this.#rules = rules;
+    this.#composer = composer;
+    this.#segment = SegmentFile.open(path, length);
+    this.#head = head;
+    this.#vouched = head;
+  }
+
+  /** Entries in it, all durable. */
+  get size(): number {
+    return this.#composer.tree.size;
+  }
+
+  /** The last released checkpoint: everything in it is durable. */
+  get head(): string {
+    return this.#head;
+  }
+
+  /** Why it stopped, once it has. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Writes drafts as one batch. Durable on return; a throw is for good. */
+  append(drafts: readonly Draft[]): Appended {
+    return this.#orFail(() => {
+      if (this.#segment.length >= this.#rules.segmentBytes) this.#beginSegment();
+      const { first, bytes, entries, head } = this.#composer.compose(drafts, this.#rules.clock());
+      this.#segment.append(bytes);
+      for (const tile of this.#composer.tree.takeFullTiles())
+        writeTileFile(this.#rules.layout.directory, tile);
+      this.#head = head;
+      return { first, entries };
+    });
+  }
+
+  /** The inclusion proof of an entry at the released head, leaf upwards; undefined where there is no such entry. */
+  inclusion(seq: number): readonly Uint8Array[] | undefined {
+    return this.#isEntry(seq) ? this.#composer.tree.inclusion(seq) : undefined;
+  }
+
+  /** The bytes of an entry; undefined where there is no such entry. */
+  entry(seq: number): Uint8Array | undefined {
+    return this.#isEntry(seq) ? readEntry(this.#rules.layout.segments, seq) : undefined;
+  }
+
+  /** Brings the `checkpoint` file up to the released head. */
+  vouch(): void {
+    if (this.#vouched === this.#head) return;
+    this.#orFail(() => {
+      replaceFile(this.#rules.layout.checkpoint, this.#head);
+      this.#vouched = this.#head;
+    });
+  }
+
+  /** Vouches for all of it and closes. After a failure it only closes: recovery is the next start’s business. */
+  close(): void {
+    if (!this.#failure) this.vouch();
+    this.#segment.close();
+  }
+
+  #isEntry(seq: number): boolean {
+    return !this.#failure && Number.isSafeInteger(seq) && seq >= 0 && seq < this.size;
+  }
+
+  /** A new segment begins only on vouched ground, so that a torn tail is always in the last one. */
+  #beginSegment(): void {
+    this.vouch();
+    const next = SegmentFile.create(segmentPath(this.#rules.layout.segments, this.size));
+    this.#segment.close();
+    this.#segment = next;
+  }
+
+  #orFail<T>(work: () => T): T {
+    if (this.#failure) throw this.#failure;
+    try {
+      return work();
+    } catch (cause) {
+      this.#failure = cause instanceof Error ? cause : new Error(String(cause));
+      throw this.#failure;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * A Merkle tree that grows (RFC 6962 §2.1). In memory are its right edge and the tiles being filled; older nodes are
+ * read from full tiles, wherever they are kept. Knows no disk.
+ */
+import type { Suite } from '../crypto/suite.ts';
+import { consistencyRanges, emptyRoot, Frontier, inclusionRanges, nodeHash, splitPoint } from './merkle.ts';
+import type { Range } from './merkle.ts';
+import { locate, Tile, TILE_WIDTH, tilePath } from './tile.ts';
+import type { TileAddress } from './tile.ts';
+
+/** Gives the 8,192 bytes of a full tile, or undefined where it is missing. */
+export type ReadTile = (address: TileAddress) => Uint8Array | undefined;
+
+/** Full tiles kept in memory beside the ones being filled, 16 KiB each. */
+const RECENT_TILES = 32;
+
+/** The tree of one log. */
+export class Tree {
+  readonly #suite: Suite;
+  readonly #readTile: ReadTile;
+  readonly #frontier: Frontier;
+  /** The tile being filled, for each tile level. */
+  readonly #open: Tile[] = [];
+  readonly #recent = new Map<string, Tile>();
+  #full: Tile[] = [];
+  #edge: ReadonlyMap<number, Uint8Array> | undefined;
+
+  constructor(suite: Suite, readTile: ReadTile) {
+    this.#suite = suite;
+    this.#readTile = readTile;
+    this.#frontier = new Frontier(suite);
+  }
+
+  get size(): number {
+    return this.#frontier.size;
+  }
+
+  /** Appends a leaf hash. */
+  push(leaf: Uint8Array): void {
+    this.#edge = undefined;
+    this.#frontier.push(leaf, (level, index, hash) => this.#keep(level, index, hash));
+  }
+
+  root(): Uint8Array {
+    return this.#frontier.root();
+  }
+
+  /** A copy of the right edge, to try out leaves on. */
+  frontier(): Frontier {
+    return new Frontier(this.#suite, this.#frontier);
+  }
+
+  /** The tiles that became full since the last call: write them once their entries are durable. */
+  takeFullTiles(): readonly Tile[] {
+    const full = this.#full;
+    this.#full = [];
+    return full;
+  }
+
+  /** The inclusion proof of leaf `index` at the present size, leaf upwards. Throws where a tile is missing. */
+  inclusion(index: number): readonly Uint8Array[] {
+    return inclusionRanges(index, this.size).map((range) => this.hashOf(range));
+  }
+
+  /** The consistency proof from `oldSize` ≥ 1 to the present size. Throws where a tile is missing. */
+  consistency(oldSize: number): readonly Uint8Array[] {
+    return consistencyRanges(oldSize, this.size).map((range) => this.hashOf(range));
+  }
+
+  /** The Merkle tree hash of any range of the tree that RFC 6962 names. Throws where a tile is missing. */
+  hashOf({ start, end }: Range): Uint8Array {
+    if (end === start) return emptyRoot(this.#suite);
+    const edge = end === this.size ? this.#edgeFrom(start) : undefined;
+    if (edge) return edge;
+    const level = Math.log2(end - start);
+    if (Number.isInteger(level)) return this.#node(level, start / (end - start));
+    const middle = start + splitPoint(end - start);
+    return nodeHash(this.#suite, this.hashOf({ start, end: middle }), this.hashOf({ start: middle, end }));
+  }
+
+  #edgeFrom(start: number): Uint8Array | undefined {
+    this.#edge ??= new Map(this.#frontier.rightEdge().map((part) => [part.start, part.hash]));
+    return this.#edge.get(start);
+  }
+
+  #keep(level: number, index: number, hash: Uint8Array): void {
+    const place = locate(level, index);
+    let tile = this.#open[place.level];
+    if (tile?.address.index !== place.index) {
+      tile = new Tile({ level: place.level, index: place.index });
+      this.#open[place.level] = tile;
+    }
+    tile.set(place.row, place.slot, hash);
+    if (place.row > 0 || place.slot < TILE_WIDTH - 1) return;
+    this.#full.push(tile);
+    this.#remember(tile);
+  }
+
+  #node(level: number, index: number): Uint8Array {
+    const { row, slot, ...address } = locate(level, index);
+    const open = this.#open[address.level];
+    const tile = open?.address.index === address.index ? open : this.#fullTile(address);
+    return tile.get(row, slot);
+  }
+
+  #fullTile(address: TileAddress): Tile {
+    const known = this.#recent.get(keyOf(address));
+    if (known) return known;
+    const hashes = this.#readTile(address);
+    if (!hashes) throw new Error(`${tilePath(address)} is missing`);
+    return this.#remember(Tile.full(this.#suite, address, hashes));
+  }
+
+  #remember(tile: Tile): Tile {
+    const oldest = this.#recent.size >= RECENT_TILES ? this.#recent.keys().next().value : undefined;
+    if (oldest !== undefined) this.#recent.delete(oldest);
+    this.#recent.set(keyOf(tile.address), tile);
+    return tile;
+  }
+}
+
+function keyOf({ level, index }: TileAddress): string {
+  return `${level}/${index}`;
+}

@@ -1,0 +1,253 @@
+/** Main's side of the seam: the `Lineage` that the rest of the house knows, over the writer thread. */
+import { statfs } from 'node:fs/promises';
+import type { Worker } from 'node:worker_threads';
+import { LineageUnavailable } from './lineage.ts';
+import type { EntryRequest, Lineage, LineageHealth, Recorded } from './lineage.ts';
+import { MAX_ENTRY_LENGTH } from './segment.ts';
+import type { Ask, AskAnswer, Turn, TurnAnswer, WriterMessage, WriterReady } from './writer-protocol.ts';
+
+/** What is left in an entry for the position: time, origin, chain hash, number. */
+const POSITION_ROOM = 1024;
+
+interface PendingAppend {
+  readonly resolve: (recorded: Recorded) => void;
+  readonly reject: (cause: Error) => void;
+  readonly late: ((seq: number) => void) | undefined;
+}
+
+interface PendingAsk {
+  readonly resolve: (text: string | undefined) => void;
+  readonly reject: (cause: Error) => void;
+}
+
+/** One turn of the event loop: what was asked in it, and since when it waits. */
+class PendingTurn {
+  readonly texts: string[] = [];
+  readonly evidenceFor: number[] = [];
+  readonly asks: Ask[] = [];
+  readonly appends: PendingAppend[] = [];
+  readonly answers: PendingAsk[] = [];
+  /** Milliseconds of `performance.now`. */
+  readonly since = performance.now();
+  /** Whether its promises were rejected because it waited too long. */
+  overdue = false;
+  close = false;
+
+  reject(cause: Error): void {
+    for (const { reject } of [...this.appends, ...this.answers]) reject(cause);
+  }
+}
+
+/** How a client is set up. */
+export interface WriterClientRules {
+  readonly worker: Worker;
+  readonly ready: Extract<WriterReady, { ready: true }>;
+  /** The directory whose file system must have room. */
+  readonly directory: string;
+  /** An append that waits longer than this is refused. */
+  readonly deadlineMs: number;
+}
+
+/** The log over its writer thread. */
+export class WriterClient implements Lineage {
+  readonly origin: string;
+  readonly #worker: Worker;
+  readonly #directory: string;
+  readonly #deadlineMs: number;
+  readonly #sent: PendingTurn[] = [];
+  readonly #failureListeners: ((cause: Error) => void)[] = [];
+  #turn: PendingTurn | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: LineageUnavailable | undefined;
+  #closing: Promise<void> | undefined;
+  #dead = false;
+  readonly #exited: Promise<void>;
+  #head: string;
+  #size: number;
+
+  constructor({ worker, ready, directory, deadlineMs }: WriterClientRules) {
+    this.origin = ready.origin;
+    this.#head = ready.head;
+    this.#size = ready.size;
+    this.#worker = worker;
+    this.#directory = directory;
+    this.#deadlineMs = deadlineMs;
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
+    worker.on('message', (message: WriterMessage) => this.#receive(message));
+    worker.on('error', (cause) => this.#end(cause instanceof Error ? cause : new Error(String(cause))));
+    worker.on('exit', () => this.#end(new Error('the writer thread has ended')));
+  }
+
+  append(request: EntryRequest): Promise<Recorded> {
+    return new Promise((resolve, reject) => this.#queue(request, { resolve, reject, late: request.late }));
+  }
+
+  appendAll(requests: readonly EntryRequest[]): Promise<readonly Recorded[]> {
+    const fault = requests.map(tooLarge).find((found) => found !== undefined);
+    if (fault) return Promise.reject(fault);
+    return Promise.all(requests.map((request) => this.append(request))); // one turn, so one batch
+  }
+
+  async refuse(statement: string): Promise<string> {
+    const receipt = await this.#ask({ kind: 'refuse', statement });
+    if (receipt === undefined) throw new LineageUnavailable('the writer signed nothing');
+    return receipt;
+  }
+
+  checkpoint(): Promise<string> {
+    return Promise.resolve(this.#head);
+  }
+
+  proof(seq: number): Promise<string | undefined> {
+    return this.#ask({ kind: 'proof', seq });
+  }
+
+  receipt(seq: number): Promise<string | undefined> {
+    return this.#ask({ kind: 'receipt', seq });
+  }
+
+  async health(): Promise<LineageHealth> {
+    const waiting = [...this.#sent, ...(this.#turn ? [this.#turn] : [])]
+      .filter((turn) => !turn.overdue)
+      .reduce((sum, turn) => sum + turn.appends.length, 0);
+    const { bavail, bsize } = await statfs(this.#directory).catch(() => ({ bavail: 0, bsize: 0 }));
+    return { state: this.#state(), size: this.#size, waiting, free: bavail * bsize };
+  }
+
+  onFailure(listener: (cause: Error) => void): void {
+    if (this.#failure) listener(this.#failure);
+    else this.#failureListeners.push(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#dead) this.#openTurn().close = true;
+    await this.#exited;
+    clearTimeout(this.#timer);
+  }
+
+  #state(): LineageHealth['state'] {
+    if (this.#closing) return 'closed';
+    if (this.#failure) return 'failed';
+    return this.#sent[0]?.overdue ? 'stalled' : 'writing';
+  }
+
+  /** Why nothing can be recorded now, if so. */
+  #unavailable(): LineageUnavailable | undefined {
+    if (this.#closing) return new LineageUnavailable('the log is closed');
+    if (this.#failure) return this.#failure;
+    return this.#sent[0]?.overdue ? new LineageUnavailable('the log does not answer in time') : undefined;
+  }
+
+  #queue(request: EntryRequest, pending: PendingAppend): void {
+    const unavailable = this.#unavailable() ?? tooLarge(request);
+    if (unavailable) return pending.reject(unavailable);
+    const turn = this.#openTurn();
+    if (request.receipt) turn.evidenceFor.push(turn.appends.length);
+    turn.texts.push(request.before, request.after);
+    turn.appends.push(pending);
+  }
+
+  #ask(ask: Ask): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing || this.#dead) return reject(new LineageUnavailable('the log is closed'));
+      const turn = this.#openTurn();
+      turn.asks.push(ask);
+      turn.answers.push({ resolve, reject });
+    });
+  }
+
+  #openTurn(): PendingTurn {
+    if (this.#turn) return this.#turn;
+    setImmediate(() => this.#send());
+    return (this.#turn = new PendingTurn());
+  }
+
+  #send(): void {
+    const turn = this.#turn;
+    if (!turn) return;
+    this.#turn = undefined;
+    this.#sent.push(turn);
+    const { texts, evidenceFor, asks, close } = turn;
+    this.#worker.postMessage({ texts, evidenceFor, asks, close } satisfies Turn);
+    this.#armDeadline();
+  }
+
+  #receive({ answers, failure, head, size }: WriterMessage): void {
+    this.#head = head;
+    this.#size = size;
+    if (failure !== undefined) this.#fail(new Error(failure));
+    for (const answer of answers) {
+      const turn = this.#sent.shift();
+      if (turn) settle(turn, answer, this.#failure);
+    }
+  }
+
+  /** Looks at the oldest turn only: the writer answers in order. */
+  #armDeadline(): void {
+    const oldest = this.#sent.find((turn) => !turn.overdue);
+    if (!oldest || this.#timer) return;
+    const wait = Math.max(1, oldest.since + this.#deadlineMs - performance.now());
+    this.#timer = setTimeout(() => this.#checkDeadline(), wait).unref();
+  }
+
+  #checkDeadline(): void {
+    this.#timer = undefined;
+    const limit = performance.now() - this.#deadlineMs;
+    for (const turn of this.#sent) {
+      if (turn.overdue || turn.since > limit) continue;
+      turn.overdue = true;
+      turn.reject(new LineageUnavailable(`the log did not answer within ${this.#deadlineMs} ms`));
+    }
+    this.#armDeadline();
+  }
+
+  /** Nobody will answer any more: whether what waits was recorded shows at the next start. */
+  #end(cause: Error): void {
+    this.#fail(cause);
+    this.#dead = true;
+    const reason = this.#failure ?? new LineageUnavailable('the log is closed');
+    for (const turn of this.#sent.splice(0)) turn.reject(reason);
+    this.#turn?.reject(reason);
+    this.#turn = undefined;
+  }
+
+  /** Nothing is recorded from here on; what waits is still answered, and refusals are still signed. */
+  #fail(cause: Error): void {
+    if (this.#failure || this.#closing) return;
+    this.#failure = new LineageUnavailable(cause.message, { cause });
+    for (const listener of this.#failureListeners.splice(0)) listener(this.#failure);
+  }
+}
+
+function settle(turn: PendingTurn, answer: TurnAnswer, failure: LineageUnavailable | undefined): void {
+  const evidence = new Map(answer.evidence.map((one) => [one.draft, one]));
+  for (const [i, pending] of turn.appends.entries()) {
+    const seq = answer.first + i;
+    if (failure) pending.reject(failure);
+    else if (turn.overdue) pending.late?.(seq);
+    else pending.resolve(recorded(seq, evidence.get(i)));
+  }
+  for (const [i, pending] of turn.answers.entries()) settleAsk(pending, answer.answers[i]);
+}
+
+function settleAsk({ resolve, reject }: PendingAsk, answer: AskAnswer | undefined): void {
+  if (!answer || 'fault' in answer) reject(new LineageUnavailable(answer?.fault ?? 'no answer'));
+  else resolve(answer.text);
+}
+
+function recorded(seq: number, evidence: Recorded['evidence']): Recorded {
+  return evidence ? { seq, evidence: { receipt: evidence.receipt, proof: evidence.proof } } : { seq };
+}
+
+function tooLarge({ before, after }: EntryRequest): LineageUnavailable | undefined {
+  const characters = before.length + after.length;
+  if (characters * 3 + POSITION_ROOM <= MAX_ENTRY_LENGTH) return undefined;
+  const bytes = Buffer.byteLength(before) + Buffer.byteLength(after);
+  if (bytes + POSITION_ROOM <= MAX_ENTRY_LENGTH) return undefined;
+  return new LineageUnavailable(`an entry of ${bytes} bytes is too large to record`);
+}

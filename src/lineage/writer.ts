@@ -1,0 +1,106 @@
+/** The writer's side of the seam: turns of appends and asks in, answers out. Knows neither threads nor timers. */
+import { proofText } from './proof.ts';
+import type { Seal } from './seal.ts';
+import type { Draft } from './statement.ts';
+import type { Appended, Store } from './store.ts';
+import type { Ask, AskAnswer, Turn, TurnAnswer, TurnEvidence, WriterMessage } from './writer-protocol.ts';
+
+/** Answers everything that waits, with one write and one sync for all appends. */
+export class LogWriter {
+  readonly #store: Store;
+  readonly #seal: Seal;
+
+  constructor(store: Store, seal: Seal) {
+    this.#store = store;
+    this.#seal = seal;
+  }
+
+  /** One answer for each turn, in order. */
+  answer(turns: readonly Turn[]): WriterMessage {
+    const drafts = turns.flatMap(draftsOf);
+    const appended = drafts.length > 0 ? this.#append(drafts) : undefined;
+    let from = 0;
+    const answers = turns.map((turn): TurnAnswer => {
+      const evidence = appended ? this.#evidence(turn, appended, from) : [];
+      const first = (appended?.first ?? 0) + from;
+      from += turn.texts.length / 2;
+      return { first, evidence, answers: turn.asks.map((ask) => this.#ask(ask)) };
+    });
+    return this.#message(answers);
+  }
+
+  /** Brings the `checkpoint` file up to date; the answer is worth sending only where that failed. */
+  vouch(): WriterMessage {
+    try {
+      this.#store.vouch();
+    } catch {
+      // the store keeps the reason and takes nothing any more
+    }
+    return this.#message([]);
+  }
+
+  #message(answers: readonly TurnAnswer[]): WriterMessage {
+    const { head, size, failure } = this.#store;
+    return { answers, head, size, failure: failure?.message };
+  }
+
+  #append(drafts: readonly Draft[]): Appended | undefined {
+    try {
+      return this.#store.append(drafts);
+    } catch {
+      return undefined; // the store keeps the reason and takes nothing any more
+    }
+  }
+
+  #evidence(turn: Turn, { first, entries }: Appended, from: number): readonly TurnEvidence[] {
+    return turn.evidenceFor.map((draft) => {
+      const entry = entries[from + draft];
+      if (!entry) throw new Error(`the turn has no draft ${draft}`);
+      return { draft, receipt: this.#seal.receipt(entry), proof: this.#proof(first + from + draft) ?? '' };
+    });
+  }
+
+  #ask(ask: Ask): AskAnswer {
+    try {
+      return { text: this.#answerTo(ask) };
+    } catch (cause) {
+      return { fault: cause instanceof Error ? cause.message : String(cause) };
+    }
+  }
+
+  #answerTo(ask: Ask): string | undefined {
+    switch (ask.kind) {
+      case 'refuse':
+        return this.#refuse(ask.statement);
+      case 'proof':
+        return this.#proof(ask.seq);
+      case 'receipt': {
+        const entry = this.#store.entry(ask.seq);
+        return entry && this.#seal.receipt(entry);
+      }
+    }
+  }
+
+  /** Only a `refusal:v1` is signed without being logged: a signed decision is always an entry. */
+  #refuse(statement: string): string {
+    if (!statement.includes('},"predicateType":"urn:writ:refusal:v1","subject":['))
+      throw new Error('only refusal:v1 is signed without being logged');
+    return this.#seal.receipt(Buffer.from(statement));
+  }
+
+  #proof(seq: number): string | undefined {
+    const hashes = this.#store.inclusion(seq);
+    return hashes && proofText(seq, hashes.map(base64), this.#store.head);
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+function draftsOf({ texts }: Turn): readonly Draft[] {
+  const drafts: Draft[] = [];
+  for (let i = 0; i + 1 < texts.length; i += 2)
+    drafts.push({ before: texts[i] ?? '', after: texts[i + 1] ?? '' });
+  return drafts;
+}

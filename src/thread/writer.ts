@@ -1,0 +1,100 @@
+/** The lineage writer's thread: joins keys, clock, lock, store and the port to main. Wiring only. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { LogFault } from '../lineage/fault.ts';
+import { checkComplete, readIdentity, readLogKeys } from '../lineage/identity.ts';
+import { layoutOf } from '../lineage/layout.ts';
+import type { LogLayout } from '../lineage/layout.ts';
+import { lockLog } from '../lineage/lock.ts';
+import type { LogLock } from '../lineage/lock.ts';
+import { signHead } from '../lineage/seal.ts';
+import type { Seal } from '../lineage/seal.ts';
+import { Store } from '../lineage/store.ts';
+import type { Turn, WriterData, WriterReady } from '../lineage/writer-protocol.ts';
+import { LogWriter } from '../lineage/writer.ts';
+import { signReceipt } from '../receipt/sign.ts';
+
+interface OpenLog {
+  readonly lock: LogLock;
+  readonly store: Store;
+  readonly seal: Seal;
+  readonly origin: string;
+}
+
+function openLog(data: WriterData): OpenLog {
+  const layout = layoutOf(data.home);
+  checkComplete(layout);
+  const lock = lockLog(layout.lock);
+  try {
+    return { lock, ...openLocked(layout, data) };
+  } catch (cause) {
+    lock.release();
+    throw cause;
+  }
+}
+
+function openLocked(layout: LogLayout, { name, segmentBytes }: WriterData): Omit<OpenLog, 'lock'> {
+  const identity = readIdentity(layout);
+  const { origin, logKey } = identity;
+  if (name !== undefined && origin.slice(0, origin.lastIndexOf('/')) !== name)
+    throw new LogFault(
+      'log_name_mismatch',
+      `The log is ${origin}, but the settings name ${name}. Correct the setting.`,
+    );
+  const keys = readLogKeys(layout, identity);
+  const seal: Seal = {
+    head: (head) => signHead(keys.log, logKey, head),
+    receipt: (statement) => signReceipt(keys.receipt, statement),
+  };
+  const store = new Store({ layout, logKey, seal, segmentBytes, clock: () => Date.now() });
+  return { store, seal, origin };
+}
+
+function faultOf(cause: unknown): WriterReady {
+  if (cause instanceof LogFault)
+    return { ready: false, code: cause.code, message: cause.message, index: cause.index };
+  const message = `The log cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`;
+  return { ready: false, code: 'log_unreadable', message, index: undefined };
+}
+
+/** Everything that waits, so that it shares one write and one sync. */
+function waitingTurns(port: MessagePort, first: Turn): readonly Turn[] {
+  const turns = [first];
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port))
+    turns.push(next.message as Turn); // only WriterClient posts here
+  return turns;
+}
+
+function serve(port: MessagePort, { lock, store, seal }: OpenLog, vouchMs: number): void {
+  const writer = new LogWriter(store, seal);
+  const vouching = setInterval(() => {
+    const message = writer.vouch();
+    if (message.failure !== undefined) port.postMessage(message);
+  }, vouchMs);
+  port.on('message', (first: Turn) => {
+    const turns = waitingTurns(port, first);
+    port.postMessage(writer.answer(turns));
+    if (!turns.at(-1)?.close) return;
+    clearInterval(vouching);
+    store.close();
+    lock.release();
+    port.close();
+  });
+}
+
+function run(port: MessagePort, data: WriterData): void {
+  try {
+    const log = openLog(data);
+    port.postMessage({
+      ready: true,
+      origin: log.origin,
+      head: log.store.head,
+      size: log.store.size,
+    } satisfies WriterReady);
+    serve(port, log, data.vouchMs);
+  } catch (cause) {
+    port.postMessage(faultOf(cause));
+  }
+}
+
+if (parentPort) run(parentPort, workerData as WriterData); // openLineage passes it
