@@ -15,13 +15,12 @@ export type AuthorityList =
   | { readonly ok: true; readonly authorities: readonly Authority[] }
   | { readonly ok: false; readonly fault: string };
 
-/** The pairs of `{"authorities":[{"iss":…,"jwk":…}]}`, strictly: an empty list and a pair given twice are faults too. */
+/** The pairs of `{"authorities":[{"iss":…,"jwk":…}]}`, strictly: a pair given twice is a fault too. Nobody may be in it. */
 export function parseAuthorities(text: string): AuthorityList {
   const file = parseStrictJson(text);
   if (!isJsonObject(file) || !hasOnly(file, ['authorities']) || !Array.isArray(file.authorities))
     return { ok: false, fault: 'not {"authorities":[…]}' };
   const list: readonly Json[] = file.authorities;
-  if (list.length === 0) return { ok: false, fault: 'no authority in it' };
   const authorities: Authority[] = [];
   for (const [index, item] of list.entries()) {
     const authority = readAuthority(item);

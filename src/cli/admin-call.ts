@@ -1,0 +1,34 @@
+/** Asking the running sidecar of a home over its admin listener. */
+import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
+import type { JsonObject } from '../crypto/json.ts';
+import { homeLayout } from '../sidecar/home.ts';
+import { readIfThere } from './home-keys.ts';
+
+/** What the sidecar answered. */
+export interface AdminAnswer {
+  readonly status: number;
+  /** Empty where the answer was no JSON object. */
+  readonly body: JsonObject;
+}
+
+const PATIENCE_MS = 10_000;
+
+/** POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there). */
+export async function askSidecar(home: string, path: string, body: object): Promise<AdminAnswer | undefined> {
+  const { run, adminToken } = homeLayout(home);
+  const address = readIfThere(run);
+  const token = readIfThere(adminToken);
+  const admin = address === undefined ? undefined : parseStrictJson(address);
+  if (!isJsonObject(admin) || typeof admin['admin'] !== 'string' || token === undefined) return undefined;
+  const answer = await post(new URL(path, admin['admin']), token.trim(), JSON.stringify(body));
+  if (!answer) return undefined;
+  const parsed = parseStrictJson(await answer.text());
+  return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
+}
+
+/** A stale `run.json` points to a port where nobody listens: that is no sidecar. */
+async function post(url: URL, token: string, body: string): Promise<Response | undefined> {
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  return fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' }).catch(() => undefined);
+}

@@ -1,0 +1,110 @@
+/** `writ keys`: show the keys of a home, make an authority. */
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { toJwk } from '../crypto/key.ts';
+import { loadSigner, newKey } from '../crypto/node.ts';
+import { Authorities } from '../grant/authorities.ts';
+import type { Authority } from '../grant/authorities.ts';
+import { replaceFile } from '../lineage/durable.ts';
+import { EXIT, unable } from './exit.ts';
+import { authorityKeyFile, readHomeAuthorities, readPrivateKey } from './home-keys.ts';
+import { out } from './screen.ts';
+import { addHomeFlags, requireSettings } from './settings-flags.ts';
+
+interface ShownKey {
+  /** The file's name: `log`, `receipt`, `authority` … */
+  readonly role: string;
+  /** RFC 7638 thumbprint. */
+  readonly id: string;
+  readonly file: string;
+  /** Octal. */
+  readonly mode: string;
+}
+
+/** Whoever else can read a private key can sign with it. */
+const PRIVATE = '600';
+
+/** Adds `writ keys show|new`. */
+export function registerKeys(program: Command): void {
+  const keys = program.command('keys').description('Keys of this home. Private ones are never printed.');
+  addHomeFlags(keys.command('show').description('List the keys and the authorities that may sign grants.'))
+    .option('--json', 'as JSON')
+    .action((_, command: Command) => show(command));
+  const made = keys.command('new').description('Make a key.');
+  addHomeFlags(made.command('authority').description('Make a key that signs grants, and trust it here.'))
+    .option('--iss <uri>', 'the issuer that it signs as', 'urn:writ:authority:dev')
+    .option('--json', 'as JSON')
+    .action((_, command: Command) => makeAuthority(command));
+}
+
+/** Exit 1 where a private key can be read by others. */
+function show(command: Command): void {
+  const { settings } = requireSettings(command);
+  const directory = dirname(authorityKeyFile(settings.home));
+  if (!existsSync(directory)) throw unable(`there is no ${directory}`, 'Make a home with `writ init`.');
+  const keys = readdirSync(directory)
+    .filter((name) => name.endsWith('.jwk'))
+    .map((name) => shownKey(directory, name));
+  const file = settings.grant.authorities;
+  const pairs = existsSync(file) ? readHomeAuthorities(file).pairs : [];
+  process.exitCode = keys.every(({ mode }) => mode === PRIVATE) ? EXIT.yes : EXIT.no;
+  if (command.opts()['json'])
+    return out.json({
+      keys,
+      authorities: pairs.map(({ iss, key }) => ({ iss, id: key.id, jwk: toJwk(key) })),
+    });
+  out.table(['key', 'id', 'mode', 'file'], keys.map(keyRow));
+  out.line();
+  out.table(
+    ['authority', 'id'],
+    pairs.map(({ iss, key }) => [{ text: iss, style: 'name' }, key.id]),
+  );
+}
+
+function keyRow({ role, id, mode, file }: ShownKey): Parameters<typeof out.table>[1][number] {
+  const style = mode === PRIVATE ? 'dim' : 'bad';
+  return [{ text: role, style: 'name' }, id, { text: mode, style }, { text: file, style: 'dim' }];
+}
+
+function shownKey(directory: string, name: string): ShownKey {
+  const file = join(directory, name);
+  const mode = (statSync(file).mode & 0o777).toString(8);
+  return { role: name.slice(0, -'.jwk'.length), id: readPrivateKey(file).key.id, file, mode };
+}
+
+/** The key first, its trust second: a crash between them leaves a key that nobody believes. */
+function makeAuthority(command: Command): void {
+  const { settings } = requireSettings(command);
+  const { iss = '', json } = command.opts<{ readonly iss?: string; readonly json?: boolean }>();
+  const file = authorityKeyFile(settings.home);
+  if (existsSync(file))
+    throw unable(
+      `${file} is there already`,
+      'Move it away first; its grants stay valid while authorities.json lists it.',
+    );
+  const anchors = settings.grant.authorities;
+  const before = existsSync(anchors) ? readHomeAuthorities(anchors).pairs : [];
+  const jwk = newKey();
+  const { key } = loadSigner(jwk);
+  const text = authoritiesText([...before, { iss, key }]);
+  const fault = new Authorities().load(text);
+  if (fault !== undefined) throw unable(fault);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${JSON.stringify(jwk)}\n`, { mode: 0o600, flag: 'wx' });
+  replaceFile(anchors, text, 0o600);
+  if (json) return out.json({ iss, id: key.id, file, authorities: anchors });
+  out.fields([
+    ['authority', { text: iss, style: 'name' }],
+    ['id', key.id],
+    ['key', file],
+    ['trusted in', anchors],
+  ]);
+  out.line(out.paint('dim', 'A running sidecar reads it after SIGHUP.'));
+}
+
+/** The text of an `authorities.json` with these pairs. */
+function authoritiesText(pairs: readonly Authority[]): string {
+  const authorities = pairs.map(({ iss, key }) => ({ iss, jwk: toJwk(key) }));
+  return `${JSON.stringify({ authorities }, null, 2)}\n`;
+}
