@@ -27,6 +27,8 @@ export interface ListenerParts {
   readonly clock: Clock;
   /** Connections beyond this are closed at once. */
   readonly maxConnections: number;
+  /** A head must be complete by then. */
+  readonly headMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
   /** Hears of bytes that were not HTTP. */
@@ -35,7 +37,6 @@ export interface ListenerParts {
 
 /** threats.md §2: one head. */
 const MAX_HEAD_BYTES = 16 * 1024;
-const HEAD_MS = 10_000;
 const CHECK_MS = 1000;
 
 /** One listening port. */
@@ -127,11 +128,11 @@ export class Listener {
 }
 
 /** Every setting of node:http that our safety rests on, in one place (threats.md §1–2). */
-function hardenedServer({ maxConnections, keepAliveMs }: ListenerParts): Server {
+function hardenedServer({ maxConnections, headMs, keepAliveMs }: ListenerParts): Server {
   const server = createServer({
     insecureHTTPParser: false,
     maxHeaderSize: MAX_HEAD_BYTES,
-    headersTimeout: HEAD_MS,
+    headersTimeout: headMs,
     requestTimeout: 0, // a body may take as long as its lease
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: keepAliveMs,
