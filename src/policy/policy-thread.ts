@@ -72,9 +72,9 @@ export class PolicyThread<J> {
     this.#listener = listener;
     const start: ThreadStart = { bundle: setup.bundle, limits: setup.engine, progress: this.#progress };
     this.#worker = new Worker(entry, { workerData: start, resourceLimits, env: {} });
-    this.#worker.unref();
-    this.#worker.once('message', (opening: Opening) => {
-      this.#open(opening);
+    this.#worker.on('message', (word: Opening | readonly ThreadAnswer[]) => {
+      if ('fault' in word) this.#open(word);
+      else this.#hear(word);
     });
     this.#worker.on('error', (cause: unknown) => {
       this.#end({ fault: `the policy thread died: ${String(cause)}` });
@@ -82,6 +82,7 @@ export class PolicyThread<J> {
     this.#worker.on('exit', () => {
       this.#end({ fault: 'the policy thread ended' });
     });
+    this.#worker.unref(); // not before its listeners are there: each first one makes it count again
     this.#loading = setTimeout(() => {
       this.#end({ fault: `the bundle did not load within ${setup.loading} ms` });
     }, setup.loading);
@@ -114,9 +115,6 @@ export class PolicyThread<J> {
     }
     clearTimeout(this.#loading);
     this.#opened = true;
-    this.#worker.on('message', (answers: readonly ThreadAnswer[]) => {
-      this.#hear(answers);
-    });
     this.#listener.opened(this);
   }
 

@@ -1,0 +1,8 @@
+/** A program that decides once and never closes its pool: it ends by itself. */
+import { PolicyPool } from '../../src/policy/pool.ts';
+import { handmade } from './bundle-files.ts';
+
+const pool = new PolicyPool();
+await pool.activate(await handmade());
+const evaluation = await pool.decide('{}');
+console.log(evaluation?.answer.ok && evaluation.answer.value.allow ? 'allow' : 'deny');
