@@ -10,12 +10,13 @@ import type { Call } from '../../src/call/call.ts';
 import { readCall } from '../../src/call/read.ts';
 import { placeRoutes } from '../../src/call/route.ts';
 import type { RouteSetting } from '../../src/call/route.ts';
+import { pass } from '../../src/denial/outcome.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
 import { denialOf, problemOf } from '../../src/gate/denial.ts';
 import type { Denial } from '../../src/gate/denial.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease } from '../../src/gate/lease.ts';
-import type { Clock, Ended } from '../../src/gate/outside.ts';
+import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
 import { parseException, routeException } from '../../src/proxy/exception.ts';
 import { Listener } from '../../src/proxy/listener.ts';
 import type { Door } from '../../src/proxy/listener.ts';
@@ -47,6 +48,8 @@ export interface Plan {
   readonly bind?: number;
   readonly agent?: (call: Call) => string;
   readonly settings?: Partial<UpstreamSettings>;
+  /** Addresses instead of the resolver's. */
+  readonly vet?: () => readonly Address[];
   /** `address:port` or `cidr:port`. */
   readonly allow?: readonly string[];
 }
@@ -91,6 +94,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     gate: smallGate(plan, { upstream, calls, note, ownPorts: () => new Set([listener.address?.port ?? 0]) }),
     clock,
     maxConnections: 1000,
+    headMs: 10_000,
     keepAliveMs: 5000,
     onMalformed: (event) => malformed.push(event),
   });
@@ -135,7 +139,7 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
       calls.push(call.value);
       const code = plan.decide?.(call.value);
       if (code) return exchange.refuse(denial(code));
-      const addresses = await resolver.vet(call.value);
+      const addresses = plan.vet ? pass(plan.vet()) : await resolver.vet(call.value);
       if (!addresses.ok) return exchange.refuse(denial(addresses.code));
       const body = plan.bind === undefined ? undefined : await exchange.readBody(plan.bind);
       if (body && !body.ok) return exchange.refuse(denial(body.code));

@@ -1,0 +1,98 @@
+/** Whose upstream connection is used for whose call. */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import t from 'tap';
+import { exchangeRaw, lastEnded, startRaw, startSidecar } from './small-gate.ts';
+import type { Plan } from './small-gate.ts';
+
+const get = (port: number, path = '/'): string =>
+  `GET http://127.0.0.1:${port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
+const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+
+/** An upstream that keeps its connections open, and numbers them. */
+function counting(answer = OK): { talk: (socket: Socket) => void; opened: () => number } {
+  let opened = 0;
+  const talk = (socket: Socket): void => {
+    opened += 1;
+    socket.on('data', () => socket.write(answer));
+  };
+  return { talk, opened: () => opened };
+}
+
+t.test('an agent’s calls share a connection, and never with another agent', async (t) => {
+  const origin = counting();
+  const { port } = await startRaw(t, origin.talk);
+  const agent: Plan['agent'] = ({ path }) => path;
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], agent });
+  for (let i = 0; i < 5; i++) t.match(await exchangeRaw(sidecar.port, get(port, '/first')), /ok$/);
+  t.equal(origin.opened(), 1);
+  for (let i = 0; i < 5; i++) t.match(await exchangeRaw(sidecar.port, get(port, '/second')), /ok$/);
+  t.equal(origin.opened(), 2);
+  t.equal(sidecar.upstream.idle, 2);
+});
+
+t.test('calls at the same time have a connection each', async (t) => {
+  const origin = counting();
+  const { port } = await startRaw(t, origin.talk);
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const heard = await Promise.all(Array.from({ length: 20 }, () => exchangeRaw(sidecar.port, get(port))));
+  t.ok(heard.every((text) => text.endsWith('ok')));
+  t.equal(sidecar.upstream.idle, origin.opened());
+});
+
+t.test('idle connections are bounded, for each agent and in all', async (t) => {
+  const origin = counting();
+  const { port } = await startRaw(t, origin.talk);
+  const agent: Plan['agent'] = ({ path }) => path;
+  const settings = { maxIdle: 3, maxIdlePerKey: 2 };
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], agent, settings });
+  const calls = ['/a', '/a', '/a', '/a', '/b', '/b', '/b'].map((path) =>
+    exchangeRaw(sidecar.port, get(port, path)),
+  );
+  await Promise.all(calls);
+  await sidecar.finished(7);
+  t.ok(sidecar.upstream.idle <= 3);
+});
+
+t.test(
+  'an idle connection that the upstream closes leaves the pool, and the next call dials anew',
+  async (t) => {
+    const origin = counting();
+    const { port, sockets } = await startRaw(t, origin.talk);
+    const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+    for (let i = 1; i <= 3; i++) {
+      t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
+      t.equal(origin.opened(), i);
+      const closing = [...sockets].map((socket) => once(socket.end(), 'close'));
+      await Promise.all(closing);
+    }
+  },
+);
+
+t.test('a connection that dies under a written request is not retried', async (t) => {
+  let requests = 0;
+  const { port } = await startRaw(t, (socket) =>
+    socket.on('data', () => {
+      requests += 1;
+      if (requests === 1) socket.write(OK);
+      else socket.destroy();
+    }),
+  );
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
+  t.match(await exchangeRaw(sidecar.port, get(port)), /^HTTP\/1.1 502 /);
+  t.equal(requests, 2);
+});
+
+t.test('a refused address makes way for the next, and the outcome names the one that was used', async (t) => {
+  const origin = counting();
+  const { port } = await startRaw(t, origin.talk);
+  const resolved = [
+    { address: '127.0.0.3', family: 4, port },
+    { address: '127.0.0.1', family: 4, port },
+  ] as const;
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], vet: () => resolved });
+  t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
+  await sidecar.finished(1);
+  t.equal(lastEnded(sidecar).dialled, `127.0.0.1:${port}`);
+});
