@@ -1,12 +1,9 @@
 /** `writ keys`: show the keys of a home, make an authority. */
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { makeAuthority } from '../authority/make.ts';
 import { toJwk } from '../crypto/key.ts';
-import { loadSigner, newKey } from '../crypto/node.ts';
-import { Authorities } from '../grant/authorities.ts';
-import type { Authority } from '../grant/authorities.ts';
-import { replaceFile } from '../lineage/durable.ts';
 import { EXIT, unable } from './exit.ts';
 import { authorityKeyFile, readHomeAuthorities, readPrivateKey } from './home-keys.ts';
 import { out } from './screen.ts';
@@ -35,7 +32,7 @@ export function registerKeys(program: Command): void {
   addHomeFlags(made.command('authority').description('Make a key that signs grants, and trust it here.'))
     .option('--iss <uri>', 'the issuer that it signs as', 'urn:writ:authority:dev')
     .option('--json', 'as JSON')
-    .action((_, command: Command) => makeAuthority(command));
+    .action((_, command: Command) => make(command));
 }
 
 /** Exit 1 where a private key can be read by others. */
@@ -73,38 +70,31 @@ function shownKey(directory: string, name: string): ShownKey {
   return { role: name.slice(0, -'.jwk'.length), id: readPrivateKey(file).key.id, file, mode };
 }
 
-/** The key first, its trust second: a crash between them leaves a key that nobody believes. */
-function makeAuthority(command: Command): void {
+function make(command: Command): void {
   const { settings } = requireSettings(command);
   const { iss = '', json } = command.opts<{ readonly iss?: string; readonly json?: boolean }>();
-  const file = authorityKeyFile(settings.home);
-  if (existsSync(file))
+  const keyFile = authorityKeyFile(settings.home);
+  const anchors = settings.grant.authorities;
+  if (existsSync(keyFile))
     throw unable(
-      `${file} is there already`,
+      `${keyFile} is there already`,
       'Move it away first; its grants stay valid while authorities.json lists it.',
     );
-  const anchors = settings.grant.authorities;
-  const before = existsSync(anchors) ? readHomeAuthorities(anchors).pairs : [];
-  const jwk = newKey();
-  const { key } = loadSigner(jwk);
-  const text = authoritiesText([...before, { iss, key }]);
-  const fault = new Authorities().load(text);
-  if (fault !== undefined) throw unable(fault);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${JSON.stringify(jwk)}\n`, { mode: 0o600, flag: 'wx' });
-  replaceFile(anchors, text, 0o600);
-  if (json) return out.json({ iss, id: key.id, file, authorities: anchors });
+  const { key } = orUnable(() => makeAuthority({ keyFile, anchors, iss }));
+  if (json) return out.json({ iss, id: key.id, file: keyFile, authorities: anchors });
   out.fields([
     ['authority', { text: iss, style: 'name' }],
     ['id', key.id],
-    ['key', file],
+    ['key', keyFile],
     ['trusted in', anchors],
   ]);
   out.line(out.paint('dim', 'A running sidecar reads it after SIGHUP.'));
 }
 
-/** The text of an `authorities.json` with these pairs. */
-function authoritiesText(pairs: readonly Authority[]): string {
-  const authorities = pairs.map(({ iss, key }) => ({ iss, jwk: toJwk(key) }));
-  return `${JSON.stringify({ authorities }, null, 2)}\n`;
+function orUnable<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw unable(cause instanceof Error ? cause.message : String(cause));
+  }
 }

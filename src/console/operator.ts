@@ -18,7 +18,7 @@ export interface OperatorParts {
   readonly status: () => object;
   /** The same as SIGHUP. */
   readonly reload: () => Promise<Reloaded>;
-  /** The embedded authority (`writ dev` only), under `/authority`. */
+  /** The embedded authority (`writ dev` only): `/authority/*`. */
   readonly authority?: Hono | undefined;
 }
 
@@ -47,7 +47,7 @@ export function operatorPart({ readiness, lineage, status, reload, authority }: 
       const reloaded = await reload();
       return context.json(reloaded, reloaded.ok ? 200 : 409);
     });
-  return authority ? part.route('/authority', authority) : part;
+  return authority ? part.route('/', authority) : part;
 }
 
 function json(text: string): Response {

@@ -5,20 +5,16 @@ import type { Metrics } from './metrics.ts';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
 
-/** What a verifier needs: `{"receiptKeys":[JWK…],"tlogPolicy":"…"}` (formats.md §0). */
-export interface TrustFile {
-  readonly receiptKeys: readonly object[];
-  readonly tlogPolicy: string;
-}
-
 /** What the public part shows. */
 export interface PublicParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly lineage: Lineage;
-  readonly trustFile: () => TrustFile;
+  /** JSON text of what a verifier needs: `{"receiptKeys":[JWK…],"tlogPolicy":"…"}` (formats.md §0). */
+  readonly trustFile: () => string;
 }
 
+const JSON_TEXT = { 'content-type': 'application/json' };
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' };
 
 /** `/livez /readyz /metrics /.well-known/writ/*`. */
@@ -32,7 +28,7 @@ export function publicPart({ readiness, metrics, lineage, trustFile }: PublicPar
     .get('/metrics', async (context) => {
       return context.body(await metrics.text(), 200, { 'content-type': metrics.contentType });
     })
-    .get('/.well-known/writ/keys', (context) => context.json(trustFile()))
+    .get('/.well-known/writ/keys', (context) => context.body(trustFile(), 200, JSON_TEXT))
     .get('/.well-known/writ/checkpoint', async (context) =>
       context.body(await lineage.checkpoint(), 200, PLAIN),
     )

@@ -126,7 +126,8 @@ export class Gate<E extends Exchange> {
     const use = uses.charge(coverage.value); // same turn as the append
     if (!use.ok) return use;
 
-    const recorded = await lineage.append(permitEntry(found, addresses.value)); // durable from here on
+    const late = (seq: number): void => this.#closeLate(seq);
+    const recorded = await lineage.append({ ...permitEntry(found, addresses.value), late }); // durable from here on
     return pass({
       call: call.value,
       coverage: coverage.value,
@@ -164,6 +165,12 @@ export class Gate<E extends Exchange> {
     const outcome = outcomeEntry(fresh().id, permit, ended);
     const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, { ...refusal, permit });
     exchange.refuse(refused.denial);
+  }
+
+  /** A permit that became durable after its call was refused: it was never used, and its use stays charged. */
+  #closeLate(permit: number): void {
+    const outcome = outcomeEntry(this.#parts.fresh().id, permit, neverSent('log_unavailable'));
+    this.#parts.lineage.append(outcome).catch(onlyUnavailable);
   }
 
   async #refuse(

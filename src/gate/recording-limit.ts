@@ -31,7 +31,7 @@ const STRANGERS = ' strangers';
 export class RecordingLimit {
   readonly #buckets = new LRUCache<string, Bucket>({ max: HOLDERS });
   readonly #rate: RecordingRate;
-  #counts = new Map<DenialCode, number>();
+  #counts = new Map<string, number>();
 
   constructor(rate: RecordingRate) {
     this.#rate = rate;
@@ -48,12 +48,12 @@ export class RecordingLimit {
     const verdict =
       bucket.tokens >= 1 ? 'record' : bucket.tokens > -DROP_BURSTS * burst ? 'aggregate' : 'drop';
     if (verdict !== 'drop') bucket.tokens -= 1;
-    if (verdict !== 'record') this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
+    if (verdict !== 'record') this.count(code);
     return verdict;
   }
 
-  /** Bytes that were not HTTP, and the like: only ever counted. */
-  count(code: DenialCode): void {
+  /** Only counts: bytes that were not HTTP. */
+  count(code: string): void {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
   }
 

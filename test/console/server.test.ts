@@ -51,7 +51,7 @@ async function start(test: Test, over: Partial<ConsoleParts> = {}): Promise<Sett
     readiness,
     metrics,
     lineage,
-    trustFile: () => ({ receiptKeys: [{ kty: 'OKP' }], tlogPolicy: 'log …' }),
+    trustFile: () => JSON.stringify({ receiptKeys: [{ kty: 'OKP' }], tlogPolicy: 'log …' }),
     status: () => ({ version: '0' }),
     reload: () => Promise.resolve({ ok: true }),
     token: () => TOKEN,

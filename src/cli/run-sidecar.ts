@@ -1,0 +1,60 @@
+/** A sidecar as a process: signals, faults of the program, exit code. Shared by `serve` and `dev`. */
+import type { Log } from '../config/log.ts';
+import { LogFault } from '../lineage/fault.ts';
+import { PortUnavailable } from '../sidecar/doors.ts';
+import type { Sidecar } from '../sidecar/sidecar.ts';
+import { EXIT, unable } from './exit.ts';
+import type { CommandFailure } from './exit.ts';
+
+/** How long a sidecar whose log failed still answers with signed refusals, in milliseconds. */
+const LAST_WORDS_MS = 1000;
+
+/** Something that runs until it is told to stop. */
+export interface Running {
+  readonly sidecar: Sidecar;
+  stop(): Promise<void>;
+}
+
+/** Turns what `startSidecar` rejects with into a command failure that says what to do; other errors stay. */
+export function startFailure(cause: unknown): CommandFailure | Error {
+  if (cause instanceof LogFault) return unable(cause.message);
+  if (cause instanceof PortUnavailable)
+    return unable(
+      cause.message,
+      `Name another with --${cause.listener} address:port (port 0 takes any free one).`,
+    );
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
+
+/** Runs until a signal or the end of the log; answers the exit code. A second signal cuts what still runs. */
+export function runUntilStopped({ sidecar, stop }: Running, log: Log): Promise<number> {
+  return new Promise((resolve) => {
+    const end = (code: number): void => {
+      stop().then(
+        () => resolve(code),
+        (cause: unknown) => {
+          log.error('stopping failed', { cause: String(cause) });
+          resolve(EXIT.unable);
+        },
+      );
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => sidecar.cut());
+        end(EXIT.yes);
+      });
+    }
+    process.on('SIGHUP', () => void sidecar.reload().catch((cause: unknown) => end(fault(log, cause))));
+    sidecar.onFailure(() => setTimeout(() => end(EXIT.unable), LAST_WORDS_MS));
+    process.once('uncaughtException', (cause) => end(fault(log, cause)));
+    process.once('unhandledRejection', (cause) => end(fault(log, cause)));
+  });
+}
+
+/** A broken program stops: it forwards nothing more, and its log is closed while that still works. */
+function fault(log: Log, cause: unknown): number {
+  log.error('a fault of the program; stopping', {
+    cause: cause instanceof Error ? (cause.stack ?? '') : String(cause),
+  });
+  return EXIT.unable;
+}

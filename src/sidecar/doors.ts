@@ -1,0 +1,76 @@
+/** The two ports that agents call. */
+import type { Settings } from '../config/schema.ts';
+import { systemClock } from '../config/system.ts';
+import type { Observer } from '../gate/observer.ts';
+import type { RecordingLimit } from '../gate/recording-limit.ts';
+import { Listener } from '../proxy/listener.ts';
+import type { Door } from '../proxy/listener.ts';
+
+/** A port that could not be had. */
+export class PortUnavailable extends Error {
+  override readonly name = 'PortUnavailable';
+  /** Which listener: `forward`, `reverse` or `admin`, which is also its flag. */
+  readonly listener: 'forward' | 'reverse' | 'admin';
+
+  constructor(listener: 'forward' | 'reverse' | 'admin', at: { host: string; port: number }, cause: unknown) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    super(`cannot listen on ${at.host}:${at.port} (${why})`, { cause });
+    this.listener = listener;
+  }
+}
+
+/** What stands behind every door. */
+export interface DoorParts {
+  readonly gate: Door;
+  readonly observer: Observer;
+  readonly limit: RecordingLimit;
+}
+
+const KEEP_ALIVE_MS = 65_000;
+
+/** A listener, and where it listens. */
+export interface OpenDoor {
+  readonly carrier: 'forward' | 'reverse';
+  readonly listener: Listener;
+  /** `http://host:port`. */
+  readonly url: string;
+  readonly port: number;
+}
+
+/** Opens the ports that the settings name. Rejects with `PortUnavailable`; what was opened before is closed again. */
+export async function openDoors(settings: Settings, parts: DoorParts): Promise<readonly OpenDoor[]> {
+  const opened: OpenDoor[] = [];
+  for (const carrier of ['forward', 'reverse'] as const) {
+    const at = settings.listen[carrier];
+    if (!at) continue;
+    const listener = makeListener(carrier, settings, parts);
+    try {
+      const { port } = await listener.listen(at.port, at.host);
+      opened.push({ carrier, listener, port, url: urlOf(at.host, port) });
+    } catch (cause) {
+      await Promise.all(opened.map((door) => door.listener.stop()));
+      throw new PortUnavailable(carrier, at, cause);
+    }
+  }
+  return opened;
+}
+
+/** `http://host:port`. */
+export function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function makeListener(carrier: 'forward' | 'reverse', settings: Settings, parts: DoorParts): Listener {
+  return new Listener({
+    carrier,
+    gate: parts.gate,
+    clock: systemClock,
+    maxConnections: settings.limits.max_connections,
+    headMs: settings.limits.header_timeout_ms,
+    keepAliveMs: KEEP_ALIVE_MS,
+    onMalformed: ({ status, why }) => {
+      parts.limit.count(`malformed_${status}`);
+      parts.observer.malformed({ carrier, status, why });
+    },
+  });
+}

@@ -1,0 +1,40 @@
+/** Those who watch the gate, joined: metrics, the operator's log, the live list of `writ dev`. */
+import type { Log } from '../config/log.ts';
+import type { Decided, Finished, Observer } from '../gate/observer.ts';
+
+/** One observer that tells all of them. */
+export function joinObservers(all: readonly Observer[]): Observer {
+  return {
+    decided: (event) => all.forEach((observer) => observer.decided(event)),
+    finished: (event) => all.forEach((observer) => observer.finished(event)),
+    malformed: (event) => all.forEach((observer) => observer.malformed(event)),
+    aggregated: (code) => all.forEach((observer) => observer.aggregated(code)),
+  };
+}
+
+/** Writes denials and broken calls to the operator's log; permits only at debug level. */
+export function logObserver(log: Log): Observer {
+  return {
+    decided: (event) => logDecision(log, event),
+    finished: (event) => logEnd(log, event),
+    malformed: ({ carrier, status, why }) => log.warn('bytes that are not HTTP', { carrier, status, why }),
+    aggregated: () => undefined, // counted in metrics, and on record in `refusals:v1`
+  };
+}
+
+function logDecision(
+  log: Log,
+  { id, verdict, code, method, host, path, detail, seq, reasons }: Decided,
+): void {
+  const what = { id, method, host, path, seq };
+  if (verdict === 'permit') log.debug('permitted', what);
+  else if (code === 'internal_error') log.error('failed to decide', { ...what, detail });
+  else log.info('denied', { ...what, code, reasons, detail });
+}
+
+function logEnd(log: Log, { id, host, permit, ended, by, status, duration_ms }: Finished): void {
+  const what = { id, host, permit, ended, by, status, duration_ms };
+  if (ended === 'upstream-error') log.warn('upstream failed', what);
+  else if (ended === 'cut') log.info('cut', what);
+  else log.debug('ended', what);
+}

@@ -1,0 +1,139 @@
+/** A sidecar that runs: how it is asked, reloaded and stopped. `start.ts` wires it. */
+import { rmSync } from 'node:fs';
+import type { Log } from '../config/log.ts';
+import type { Settings } from '../config/schema.ts';
+import { systemClock } from '../config/system.ts';
+import type { Reloaded } from '../console/operator.ts';
+import type { Readiness } from '../console/readiness.ts';
+import type { ConsoleServer } from '../console/server.ts';
+import type { Leases } from '../gate/lease.ts';
+import type { RecordingLimit } from '../gate/recording-limit.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import type { HttpUpstream } from '../proxy/upstream.ts';
+import { urlOf } from './doors.ts';
+import type { OpenDoor } from './doors.ts';
+import { refusalsEntry } from './entries.ts';
+import type { Standing } from './standing.ts';
+
+const AGGREGATE_MS = 10_000;
+const CUT_MS = 500;
+
+/** A sidecar that runs. Made by `startSidecar`. */
+export class Sidecar {
+  readonly #parts: SidecarParts;
+  #stopping: Promise<void> | undefined;
+  #cancelAggregate: () => void = () => undefined;
+  #since = new Date(systemClock.wall()).toISOString();
+
+  constructor(parts: SidecarParts) {
+    this.#parts = parts;
+    this.#aggregateLater();
+  }
+
+  /** `<name>/<16 hex>`: the log's identity, and the audience of grants by default. */
+  get origin(): string {
+    return this.#parts.lineage.origin;
+  }
+
+  /** `http://host:port` of each listener that is on. */
+  get urls(): Readonly<Partial<Record<'forward' | 'reverse' | 'admin', string>>> {
+    const { doors, admin } = this.#parts;
+    const urls = doors.map(({ carrier, url }) => [carrier, url] as const);
+    return { ...Object.fromEntries(urls), ...(admin ? { admin: urlOf(admin.host, admin.port) } : {}) };
+  }
+
+  get readiness(): Readiness {
+    return this.#parts.readiness;
+  }
+
+  /** What calls are decided by: `writ dev` activates policies in it as they are saved. */
+  get standing(): Standing {
+    return this.#parts.standing;
+  }
+
+  get lineage(): Lineage {
+    return this.#parts.lineage;
+  }
+
+  /** Settings, authorities and policy anew. What is faulty leaves the old in force, but for authorities (fail closed). */
+  reload(): Promise<Reloaded> {
+    return this.#parts.reload();
+  }
+
+  /** Calls back once, when the log cannot record any more: deny for a moment, then stop. */
+  onFailure(listener: (cause: Error) => void): void {
+    this.#parts.lineage.onFailure(listener);
+  }
+
+  /** No new calls; running ones end within the grace period or are cut; all of it on record. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Ends every running call now. */
+  cut(): void {
+    this.#parts.leases.endWhere(() => true, 'lease_stopped');
+  }
+
+  async #stop(): Promise<void> {
+    const { readiness, doors, leases, settings, log, lineage, standing, upstream, admin, run } = this.#parts;
+    readiness.stop();
+    this.#cancelAggregate();
+    log.info('stopping', { running: leases.size });
+    const idle = Promise.all(doors.map(({ listener }) => listener.stop()));
+    const finished = await within(idle, settings.stop.grace_seconds * 1000);
+    if (!finished) this.cut();
+    if (!finished && !(await within(idle, CUT_MS))) for (const { listener } of doors) listener.destroy();
+    await idle;
+    upstream.close();
+    await this.#aggregate().catch((cause: unknown) =>
+      log.warn('counts of denials are lost', { cause: String(cause) }),
+    );
+    await standing.close();
+    await lineage.close();
+    await admin?.close();
+    rmSync(run, { force: true });
+    log.info('stopped');
+  }
+
+  #aggregateLater(): void {
+    this.#cancelAggregate = systemClock.after(AGGREGATE_MS, () => {
+      this.#aggregate().catch(() => undefined); // the log's own failure is heard elsewhere
+      this.#aggregateLater();
+    });
+  }
+
+  /** What was denied and only counted goes on record as counts. */
+  async #aggregate(): Promise<void> {
+    const until = new Date(systemClock.wall()).toISOString();
+    const counts = this.#parts.limit.take();
+    if (counts) await this.#parts.lineage.append(refusalsEntry(counts, this.#since, until));
+    this.#since = until;
+  }
+}
+
+/** What a running sidecar holds. */
+export interface SidecarParts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly lineage: Lineage;
+  readonly readiness: Readiness;
+  readonly standing: Standing;
+  readonly leases: Leases;
+  readonly limit: RecordingLimit;
+  readonly upstream: HttpUpstream;
+  readonly doors: readonly OpenDoor[];
+  readonly admin: ConsoleServer | undefined;
+  readonly reload: () => Promise<Reloaded>;
+  /** Path of `run.json`. */
+  readonly run: string;
+}
+
+/** Whether a promise resolves within so many milliseconds. */
+function within(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(false), milliseconds);
+    promise.then(() => resolve(true), reject).finally(() => clearTimeout(timer));
+  });
+}

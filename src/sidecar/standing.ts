@@ -1,0 +1,160 @@
+/** What calls are decided by right now: settings, authorities, policy, rules; on record before it is in force. */
+import type { Log } from '../config/log.ts';
+import type { Settings } from '../config/schema.ts';
+import { placeRoutes } from '../call/route.ts';
+import type { Readiness } from '../console/readiness.ts';
+import type { Rules } from '../gate/rules.ts';
+import { Authorities } from '../grant/authorities.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import { loadBundle } from '../policy/bundle.ts';
+import type { Bundle } from '../policy/bundle.ts';
+import { engineLimits } from '../policy/engine.ts';
+import { PolicyPool } from '../policy/pool.ts';
+import { parseException, routeException } from '../proxy/exception.ts';
+import type { Exception } from '../proxy/exception.ts';
+import { policyEntry, settingsEntry, spellAllowed } from './entries.ts';
+import { applyLive, needRestart, readText } from './reload.ts';
+
+/** What a standing is made of. */
+export interface StandingParts {
+  readonly settings: Settings;
+  readonly lineage: Lineage;
+  readonly readiness: Readiness;
+  readonly log: Log;
+  /** Agent and sidecar share a uid. */
+  readonly exposed: boolean;
+  /** Thumbprints of the sidecar's own keys. */
+  readonly keys: { readonly receipt: string; readonly log: string };
+}
+
+/** The rules in force, and how they change. */
+export class Standing {
+  readonly authorities = new Authorities();
+  readonly policy: PolicyPool;
+  readonly #parts: StandingParts;
+  #settings: Settings;
+  #rules: Rules | undefined;
+  #exceptions: readonly Exception[] = [];
+
+  constructor(parts: StandingParts) {
+    const { deadline_ms, max_input_bytes } = parts.settings.policy;
+    this.#parts = parts;
+    this.#settings = parts.settings;
+    this.policy = new PolicyPool({
+      deadline: deadline_ms,
+      engine: { ...engineLimits, inputBytes: max_input_bytes },
+    });
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** Throws before `begin` is over: no call can come before the listeners, which come last. */
+  get rules(): Rules {
+    if (!this.#rules) throw new Error('no rules are in force yet');
+    return this.#rules;
+  }
+
+  get exceptions(): readonly Exception[] {
+    return this.#exceptions;
+  }
+
+  /** First loading. A faulty policy or list of authorities closes the gate, and is said; the process goes on. */
+  async begin(): Promise<void> {
+    this.#loadAuthorities();
+    const fault = await this.loadPolicy('start');
+    if (fault !== undefined) this.#parts.readiness.bad('policy', fault);
+    await this.#adopt(this.#settings);
+  }
+
+  /** Takes new settings, re-reads authorities and policy. Answers what is wrong; what is wrong leaves the old in force. */
+  async reload(wanted: Settings): Promise<readonly string[]> {
+    const waiting = needRestart(this.#settings, wanted);
+    if (waiting.length > 0)
+      this.#parts.log.warn('changed settings that wait for a restart', { settings: waiting });
+    const before = this.#settings;
+    this.#settings = applyLive(before, wanted);
+    const faults = [this.#loadAuthorities(), await this.loadPolicy('reload')].filter(
+      (fault) => fault !== undefined,
+    );
+    await this.#adopt(this.#settings);
+    return faults;
+  }
+
+  /** An unreadable list closes the gate: withdrawn trust is never kept. Also called where settings are faulty. */
+  reloadAuthorities(): string | undefined {
+    return this.#loadAuthorities();
+  }
+
+  /** Opens the bundle of the settings and makes it the active one; undefined where that went well. */
+  async loadPolicy(by: 'start' | 'reload'): Promise<string | undefined> {
+    const loaded = await loadBundle(this.#settings.policy.bundle);
+    if (loaded.ok) return this.activate(loaded.bundle, by);
+    return this.#policyFault(loaded.fault);
+  }
+
+  /** Makes a bundle the active one. Every decision names the bundle it came from; this entry says what brought it. */
+  async activate(bundle: Bundle, by: 'start' | 'reload'): Promise<string | undefined> {
+    if (this.policy.active?.digest === bundle.identity.digest) return undefined;
+    const activated = await this.policy.activate(bundle);
+    if (!activated.ok) return this.#policyFault(activated.fault);
+    await this.#parts.lineage.append(policyEntry(bundle.identity, by));
+    this.#parts.readiness.good('policy');
+    this.#parts.log.info('policy is active', {
+      revision: bundle.identity.revision,
+      digest: bundle.identity.digest,
+    });
+    return undefined;
+  }
+
+  close(): Promise<void> {
+    return this.policy.close();
+  }
+
+  #policyFault(fault: string): string {
+    const kept = this.policy.active;
+    this.#parts.log.error('policy cannot be used', { fault, kept: kept?.revision ?? 'none' });
+    return fault;
+  }
+
+  #loadAuthorities(): string | undefined {
+    const path = this.#settings.grant.authorities;
+    const fault = this.authorities.load(readText(path));
+    if (fault === undefined) this.#parts.readiness.good('keys');
+    else {
+      this.#parts.readiness.bad('keys', `${path}: ${fault}`);
+      this.#parts.log.error('the list of authorities closes the gate', { path, fault });
+    }
+    return fault && `${path}: ${fault}`;
+  }
+
+  async #adopt(settings: Settings): Promise<void> {
+    const { lineage, keys, exposed } = this.#parts;
+    const routes = placeRoutes(
+      settings.routes.map(({ prefix, host, upstream, encoded_slash, overrides }) => ({
+        prefix,
+        host,
+        upstream,
+        overrides,
+        encodedSlash: encoded_slash === 'segment',
+      })),
+    );
+    const recorded = await lineage.append(
+      settingsEntry(settings, { ...keys, authorities: this.authorities.pairs }),
+    );
+    this.#exceptions = [
+      ...settings.upstream.allow.flatMap((allowed) => parseException(spellAllowed(allowed)) ?? []),
+      ...routes.map(({ place }) => routeException(place)),
+    ];
+    this.#rules = {
+      settings: recorded.seq,
+      routes,
+      origins: new Map(routes.map(({ place, rules }) => [place.origin, rules])),
+      tier: 'cooperative',
+      exposed,
+      path: settings.lineage.path,
+      boundBytes: settings.limits.max_bound_body_bytes,
+    };
+  }
+}

@@ -1,0 +1,239 @@
+/** Wires one sidecar from the rooms: what `writ serve` and `writ dev` run. */
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import type { Hono } from 'hono';
+import type { Log } from '../config/log.ts';
+import { settingsDigest } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { systemClock, systemFresh } from '../config/system.ts';
+import { Metrics } from '../console/metrics.ts';
+import type { Reloaded } from '../console/operator.ts';
+import { Readiness } from '../console/readiness.ts';
+import { node } from '../crypto/node.ts';
+import { Gate } from '../gate/gate.ts';
+import { Leases } from '../gate/lease.ts';
+import type { Observer } from '../gate/observer.ts';
+import { RecordingLimit } from '../gate/recording-limit.ts';
+import { Refuser } from '../gate/refuser.ts';
+import { Uses } from '../grant/uses.ts';
+import { GrantVerifier } from '../grant/verify.ts';
+import { replaceFile } from '../lineage/durable.ts';
+import { readIdentity } from '../lineage/identity.ts';
+import { layoutOf } from '../lineage/layout.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import { openLineage } from '../lineage/open.ts';
+import type { AgentExchange } from '../proxy/exchange.ts';
+import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
+import { VettingResolver } from '../proxy/resolver.ts';
+import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
+import { openAdmin } from './admin.ts';
+import { openDoors } from './doors.ts';
+import type { OpenDoor } from './doors.ts';
+import { homeLayout } from './home.ts';
+import { joinObservers, logObserver } from './observers.ts';
+import { recount } from './recount.ts';
+import { Sidecar } from './sidecar.ts';
+import { Standing } from './standing.ts';
+
+/** What a sidecar is started with. */
+export interface SidecarOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly version: string;
+  /** Agent and sidecar share a uid, so the agent could read the keys; receipts say so. */
+  readonly exposed: boolean;
+  /** Who else watches, such as the live list of `writ dev`. */
+  readonly observers?: readonly Observer[];
+  /** New settings for a reload, or what is wrong with them. */
+  readonly reread: () =>
+    | { readonly ok: true; readonly settings: Settings }
+    | { readonly ok: false; readonly faults: readonly string[] };
+  /** The embedded authority (`writ dev` only), given the log that records what it issues. */
+  readonly authority?: (lineage: Lineage) => Hono;
+}
+
+const CLOCK_SKEW_SECONDS = 30;
+
+/**
+ * Starts a sidecar. Rejects with `LogFault` (the log is missing, locked or damaged) or `PortUnavailable`; a faulty
+ * policy or list of authorities does not stop it: it runs, is not ready, and denies with proof.
+ */
+export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const { settings } = options;
+  const lineage = await openLineage({
+    home: settings.home,
+    deadlineMs: settings.lineage.deadline_ms,
+    segmentBytes: settings.lineage.segment_bytes,
+  });
+  try {
+    return await assemble(options, lineage);
+  } catch (cause) {
+    await lineage.close();
+    throw cause;
+  }
+}
+
+async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Sidecar> {
+  const { settings, log } = options;
+  const identity = readIdentity(layoutOf(settings.home));
+  const readiness = new Readiness();
+  const uses = new Uses(systemClock.wall);
+  recount(settings.home, uses);
+  readiness.good('log');
+  const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
+  const standing = new Standing({ settings, lineage, readiness, log, exposed: options.exposed, keys });
+  await standing.begin();
+
+  const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
+  const observer = joinObservers([metrics, logObserver(log), ...(options.observers ?? [])]);
+  const limit = new RecordingLimit({
+    burst: settings.denial.recorded_burst,
+    perSecond: settings.denial.recorded_per_second,
+  });
+  const leases = new Leases(systemClock);
+  lineage.onFailure((cause) => {
+    log.error('the log cannot record any more', { cause: cause.message });
+    readiness.bad('log', cause.message);
+    leases.endWhere(() => true, 'log_unavailable');
+  });
+
+  const own = new Set<number>();
+  const upstream = makeUpstream(settings);
+  const gate = makeGate({
+    settings,
+    standing,
+    lineage,
+    readiness,
+    uses,
+    leases,
+    limit,
+    upstream,
+    observer,
+    own,
+  });
+  const reload = (): Promise<Reloaded> => reloadFrom(options, standing, leases);
+  const doors = await openDoors(settings, { gate, observer, limit });
+  const status = (): object => describe(options, standing, doors);
+  const authority = options.authority?.(lineage);
+  const asked = { settings, log, readiness, metrics, lineage, status, reload, identity, authority };
+  const admin = await openAdmin(asked).catch(async (cause: unknown) => {
+    await Promise.all(doors.map(({ listener }) => listener.stop()));
+    throw cause;
+  });
+  for (const { port } of [...doors, ...(admin ? [admin] : [])]) own.add(port);
+  readiness.good('listeners');
+
+  const { run } = homeLayout(settings.home);
+  const parts = {
+    settings,
+    log,
+    lineage,
+    readiness,
+    standing,
+    leases,
+    limit,
+    upstream,
+    doors,
+    admin,
+    reload,
+    run,
+  };
+  const sidecar = new Sidecar(parts);
+  replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
+  return sidecar;
+}
+
+interface GateStuff {
+  readonly settings: Settings;
+  readonly standing: Standing;
+  readonly lineage: Lineage;
+  readonly readiness: Readiness;
+  readonly uses: Uses;
+  readonly leases: Leases;
+  readonly limit: RecordingLimit;
+  readonly upstream: HttpUpstream;
+  readonly observer: Observer;
+  /** Ports of our own listeners, known once they listen. */
+  readonly own: ReadonlySet<number>;
+}
+
+function makeGate({
+  settings,
+  standing,
+  lineage,
+  readiness,
+  limit,
+  own,
+  ...rest
+}: GateStuff): Gate<AgentExchange> {
+  return new Gate<AgentExchange>({
+    ...rest,
+    lineage,
+    clock: systemClock,
+    fresh: systemFresh,
+    verifier: new GrantVerifier({
+      suite: node,
+      authorities: standing.authorities,
+      audience: settings.grant.audience ?? lineage.origin,
+      origin: lineage.origin,
+      maxLifetimeSeconds: settings.grant.max_lifetime_seconds,
+      clockSkewSeconds: CLOCK_SKEW_SECONDS,
+    }),
+    policy: standing.policy,
+    trust: () => readiness.trust(),
+    resolver: new VettingResolver({
+      lookup: boundedLookup({ clock: systemClock, timeoutMs: settings.upstream.dns_timeout_ms }),
+      exceptions: () => standing.exceptions,
+      ownPorts: () => own,
+      interfaces: interfaceAddresses,
+    }),
+    refuser: new Refuser({ lineage, clock: systemClock, limit, challenge: settings.proxy.challenge }),
+    rules: () => standing.rules,
+  });
+}
+
+function makeUpstream({ upstream }: Settings): HttpUpstream {
+  const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_sockets_per_host, extra_roots } =
+    upstream;
+  const roots = extra_roots ? { roots: [...rootCertificates, readFileSync(extra_roots, 'utf8')] } : {};
+  return new HttpUpstream(systemClock, {
+    ...UPSTREAM_DEFAULTS,
+    connectMs: connect_timeout_ms,
+    headMs: head_timeout_ms,
+    bodyIdleMs: idle_timeout_ms,
+    maxIdlePerKey: max_sockets_per_host,
+    ...roots,
+  });
+}
+
+/** Faulty settings leave the old ones in force; the list of authorities is read again all the same (fail closed). */
+async function reloadFrom(options: SidecarOptions, standing: Standing, leases: Leases): Promise<Reloaded> {
+  const reread = options.reread();
+  const faults = reread.ok
+    ? await standing.reload(reread.settings)
+    : [...reread.faults, standing.reloadAuthorities()].filter((fault) => fault !== undefined);
+  const trusted = new Set(standing.authorities.pairs.map(({ key }) => key.id));
+  leases.endWhere(({ authority }) => !trusted.has(authority), 'grant_unknown_key');
+  if (faults.length === 0) options.log.info('reloaded');
+  else options.log.error('reload failed; what was faulty stays as it was', { faults });
+  return faults.length === 0 ? { ok: true } : { ok: false, faults };
+}
+
+function describe(options: SidecarOptions, standing: Standing, doors: readonly OpenDoor[]): object {
+  const { settings } = standing;
+  return {
+    version: options.version,
+    settings: settingsDigest(settings),
+    policy: standing.policy.active ?? null,
+    authorities: standing.authorities.pairs.map(({ iss, key }) => ({ iss, key: key.id })),
+    listeners: Object.fromEntries(doors.map(({ carrier, url }) => [carrier, url])),
+  };
+}
+
+/** Hosts that may stand in a metrics label: those that the operator named. */
+function namedHosts({ routes, upstream }: Settings): ReadonlySet<string> {
+  return new Set([
+    ...routes.map((route) => new URL(route.upstream).hostname),
+    ...upstream.allow.map(({ address }) => address),
+  ]);
+}
