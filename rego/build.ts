@@ -11,7 +11,7 @@ if (built.ok) {
   await mkdir(`${regoFolder}dist`, { recursive: true });
   for (const [name, bytes] of Object.entries(built.value.files))
     await writeFile(`${regoFolder}dist/${name}`, bytes);
-  console.log(`rego/dist: revision ${built.value.manifest.revision}, digest ${built.value.digest}`);
+  console.log(`rego/dist: revision ${built.value.manifest.revision}, digest ${built.value.identity.digest}`);
 } else {
   console.error(built.faults.map(faultText).join('\n'));
   process.exitCode = 1;

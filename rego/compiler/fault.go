@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
@@ -16,7 +17,8 @@ func faultAt(location *ast.Location, code, message string) Fault {
 		return fault
 	}
 	text, _, _ := strings.Cut(string(location.Text), "\n")
-	fault.File, fault.Line, fault.Column, fault.Length = location.File, location.Row, location.Col, len(text)
+	fault.File, fault.Line, fault.Column = location.File, location.Row, location.Col
+	fault.Length = utf8.RuneCountInString(text)
 	return fault
 }
 

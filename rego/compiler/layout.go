@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -22,6 +23,9 @@ func layoutFaults(source *Source) []Fault {
 		for _, rule := range module.Rules {
 			faults = append(faults, answerFaults(module, rule)...)
 		}
+	}
+	for _, module := range source.authored(source.Tests) {
+		faults = append(faults, testFaults(module)...)
 	}
 	for _, name := range []string{"policy", "lib", "writ"} {
 		if file, taken := source.Mounts[name]; taken {
@@ -50,8 +54,8 @@ func answerFaults(module *ast.Module, rule *ast.Rule) []Fault {
 	if !isAnswer {
 		return nil
 	}
-	if !module.Package.Path.Equal(policyPackage) {
-		message := fmt.Sprintf("%s is read only in package policy; here, in package %s, it would decide nothing", answer, name(module.Package.Path))
+	if !inPolicy(module, rule, answer) {
+		message := fmt.Sprintf("%s is read only in package policy; %s would decide nothing", answer, name(rule.Ref()))
 		return []Fault{faultAt(rule.Head.Location, "answer_elsewhere", message)}
 	}
 	if answer == "allow" {
@@ -60,13 +64,33 @@ func answerFaults(module *ast.Module, rule *ast.Rule) []Fault {
 	return setFaults(answer, rule)
 }
 
+// testFaults: a file of tests is not compiled in, whatever else it holds.
+func testFaults(module *ast.Module) []Fault {
+	var faults []Fault
+	for _, rule := range module.Rules {
+		if answer, isAnswer := answerOf(rule); isAnswer && inPolicy(module, rule, answer) {
+			message := fmt.Sprintf("a file named _test.rego is not compiled: this %s would decide nothing", answer)
+			faults = append(faults, faultAt(rule.Head.Location, "answer_in_test", message))
+		}
+	}
+	return faults
+}
+
+// answerOf finds an answer's name anywhere in a rule's name: sub.deny is one in
+// another package.
 func answerOf(rule *ast.Rule) (string, bool) {
-	for _, answer := range answers {
-		if rule.Head.Ref()[0].Value.Compare(ast.Var(answer)) == 0 {
-			return answer, true
+	for _, part := range rule.Head.Ref() {
+		for _, answer := range answers {
+			if part.Value.Compare(ast.Var(answer)) == 0 || part.Value.Compare(ast.String(answer)) == 0 {
+				return answer, true
+			}
 		}
 	}
 	return "", false
+}
+
+func inPolicy(module *ast.Module, rule *ast.Rule, answer string) bool {
+	return module.Package.Path.Equal(policyPackage) && rule.Head.Ref()[0].Value.Compare(ast.Var(answer)) == 0
 }
 
 func allowFaults(rule *ast.Rule) []Fault {
@@ -91,5 +115,5 @@ func setFaults(answer string, rule *ast.Rule) []Fault {
 
 // name writes a package path as an author does, without the leading data.
 func name(path ast.Ref) string {
-	return ast.Ref(append(ast.Ref{ast.VarTerm(string(path[1].Value.(ast.String)))}, path[2:]...)).String()
+	return strings.TrimPrefix(path.String(), "data.")
 }

@@ -10,10 +10,11 @@ import (
 // Request is the whole input of one run.
 type Request struct {
 	Verb string `json:"verb"`
-	// Files maps relative, slash-separated paths to text: *.rego, data.json, data.yaml.
+	// Files maps the author's relative, slash-separated paths to text: *.rego,
+	// data.json, data.yaml. The folder writ/ is not theirs.
 	Files map[string]string `json:"files"`
-	// Base names those of Files that are Writ's own: exempt from the author rules.
-	Base []string `json:"base"`
+	// Base are Writ's own, below writ/: exempt from the author rules.
+	Base map[string]string `json:"base"`
 	// Builtins names what the host registers beyond OPA's native WASM builtins.
 	Builtins []string `json:"builtins"`
 	// Schema is the JSON Schema of input; without it input is untyped.

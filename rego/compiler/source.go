@@ -17,7 +17,8 @@ type Source struct {
 	Modules map[string]*ast.Module
 	Tests   map[string]*ast.Module
 	Data    map[string]any
-	Base    []string
+	// Base holds the paths of Writ's own files.
+	Base []string
 	// Mounts names the file that defined each top-level key of Data.
 	Mounts map[string]string
 }
@@ -26,11 +27,18 @@ type Source struct {
 func parse(request Request) (*Source, []Fault) {
 	source := &Source{
 		Modules: map[string]*ast.Module{}, Tests: map[string]*ast.Module{},
-		Data: map[string]any{}, Base: request.Base, Mounts: map[string]string{},
+		Data: map[string]any{}, Base: slices.Sorted(maps.Keys(request.Base)), Mounts: map[string]string{},
 	}
 	options := ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities(request.Builtins)}
 	var faults []Fault
+	for _, file := range source.Base {
+		faults = append(faults, source.add(file, request.Base[file], options)...)
+	}
 	for _, file := range slices.Sorted(maps.Keys(request.Files)) {
+		if strings.HasPrefix(file, "writ/") && request.Base != nil {
+			faults = append(faults, Fault{File: file, Code: "path_reserved", Message: "the folder writ/ belongs to the base policy"})
+			continue
+		}
 		faults = append(faults, source.add(file, request.Files[file], options)...)
 	}
 	return source, faults
@@ -64,6 +72,9 @@ func (source *Source) addModule(file, text string, options ast.ParserOptions) []
 }
 
 func (source *Source) addData(file, text string) []Fault {
+	if message := duplicates(text, path.Ext(file)); message != "" {
+		return []Fault{{File: file, Line: 1, Column: 1, Code: "data_duplicate", Message: message}}
+	}
 	var value any
 	if err := util.Unmarshal([]byte(text), &value); err != nil {
 		return []Fault{{File: file, Line: 1, Column: 1, Code: "data_unreadable", Message: err.Error()}}

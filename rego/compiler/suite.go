@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -22,21 +25,47 @@ func runTests(ctx context.Context, request Request) (Response, error) {
 		return Response{Faults: faults}, nil
 	}
 	source := checked.Source
-	for _, file := range source.Base {
-		delete(source.Tests, file)
-	}
+	source.dropBaseTests()
 	results, report, err := runSuite(ctx, request, source)
 	if err != nil {
 		return Response{Faults: faultsOf(err)}, nil
 	}
 	response := Response{OK: true, Tests: results}
 	if request.Coverage {
-		for _, file := range append(slices.Clone(source.Base), needsFile) {
-			delete(report.Files, file)
-		}
-		response.Coverage = &report
+		response.Coverage = authoredOnly(report, source)
 	}
 	return response, nil
+}
+
+// authoredOnly is the coverage of the authors' rules: not of Writ's, not of tests.
+func authoredOnly(report cover.Report, source *Source) *cover.Report {
+	kept := cover.Report{Files: map[string]*cover.FileReport{}}
+	for file, lines := range report.Files {
+		if source.Modules[file] == nil || file == needsFile || slices.Contains(source.Base, file) {
+			continue
+		}
+		kept.Files[file] = lines
+		kept.CoveredLines += lines.CoveredLines
+		kept.NotCoveredLines += lines.NotCoveredLines
+	}
+	if lines := kept.CoveredLines + kept.NotCoveredLines; lines > 0 {
+		kept.Coverage = math.Round(1000*float64(kept.CoveredLines)/float64(lines)) / 10
+	}
+	return &kept
+}
+
+// dropBaseTests leaves what Writ's own test files lend to authors' tests, such as
+// sample inputs.
+func (source *Source) dropBaseTests() {
+	for _, file := range source.Base {
+		if module, isTest := source.Tests[file]; isTest && slices.ContainsFunc(module.Rules, isTestRule) {
+			delete(source.Tests, file)
+		}
+	}
+}
+
+func isTestRule(rule *ast.Rule) bool {
+	return strings.HasPrefix(string(rule.Head.Name), tester.TestPrefix)
 }
 
 func runSuite(ctx context.Context, request Request, source *Source) ([]TestResult, cover.Report, error) {
@@ -51,7 +80,6 @@ func runSuite(ctx context.Context, request Request, source *Source) ([]TestResul
 		SetDefaultRegoVersion(ast.RegoV1).
 		SetCompiler(compiler).
 		SetModules(modules).
-		SetStore(inmem.NewFromObject(source.Data)).
 		CapturePrintOutput(true).
 		Filter(request.Run)
 	if request.Coverage {
@@ -67,6 +95,9 @@ func runSuite(ctx context.Context, request Request, source *Source) ([]TestResul
 			outcomes = append(outcomes, outcomeOf(result))
 		}
 		return nil
+	})
+	slices.SortFunc(outcomes, func(a, b TestResult) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Name, b.Name))
 	})
 	return outcomes, coverage.Report(maps.Clone(modules)), err
 }

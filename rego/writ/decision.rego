@@ -10,7 +10,7 @@ package writ
 decision := {
 	"allow": count(reasons) == 0,
 	"reasons": array.slice(sort(reasons), 0, 16),
-	"obligations": sort(data.policy.obligation),
+	"obligations": sort({obligation | some obligation in data.policy.obligation}),
 }
 
 reasons contains reason if {
@@ -20,7 +20,7 @@ reasons contains reason if {
 
 # An author who defines allow means: this and nothing else.
 reasons contains "not_allowed" if {
-	data.writ.needs.allow != false
+	not data.writ.needs.allow == false
 	not data.policy.allow == true
 }
 
@@ -36,7 +36,7 @@ reasons contains reason if {
 }
 
 reasons contains "content_unread" if {
-	data.writ.needs.content != false
+	not data.writ.needs.content == false
 	not input.call.content.state in {"none", "parsed"}
 }
 

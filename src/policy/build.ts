@@ -1,14 +1,14 @@
 /** From an author's sources to the three files of a bundle, with the base policy compiled in. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { encodeUtf8 } from '../crypto/bytes.ts';
 import { canonicalJson } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
+import { type BundleFiles, ENTRYPOINT, identify } from './bundle.ts';
 import type { Compiler, PolicyFiles, PolicySource } from './compiler.ts';
-import type { Compiled } from './fault.ts';
+import type { BundleIdentity } from './decision.ts';
+import { type Compiled, faultText } from './fault.ts';
 import { readPolicyFolder } from './source.ts';
-
-/** The one rule that the engine asks. */
-export const ENTRYPOINT = 'writ/decision';
 
 /** Where the policy sources that come with Writ lie: `writ/`, `default/`, `examples/`, `dist/`. */
 export const regoFolder = fileURLToPath(new URL('../../rego/', import.meta.url));
@@ -29,10 +29,9 @@ export interface BundleManifest {
 /** A built bundle: what `policy build` writes, byte for byte. */
 export interface BuiltBundle {
   /** `policy.wasm`, `data.json` and `.manifest`. */
-  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly files: BundleFiles;
   readonly manifest: BundleManifest;
-  /** SHA-256 over JCS of `{data, entrypoint, wasm}`, hex: what a grant's `policy` claim names. */
-  readonly digest: string;
+  readonly identity: BundleIdentity;
 }
 
 /** An author's files together with the base policy and the schema of input, as every command compiles them. */
@@ -62,13 +61,8 @@ export async function buildBundle(
     wasm: [{ entrypoint: ENTRYPOINT, module: '/policy.wasm' }],
   };
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
-  const parts = { 'policy.wasm': wasm, 'data.json': data, '.manifest': Buffer.from(text) };
-  return { ok: true, value: { files: parts, manifest, digest: bundleDigest(wasm, data) } };
-}
-
-/** The digest that names a bundle (formats.md §2, claim `policy`). */
-export function bundleDigest(wasm: Uint8Array, data: Uint8Array): string {
-  return sha256Hex(canonicalJson({ data: sha256Hex(data), entrypoint: ENTRYPOINT, wasm: sha256Hex(wasm) }));
+  const parts: BundleFiles = { 'policy.wasm': wasm, 'data.json': data, '.manifest': encodeUtf8(text) };
+  return { ok: true, value: { files: parts, manifest, identity: identify(manifest.revision, parts) } };
 }
 
 function sourcesDigest(files: PolicyFiles): string {
@@ -86,4 +80,18 @@ export async function defaultPolicy(): Promise<PolicyFiles> {
 /** The input schema's text: what `docs/policy.md` explains and an editor can check against. */
 export function inputSchema(): Promise<string> {
   return readFile(`${regoFolder}writ/input.schema.json`, 'utf8');
+}
+
+/** What `policy eval` asks by default: the whole decision. */
+export const decisionQuery = 'data.writ.decision';
+
+/** A whole, permitted call: what authors' tests know as `data.writ.sample.call`. */
+export async function sampleInput(compiler: Compiler): Promise<unknown> {
+  const text = await readFile(`${regoFolder}writ/sample_test.rego`, 'utf8');
+  const sample = await compiler.evaluate(
+    { files: { 'sample.rego': text } },
+    { query: 'data.writ.sample.call' },
+  );
+  if (!sample.ok) throw new Error(`rego/writ/sample_test.rego: ${sample.faults.map(faultText).join('; ')}`);
+  return sample.value.values[0];
 }

@@ -10,7 +10,7 @@ export type PolicyFiles = Readonly<Record<string, string>>;
 /** An author's files, and what Writ compiles with them. */
 export interface PolicySource {
   readonly files: PolicyFiles;
-  /** Writ's own files: exempt from the author rules, their tests not run. Absent: `files` is compiled as it is. */
+  /** Writ's own files, below `writ/`: exempt from the author rules, their tests not run. Absent: no author rules. */
   readonly base?: PolicyFiles;
   /** JSON Schema text of the input document; absent leaves input untyped. */
   readonly schema?: string;
@@ -161,14 +161,14 @@ export class Compiler {
   }
 
   async #ask(verb: string, source: PolicySource, options: object): Promise<Response> {
-    const { files, base = {}, schema } = source;
+    const { files, base, schema } = source;
     const request = {
       verb,
-      files: { ...files, ...base },
-      base: Object.keys(base),
+      files,
+      ...(base === undefined ? {} : { base }),
       builtins: hostBuiltins,
       ...(schema === undefined ? {} : { schema: JSON.parse(schema) as unknown }),
-      rules: source.base !== undefined,
+      rules: base !== undefined,
       ...options,
     };
     const text = decodeUtf8(await this.#worker.run(encodeUtf8(JSON.stringify(request))));

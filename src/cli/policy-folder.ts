@@ -1,0 +1,23 @@
+/** What every `writ policy` command starts with: a folder's files, and a compiler. */
+import { Compiler, type PolicyFiles } from '../policy/compiler.ts';
+import { readPolicyFolder } from '../policy/source.ts';
+import { usageFailure } from './exit.ts';
+
+/** A folder's files; the ways in which it cannot be read are the caller's mistake. */
+export async function policyFiles(folder: string): Promise<PolicyFiles> {
+  try {
+    return await readPolicyFolder(folder);
+  } catch (cause) {
+    throw usageFailure(`cannot read ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+/** Runs one piece of work with a compiler that ends with it, so that the command ends too. */
+export async function withCompiler<T>(use: (compiler: Compiler) => Promise<T>): Promise<T> {
+  const compiler = new Compiler();
+  try {
+    return await use(compiler);
+  } finally {
+    await compiler.close();
+  }
+}
