@@ -1,0 +1,43 @@
+/** Everything the doctor looks at, in the order in which things depend on each other. */
+import type { Command } from 'commander';
+import { faultText } from '../../config/fault.ts';
+import { homeState } from '../../sidecar/home.ts';
+import { readRunning } from '../running.ts';
+import { loadFor } from '../settings-flags.ts';
+import { bad, good } from './finding.ts';
+import type { Finding } from './finding.ts';
+import { authoritiesFinding, diskFinding, homeFinding, logFindings, policyFinding } from './home.ts';
+import { loaderFinding, nodeFinding, portFindings, proxyFinding, sidecarFinding } from './machine.ts';
+
+/** All findings. With faulty settings nothing that depends on them is looked at. */
+export async function findings(command: Command): Promise<readonly Finding[]> {
+  const machine = [nodeFinding(process.versions.node), loaderFinding(process.env), proxyFinding(process.env)];
+  const loaded = loadFor(command);
+  if (!loaded.ok) {
+    const next = 'docs/settings.md lists every setting.';
+    return [...machine, ...loaded.faults.map((fault) => bad('settings', faultText(fault), next))];
+  }
+  const { settings, file } = loaded;
+  const running = readRunning(settings.home);
+  const home = homeFinding(settings.home);
+  const inside = homeState(settings.home) === 'missing' ? [] : await insideFindings(settings);
+  return [
+    ...machine,
+    good('settings', file ?? 'no settings file; defaults, environment and flags'),
+    home,
+    ...inside,
+    ...(await portFindings(settings, running)),
+    await sidecarFinding(running),
+  ];
+}
+
+type LoadedSettings = Extract<ReturnType<typeof loadFor>, { readonly ok: true }>['settings'];
+
+async function insideFindings(settings: LoadedSettings): Promise<readonly Finding[]> {
+  return [
+    ...logFindings(settings.home, Date.now()),
+    diskFinding(settings.home),
+    authoritiesFinding(settings),
+    await policyFinding(settings),
+  ];
+}

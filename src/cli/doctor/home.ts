@@ -1,0 +1,141 @@
+/** What the doctor looks at in the home: modes, keys, log, authorities, policy. Nothing is opened for writing. */
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '../../config/schema.ts';
+import { node } from '../../crypto/node.ts';
+import { parseAuthorities } from '../../grant/authorities.ts';
+import { verifyCheckpoint } from '../../lineage/checkpoint.ts';
+import { readIdentity, readLogKeys } from '../../lineage/identity.ts';
+import { layoutOf } from '../../lineage/layout.ts';
+import { findPosition } from '../../lineage/position.ts';
+import { readEntry } from '../../lineage/read.ts';
+import { loadBundle } from '../../policy/bundle.ts';
+import { homeState } from '../../sidecar/home.ts';
+import { bad, good, messageOf, warn } from './finding.ts';
+import type { Finding } from './finding.ts';
+
+const GROUP_AND_OTHERS = 0o077;
+const LOW_DISK = 1024 ** 3;
+const CLOCK_SKEW_MS = 1000;
+
+/** The folder itself: there, ours, closed to others. */
+export function homeFinding(home: string): Finding {
+  const state = homeState(home);
+  if (state === 'missing') return bad('home', `${home} is not there`, '`writ init` makes it.');
+  if (state === 'foreign')
+    return bad('home', `${home} holds something else`, 'Name an empty folder with --home.');
+  if (state === 'half-made') return bad('home', `${home} was left half made`, '`writ init` finishes it.');
+  const open = openToOthers(home);
+  const first = open[0];
+  if (first === undefined) return good('home', home);
+  const more = open.length > 1 ? ` and ${open.length - 1} more` : '';
+  return bad('home', `${first}${more} can be read by others`, `chmod -R go= ${home}`);
+}
+
+/** The home, its keys and its token, as far as group or others may touch them. */
+function openToOthers(home: string): readonly string[] {
+  const { keys } = layoutOf(home);
+  const secrets = [home, keys, ...namesIn(keys).map((name) => join(keys, name)), join(home, 'admin.token')];
+  return secrets.filter((path) => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found !== undefined && (found.mode & GROUP_AND_OTHERS) !== 0;
+  });
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Keys, log and clock. A whole audit is `writ lineage verify`'s business. */
+export function logFindings(home: string, now: number): readonly Finding[] {
+  const layout = layoutOf(home);
+  try {
+    const identity = readIdentity(layout);
+    readLogKeys(layout, identity);
+    const keys = good('keys', `log and receipt key belong to ${identity.origin}`);
+    const head = verifyCheckpoint(node, readFileSync(layout.checkpoint, 'utf8'), [identity.logKey]);
+    if (!head)
+      return [
+        keys,
+        bad(
+          'log',
+          'the checkpoint file does not verify',
+          'Keep the folder as evidence; see `writ lineage verify`.',
+        ),
+      ];
+    const last = findPosition(readEntry(layout.segments, head.size - 1) ?? new Uint8Array(0));
+    if (!last)
+      return [
+        keys,
+        bad(
+          'log',
+          `entry ${head.size - 1}, which the checkpoint vouches for, is not there`,
+          'Restore the log; see `writ lineage verify`.',
+        ),
+      ];
+    return [
+      keys,
+      good('log', `at least ${head.size} entries, signed head verifies`),
+      clockFinding(now, Date.parse(last.at)),
+    ];
+  } catch (cause) {
+    return [bad('log', messageOf(cause), 'The line above says what to do.')];
+  }
+}
+
+function clockFinding(now: number, last: number): Finding {
+  const shown = new Date(now).toISOString();
+  if (now + CLOCK_SKEW_MS >= last) return good('clock', shown);
+  return bad(
+    'clock',
+    `${shown} is before the log’s last entry (${new Date(last).toISOString()})`,
+    'Set the clock: grants are judged by it.',
+  );
+}
+
+/** Room for the log. */
+export function diskFinding(home: string): Finding {
+  try {
+    const { bavail, bsize } = statfsSync(home);
+    const free = bavail * bsize;
+    const shown = `${(free / LOW_DISK).toFixed(1)} GiB free`;
+    return free < LOW_DISK
+      ? warn('disk', shown, 'Make room: a log that cannot be written denies every call.')
+      : good('disk', shown);
+  } catch (cause) {
+    return bad('disk', messageOf(cause), 'The file system of the home must be there.');
+  }
+}
+
+/** Who may sign grants. */
+export function authoritiesFinding({ grant }: Settings): Finding {
+  const name = 'authorities';
+  const file = grant.authorities;
+  try {
+    const list = parseAuthorities(readFileSync(file, 'utf8'));
+    if (!list.ok)
+      return bad(name, `${file}: ${list.fault}`, 'Mend the file: until then every call is denied.');
+    const count = list.authorities.length;
+    if (count > 0) return good(name, `${count} trusted`);
+    return warn(
+      name,
+      'nobody may sign grants yet',
+      '`writ keys new authority`, or add an authority’s public key to the file.',
+    );
+  } catch (cause) {
+    return bad(name, messageOf(cause), 'Until the file can be read every call is denied.');
+  }
+}
+
+/** The active bundle, loaded and checked as the sidecar does it. */
+export async function policyFinding({ policy }: Settings): Promise<Finding> {
+  const loaded = await loadBundle(policy.bundle);
+  if (!loaded.ok)
+    return bad('policy', loaded.fault, '`writ policy build` makes a bundle; policy.bundle names its folder.');
+  const { revision, digest } = loaded.bundle.identity;
+  return good('policy', `${revision ? `revision ${revision}, ` : ''}digest ${digest.slice(0, 16)}…`);
+}
