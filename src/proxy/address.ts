@@ -80,10 +80,23 @@ export type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
 const forbidden = FORBIDDEN.map((given) => ({ ...given, range: ipaddr.parseCIDR(given.cidr) }));
 const embedded = EMBEDDED.map((given) => ({ ...given, range: ipaddr.parseCIDR(given.cidr) }));
 
-/** An address as text of exactly four decimal parts, or of any IPv6 spelling; undefined for anything else. */
+/** An address as text of exactly four decimal parts, or of any IPv6 spelling without zone; undefined for anything else. */
 export function parseAddress(text: string): Parsed | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : undefined;
+  const canonical = canonicalIpv6(text);
+  return canonical === undefined ? undefined : ipaddr.IPv6.parse(canonical);
+}
+
+/** An address in the one spelling in which it is recorded and dialled. */
+export function spellAddress(address: Parsed): string {
+  const text = address.toString();
+  return address.kind() === 'ipv4' ? text : (canonicalIpv6(text) ?? text);
+}
+
+/** WHATWG's spelling, all in hexadecimal: ipaddr.js would read `::127.0.0.1` as `::ffff:127.0.0.1`. */
+function canonicalIpv6(text: string): string | undefined {
+  if (!/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text)) return undefined;
+  return URL.parse(`http://[${text}]/`)?.hostname.slice(1, -1);
 }
 
 /** Why an address is refused unless it is named; undefined for a public one. */

@@ -1,9 +1,10 @@
 /** From a host to vetted addresses: resolved once a call, every answer judged, one bad answer denies all. */
+import ipaddr from 'ipaddr.js';
 import type { Call } from '../call/call.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Address, Resolver } from '../gate/outside.ts';
-import { inside, innerAddress, parseAddress, whyForbidden } from './address.ts';
+import { inside, innerAddress, parseAddress, spellAddress, whyForbidden } from './address.ts';
 import type { Parsed } from './address.ts';
 import { namedByAddress, namedByRoute } from './exception.ts';
 import type { Exception } from './exception.ts';
@@ -23,7 +24,8 @@ export interface ResolverParts {
 /** More answers than this are cut off: they would only be dialled one after the other. */
 const MAX_ADDRESSES = 8;
 
-const LOCAL = ['127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128'] as const;
+/** This machine, whatever its interfaces are called. */
+const LOCAL_RANGES = ['127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128'].map((cidr) => ipaddr.parseCIDR(cidr));
 
 /** Vets addresses by the table of address.ts, the operator's exceptions, and the one rule that has none. */
 export class VettingResolver implements Resolver {
@@ -50,7 +52,7 @@ export class VettingResolver implements Resolver {
   #judge(text: string, call: Call): Outcome<Address> {
     const parsed = parseAddress(text);
     if (!parsed) return deny('address_forbidden', `${call.host} answered ${JSON.stringify(text)}`);
-    const address = { address: spell(parsed), family: familyOf(parsed), port: call.port };
+    const address = { address: spellAddress(parsed), family: familyOf(parsed), port: call.port };
     if (this.#isOwn(parsed, call.port)) return deny('address_own', `${address.address} port ${call.port}`);
     if (namedByAddress(this.#parts.exceptions(), parsed, call.port)) return pass(address);
     const why = whyForbidden(parsed);
@@ -64,25 +66,12 @@ export class VettingResolver implements Resolver {
     if (!this.#parts.ownPorts().has(port)) return false;
     const address = innerAddress(parsed);
     if (LOCAL_RANGES.some((range) => inside(address, range) || inside(parsed, range))) return true;
-    const spelled = spell(address);
+    const spelled = spellAddress(address);
     return this.#parts.interfaces().some((own) => {
       const known = parseAddress(own.replace(/%.*$/, ''));
-      return known !== undefined && spell(known) === spelled;
+      return known !== undefined && spellAddress(known) === spelled;
     });
   }
-}
-
-const LOCAL_RANGES = LOCAL.map((cidr) => {
-  const [network = '', bits] = cidr.split('/');
-  const parsed = parseAddress(network);
-  if (!parsed) throw new Error(`not a range: ${cidr}`);
-  return [parsed, Number(bits)] as const;
-});
-
-function spell(address: Parsed): string {
-  return address.kind() === 'ipv4'
-    ? address.toString()
-    : new URL(`http://[${address.toString()}]`).hostname.slice(1, -1);
 }
 
 function familyOf(address: Parsed): 4 | 6 {
