@@ -40,16 +40,23 @@ export const endpoint = z
     );
   });
 
+/** Without brackets or a prefix length, the end of an IPv6 address could be its port. */
+const ALLOWED = [
+  /^(?<address>[0-9.]+)(\/(?<prefix>\d{1,3}))?:(?<port>\d+)$/,
+  /^\[(?<address>[0-9a-f:.]+)(\/(?<prefix>\d{1,3}))?\]:(?<port>\d+)$/i,
+  /^(?<address>[0-9a-f:.]+)\/(?<prefix>\d{1,3}):(?<port>\d+)$/i,
+];
+
 /** `address:port` or `cidr:port`. */
 export const allowedAddress = z
   .string('must be address:port or cidr:port')
   .transform((text, context): AllowedAddress => {
-    const split = splitAddress(text.replace(/^\[?([0-9a-fA-F:.]+)\]?(\/\d+)?:(\d+)$/, '[$1$2]:$3'));
-    const [address = '', prefix] = (split?.[0] ?? '').split('/', 2);
-    const port = split && portOf(split[1], 1);
+    const parts = ALLOWED.map((shape) => shape.exec(text)?.groups).find(Boolean);
+    const { address = '', prefix, port: digits = '' } = parts ?? {};
     const full = isIP(address) === 6 ? 128 : 32;
-    const bits = prefix === undefined ? full : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-    if (port !== undefined && isIP(address) && bits >= 0 && bits <= full) return { address, bits, port };
+    const bits = prefix === undefined ? full : Number(prefix);
+    const port = portOf(digits, 1);
+    if (port !== undefined && isIP(address) && bits <= full) return { address, bits, port };
     return fault(
       context,
       'must be address:port or cidr:port, such as 10.0.0.7:443, 10.0.0.0/24:443 or [fd00::1]:443',
