@@ -23,7 +23,7 @@ const AUTHORITY = /^(\[[0-9a-f:]+\]|[0-9A-Za-z.-]+)(?::([1-9][0-9]{0,4}))?$/;
 const IPV4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
 /** WHATWG URL §3.5 "ends in a number": whatever ends so is an IPv4 address to someone, `0x7f.1` as well. */
 const ENDS_IN_NUMBER = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
-/** RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 a label. */
+/** RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 a label. Punycode is made of these. */
 const NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?!$)|$))+$/;
 
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
@@ -58,16 +58,15 @@ export function hostHeader(place: Place): string {
 
 /** Lower-case name or canonical address, without brackets; undefined for every other spelling. */
 function parseHost(text: string): string | undefined {
-  if (text.startsWith('[')) return isCanonical(text) ? text.slice(1, -1) : undefined;
+  if (text.startsWith('[')) return isCanonicalIpv6(text) ? text.slice(1, -1) : undefined;
   const name = text.toLowerCase();
   if (ENDS_IN_NUMBER.test(name)) return IPV4.test(name) ? name : undefined;
-  if (name.length > 253 || !NAME.test(name)) return undefined;
-  return !name.includes('xn--') || isCanonical(name) ? name : undefined;
+  return name.length <= 253 && NAME.test(name) ? name : undefined;
 }
 
-/** Whether WHATWG's serialisation (for IPv6: RFC 5952 without its §5) leaves a host as it is. */
-function isCanonical(host: string): boolean {
-  return URL.parse(`http://${host}/`)?.hostname === host;
+/** Whether WHATWG's serialisation (RFC 5952 without its §5) leaves a bracketed address as it is. */
+function isCanonicalIpv6(bracketed: string): boolean {
+  return URL.parse(`http://${bracketed}/`)?.hostname === bracketed;
 }
 
 function spell({ scheme, host, port }: Omit<Place, 'origin'>): string {
