@@ -1,0 +1,62 @@
+import t from 'tap';
+import { buildProgram, commands, version } from '../../src/cli/program.ts';
+
+t.test('the help names every command, without loading one', async (t) => {
+  const program = await buildProgram(['--help']);
+  const help = program.helpInformation();
+  for (const [name, { summary }] of Object.entries(commands)) {
+    t.match(help, name);
+    t.match(help.replace(/\s+/g, ' '), summary);
+  }
+  t.strictSame(
+    program.commands.flatMap((command) => command.commands),
+    [],
+  );
+});
+
+t.test('each command’s file brings exactly the command of the table', async (t) => {
+  for (const name of Object.keys(commands)) {
+    const program = await buildProgram([name]);
+    t.strictSame(
+      program.commands.map((command) => command.name()),
+      Object.keys(commands),
+      name,
+    );
+    const loaded = program.commands.find((command) => command.name() === name);
+    t.ok(loaded?.description(), `${name} says what it does`);
+    t.ok(
+      loaded && (loaded.options.length > 0 || loaded.commands.length > 0),
+      `${name} is more than a line of help`,
+    );
+  }
+});
+
+t.test('every subcommand and every option says what it does', async (t) => {
+  for (const name of Object.keys(commands)) {
+    const program = await buildProgram([name]);
+    const queue = program.commands.filter((command) => command.name() === name);
+    for (const command of queue) {
+      queue.push(...command.commands);
+      t.ok(command.description(), `writ … ${command.name()}`);
+      for (const option of command.options) t.ok(option.description, `${command.name()} ${option.flags}`);
+    }
+  }
+});
+
+t.test('commands that print data have --json', async (t) => {
+  const printing = ['grant inspect', 'receipt show', 'receipt verify', 'lineage show', 'lineage verify', 'lineage prove', 'config check', 'config print', 'keys show', 'doctor', 'policy test', 'policy eval', 'policy check']; // prettier-ignore
+  for (const words of printing) {
+    const [name = '', inner] = words.split(' ');
+    const outer = (await buildProgram([name])).commands.find((command) => command.name() === name);
+    const command = inner === undefined ? outer : outer?.commands.find((child) => child.name() === inner);
+    t.ok(
+      command?.options.some(({ long }) => long === '--json'),
+      `writ ${words}`,
+    );
+  }
+});
+
+t.test('the version is that of package.json', (t) => {
+  t.match(version(), /^\d+\.\d+\.\d+/);
+  t.end();
+});
