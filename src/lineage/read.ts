@@ -18,6 +18,8 @@ export interface SegmentEnd {
   readonly offset: number;
   /** The entry that would come next. */
   readonly seq: number;
+  /** Bytes of the file when reading began: a running sidecar may have added more since. */
+  readonly length: number;
   /** Absent at a clean end. */
   readonly broken?: { readonly batch: Batch | undefined };
 }
@@ -71,16 +73,21 @@ export function* batchesOf(
       const header = parseHeader(file.read(offset, HEADER_LENGTH));
       const length = header && wholeLength(file, offset, header);
       if (!header || length === undefined)
-        return file.has(offset, 1) ? { offset, seq, broken: { batch: undefined } } : { offset, seq };
+        return {
+          offset,
+          seq,
+          length: file.size,
+          ...(file.has(offset, 1) && { broken: { batch: undefined } }),
+        };
       if (header.first + header.count > from) {
         const batch = parseBatch(file.read(offset, length), offset);
-        if (!batch?.intact) return { offset, seq, broken: { batch } };
+        if (!batch?.intact) return { offset, seq, length: file.size, broken: { batch } };
         yield batch;
       }
       seq = header.first + header.count;
       offset += length;
     }
-    return { offset, seq };
+    return { offset, seq, length: file.size };
   } finally {
     closeSync(fd);
   }
@@ -94,38 +101,36 @@ function wholeLength(file: Window, offset: number, header: BatchHeader): number 
   return file.has(offset, length) ? length : undefined;
 }
 
-/** A moving window over a file. What `read` gives is a view until the next `read`. */
+/** A moving window over a file as long as it was in the beginning. What `read` gives is never overwritten. */
 class Window {
+  readonly size: number;
   readonly #fd: number;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
-  #size: number;
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.#size = fstatSync(fd).size;
+    this.size = fstatSync(fd).size;
   }
 
   has(offset: number, length: number): boolean {
-    if (offset + length > this.#size) this.#size = fstatSync(this.#fd).size;
-    return offset + length <= this.#size;
+    return offset + length <= this.size;
   }
 
   /** At most `length` bytes: fewer at the end of the file. */
   read(offset: number, length: number): Buffer {
     const at = offset - this.#start;
     if (at >= 0 && at + length <= this.#bytes.length) return this.#bytes.subarray(at, at + length);
-    this.#bytes = this.#load(offset, Math.max(length, WINDOW));
+    this.#bytes = this.#load(offset, Math.min(Math.max(length, WINDOW), this.size - offset));
     this.#start = offset;
     return this.#bytes.subarray(0, length);
   }
 
   #load(offset: number, length: number): Buffer {
-    const wanted = Math.max(0, Math.min(length, fstatSync(this.#fd).size - offset));
-    const bytes = Buffer.alloc(wanted);
+    const bytes = Buffer.alloc(length);
     let done = 0;
-    while (done < wanted) {
-      const got = readSync(this.#fd, bytes, done, wanted - done, offset + done);
+    while (done < length) {
+      const got = readSync(this.#fd, bytes, done, length - done, offset + done);
       if (got === 0) break;
       done += got;
     }

@@ -25,6 +25,7 @@ import { replay } from './replay.ts';
 import type { Tail } from './replay.ts';
 import type { NoteKey } from './note.ts';
 import type { Seal } from './seal.ts';
+import { mendTileFile } from './tile-files.ts';
 import { draft } from './statement.ts';
 
 /** What a log needs of the outside to be opened. */
@@ -48,7 +49,12 @@ export interface Recovered {
 /** Reads the log, mends its tail, vouches for all of it. Throws what `replay` throws, and nothing is signed then. */
 export function recover(rules: LogRules): Recovered {
   const { layout, logKey, seal } = rules;
-  const { audit, head, tail } = replay(layout, logKey);
+  const { audit, head, tail } = replay({
+    layout,
+    logKey,
+    everyHead: false,
+    onTile: (tile) => mendTileFile(layout.directory, tile),
+  });
   const start: ComposerStart = { origin: logKey.name, tree: audit.tree, prev: audit.prev, seal };
   removeUnfinished(layout);
   const composer = new Composer(start);

@@ -2,7 +2,7 @@
  * Reads a log from its first byte at start, changes nothing, and judges it: whole, torn after what the `checkpoint` file
  * vouches for, or damaged.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { equalBytes } from '../crypto/bytes.ts';
 import { node } from '../crypto/node.ts';
 import { Audit } from './audit.ts';
@@ -23,7 +23,8 @@ import {
   TRAILER_LENGTH,
 } from './segment.ts';
 import type { Batch } from './segment.ts';
-import { mendTileFile, readTileFile } from './tile-files.ts';
+import { readTileFile } from './tile-files.ts';
+import type { Tile } from './tile.ts';
 
 /** A log that was read to its end and is not damaged. */
 export interface Replayed {
@@ -48,17 +49,31 @@ export interface Tail {
 
 const GAP = Buffer.from('"predicateType":"urn:writ:gap:v1"');
 
+/** Which log is read, and who watches. */
+export interface ReplayRules {
+  readonly layout: LogLayout;
+  readonly logKey: NoteKey;
+  /** Whether to check the signature of every head. Where not: of those that the `checkpoint` file does not cover. */
+  readonly everyHead: boolean;
+  /** Hears of every full tile, in order. */
+  readonly onTile: (tile: Tile) => void;
+  /** Hears of every good batch, in order. */
+  readonly onBatch?: (batch: Batch) => void;
+}
+
 /** Reads the whole log. Throws `log_missing`, `log_rolled_back` or `log_damaged`. */
-export function replay(layout: LogLayout, logKey: NoteKey): Replayed {
-  const vouched = readVouched(layout, logKey);
-  const reading = new Replay(layout, logKey, vouched);
-  const segments = listSegments(layout.segments);
+export function replay(rules: ReplayRules): Replayed {
+  const reading = new Replay(rules, readVouched(rules.layout, rules.logKey));
+  const segments = listSegments(rules.layout.segments);
   for (const [i, segment] of segments.entries()) reading.segment(segment, segments[i + 1]?.first);
   return reading.finish();
 }
 
+/** A verified checkpoint, and its text. */
+export type Vouched = VerifiedHead & { readonly note: string };
+
 /** The head in the `checkpoint` file: the log was at least this long, and this its tree. */
-export function readVouched(layout: LogLayout, logKey: NoteKey): VerifiedHead & { readonly note: string } {
+export function readVouched(layout: LogLayout, logKey: NoteKey): Vouched {
   const note = readText(layout.checkpoint);
   const head = verifyCheckpoint(node, note, [logKey]);
   if (head) return { ...head, note };
@@ -80,20 +95,19 @@ function readText(path: string): string {
 }
 
 class Replay {
-  readonly #logKey: NoteKey;
-  readonly #vouched: VerifiedHead & { readonly note: string };
-  readonly #layout: LogLayout;
+  readonly #rules: ReplayRules;
+  readonly #vouched: Vouched;
   readonly #audit: Audit;
   #head = '';
   #tail: Tail | undefined;
   #metVouched = false;
   #lastBatchIsGap = false;
 
-  constructor(layout: LogLayout, logKey: NoteKey, vouched: VerifiedHead & { readonly note: string }) {
-    this.#layout = layout;
-    this.#logKey = logKey;
+  constructor(rules: ReplayRules, vouched: Vouched) {
+    this.#rules = rules;
     this.#vouched = vouched;
-    this.#audit = new Audit(logKey.name, (address) => readTileFile(layout.directory, address));
+    const { directory } = rules.layout;
+    this.#audit = new Audit(rules.logKey.name, (address) => readTileFile(directory, address));
   }
 
   segment(segment: SegmentName, until: number | undefined): void {
@@ -126,10 +140,11 @@ class Replay {
     const damage = this.#audit.take(batch);
     if (damage) throw damaged(damage);
     const { tree } = this.#audit;
-    if (tree.size > this.#vouched.size && !verifyCheckpoint(node, batch.head, [this.#logKey]))
+    if ((this.#rules.everyHead || tree.size > this.#vouched.size) && !this.#isSigned(batch))
       throw damaged({ index: batch.first, what: 'a batch carries a head that this log’s key did not sign' });
     if (tree.size === this.#vouched.size) this.#meetVouched(batch);
-    for (const tile of tree.takeFullTiles()) mendTileFile(this.#layout.directory, tile);
+    for (const tile of tree.takeFullTiles()) this.#rules.onTile(tile);
+    this.#rules.onBatch?.(batch);
     this.#head = batch.head;
     this.#lastBatchIsGap = Buffer.from(batch.entries.at(-1) ?? []).includes(GAP);
   }
@@ -150,7 +165,7 @@ class Replay {
       first,
       start,
       end: end.offset,
-      length: statSync(segment.path).size,
+      length: end.length,
       endsInGap: this.#lastBatchIsGap && !end.broken,
     };
   }
@@ -166,12 +181,16 @@ class Replay {
   }
 
   #signedBatchAfter(segment: SegmentName, end: SegmentEnd): boolean {
-    const bytes = readFileSync(segment.path).subarray(end.offset + 1);
+    const bytes = readFileSync(segment.path).subarray(end.offset + 1, end.length);
     for (let at = bytes.indexOf(BATCH_MAGIC); at >= 0; at = bytes.indexOf(BATCH_MAGIC, at + 1)) {
       const batch = batchAt(bytes.subarray(at));
-      if (batch?.intact && verifyCheckpoint(node, batch.head, [this.#logKey])) return true;
+      if (batch?.intact && this.#isSigned(batch)) return true;
     }
     return false;
+  }
+
+  #isSigned({ head }: Batch): boolean {
+    return verifyCheckpoint(node, head, [this.#rules.logKey]) !== undefined;
   }
 }
 

@@ -1,0 +1,88 @@
+/** `writ lineage show`. */
+import type { Command } from 'commander';
+import { decodeUtf8 } from '../crypto/bytes.ts';
+import { parseStrictJson } from '../crypto/json.ts';
+import type { Json } from '../crypto/json.ts';
+import { readIdentity } from '../lineage/identity.ts';
+import { layoutOf } from '../lineage/layout.ts';
+import { readEntries, readEntry } from '../lineage/read.ts';
+import type { LogEntry } from '../lineage/read.ts';
+import { readVouched } from '../lineage/replay.ts';
+import { CommandFailure, EXIT } from './exit.ts';
+import { out } from './screen.ts';
+import { requireSettings } from './settings-flags.ts';
+import { callOf, memberOf, statementFields, styleOf, textOf, whatOf } from './statement-fields.ts';
+import type { Cell } from './table.ts';
+
+/** One entry in full. */
+export function showEntry(seq: number, command: Command): void {
+  const { settings } = requireSettings(command);
+  const bytes = readEntry(layoutOf(settings.home).segments, seq);
+  if (!bytes) throw new CommandFailure(EXIT.no, `the log has no entry ${seq} yet`);
+  const statement = statementOf({ seq, bytes });
+  if (command.opts()['json']) return out.json(statement);
+  out.fields(statementFields(statement));
+  out.line();
+  out.json(statement);
+}
+
+/** The entries of a range, one line each. */
+export function showEntries(command: Command): void {
+  const { settings } = requireSettings(command);
+  const layout = layoutOf(settings.home);
+  const vouched = readVouched(layout, readIdentity(layout).logKey).size;
+  const options: Readonly<Record<string, unknown>> = command.opts();
+  const entries = select(layout.segments, Number(options['last']), options['from'], vouched);
+  if (options['json'])
+    return out.json(
+      entries.map((entry) => ({
+        seq: entry.seq,
+        vouched: entry.seq < vouched,
+        statement: statementOf(entry),
+      })),
+    );
+  out.table(['entry', 'at', 'what', 'call', 'agent'], entries.map(row));
+  const open = entries.filter(({ seq }) => seq >= vouched).length;
+  if (open > 0)
+    out.line(
+      out.paint('dim', `the last ${open} may not be durable yet: the checkpoint file ends before them`),
+    );
+}
+
+/** The first `count` from `from` on, or the last `count` of all. The log is at least as long as its checkpoint says. */
+function select(segments: string, count: number, from: unknown, vouched: number): readonly LogEntry[] {
+  const start = typeof from === 'number' ? from : Math.max(0, vouched - count);
+  const kept: LogEntry[] = [];
+  for (const entry of readEntries(segments, start)) {
+    kept.push(entry);
+    if (kept.length <= count) continue;
+    if (typeof from === 'number') return kept.slice(0, count);
+    kept.shift();
+  }
+  return kept;
+}
+
+function row(entry: LogEntry): readonly Cell[] {
+  const statement = statementOf(entry);
+  const predicate = memberOf(statement, 'predicate');
+  return [
+    entry.seq,
+    textOf(memberOf(memberOf(predicate, 'entry'), 'at')),
+    { text: whatOf(statement), style: styleOf(predicate) },
+    callOf(predicate) || permitOf(predicate),
+    textOf(memberOf(memberOf(predicate, 'grant'), 'sub')) ?? '',
+  ];
+}
+
+/** An outcome names the permit that it closes. */
+function permitOf(predicate: Json | undefined): string {
+  const permit = memberOf(predicate, 'permit');
+  return typeof permit === 'number' ? `of entry ${permit}` : '';
+}
+
+function statementOf({ seq, bytes }: LogEntry): Json {
+  const statement = parseStrictJson(decodeUtf8(bytes) ?? '');
+  if (statement === undefined)
+    throw new CommandFailure(EXIT.no, `entry ${seq} is damaged: see \`writ lineage verify\``);
+  return statement;
+}

@@ -1,0 +1,108 @@
+/** `writ lineage verify`. */
+import type { Command } from 'commander';
+import { node } from '../crypto/node.ts';
+import { parseStrictJson } from '../crypto/json.ts';
+import { parseHead, verifyCheckpoint } from '../lineage/checkpoint.ts';
+import type { TreeHead } from '../lineage/checkpoint.ts';
+import { readIdentity } from '../lineage/identity.ts';
+import { layoutOf } from '../lineage/layout.ts';
+import type { LogLayout } from '../lineage/layout.ts';
+import { parseNote } from '../lineage/note.ts';
+import type { NoteKey } from '../lineage/note.ts';
+import { parseProof } from '../lineage/proof.ts';
+import { verifyLog } from '../lineage/verify.ts';
+import type { BadLog, GoodLog } from '../lineage/verify.ts';
+import { parseTrust } from '../receipt/trust-file.ts';
+import { CommandFailure, EXIT, unable } from './exit.ts';
+import { readGiven } from './result-file.ts';
+import { err, out } from './screen.ts';
+import { requireSettings } from './settings-flags.ts';
+import { memberOf, textOf } from './statement-fields.ts';
+
+/** Verifies the whole log of a home; exit 1 where it is damaged. */
+export async function verifyLineage(command: Command): Promise<void> {
+  const { settings } = requireSettings(command);
+  const options: Readonly<Record<string, unknown>> = command.opts();
+  const layout = layoutOf(settings.home);
+  const { trust, checkpoint } = options;
+  const logKey = typeof trust === 'string' ? await trustedKey(layout, trust) : readIdentity(layout).logKey;
+  const known = typeof checkpoint === 'string' ? await knownHead(checkpoint, logKey) : undefined;
+  const report = verifyLog({ layout, logKey, ...(known && { known }), onProgress: progress() });
+  process.exitCode = report.ok ? EXIT.yes : EXIT.no;
+  const keysFrom = typeof trust === 'string' ? trust : 'the log’s own entry 0';
+  if (options['json']) return out.json({ ...report, keysFrom });
+  if (report.ok) printGood(report, { keysFrom, known });
+  else printBad(report);
+}
+
+async function trustedKey(layout: LogLayout, file: string): Promise<NoteKey> {
+  const trust = parseTrust(node, await readGiven(file));
+  if ('fault' in trust) throw unable(`${file} is not a trust file: ${trust.fault}`);
+  const { origin } = readIdentity(layout);
+  const key = trust.logs.find(({ name }) => name === origin);
+  if (!key) throw new CommandFailure(EXIT.no, `${file} does not know a log named ${origin}`);
+  return key;
+}
+
+/** The head in a checkpoint, in a proof's checkpoint, or in that of a denial. */
+async function knownHead(file: string, logKey: NoteKey): Promise<TreeHead> {
+  const text = await readGiven(file);
+  const proof = textOf(memberOf(parseStrictJson(text.trimEnd()), 'proof')) ?? text;
+  const checkpoint = parseProof(proof)?.checkpoint ?? proof;
+  const head = verifyCheckpoint(node, checkpoint, [logKey]);
+  if (head) return head;
+  const unsigned = parseHead(parseNote(checkpoint)?.text ?? '');
+  throw unable(
+    unsigned
+      ? `the checkpoint in ${file} is not signed by the key of ${logKey.name}`
+      : `there is no checkpoint in ${file}`,
+  );
+}
+
+function printGood(
+  report: GoodLog,
+  { keysFrom, known }: { keysFrom: string; known: TreeHead | undefined },
+): void {
+  const { size, batches, vouched } = report;
+  out.line(`${out.paint('good', 'verified')}  ${out.paint('strong', report.origin)}`);
+  out.line();
+  out.fields([
+    ['entries', `${size}, in ${batches} batches: positions, chain, tree and every signed head`],
+    ['root', report.root],
+    ['checkpoint', `signed over ${vouched} entries`],
+    [
+      'open end',
+      vouched < size ? `${size - vouched} entries that the checkpoint file does not cover yet` : undefined,
+    ],
+    ['torn end', report.torn > 0 ? `${report.torn} bytes after the last whole batch` : undefined],
+    [
+      'tiles',
+      report.missingTiles > 0 ? `${report.missingTiles} missing; the next start makes them again` : undefined,
+    ],
+    ['proven', known ? `append-only from ${known.size} to ${size}` : undefined],
+    ['not proven', { text: known ? `the end after ${known.size}` : END_UNPROVEN, style: 'warn' }],
+    ['key from', keysFrom],
+  ]);
+}
+
+const END_UNPROVEN =
+  'that nothing was cut off at the end, or the whole log rewritten by its key’s holder: give --checkpoint';
+
+function printBad({ code, message, index }: BadLog): void {
+  out.line(
+    `${out.paint('bad', code)}${index === undefined ? '' : `  ${out.paint('strong', `entry ${index}`)}`}`,
+  );
+  out.line();
+  out.line(out.paint('warn', message));
+}
+
+/** Tells a person at a terminal how far it is. */
+function progress(): (entries: number) => void {
+  if (!process.stderr.isTTY) return () => undefined;
+  let next = 50_000;
+  return (entries) => {
+    if (entries < next) return;
+    next = entries + 50_000;
+    err.line(err.paint('dim', `${entries} entries are good so far`));
+  };
+}

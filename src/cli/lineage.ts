@@ -1,0 +1,44 @@
+/** `writ lineage`: show, verify and prove entries of a log, from its files, without a lock. */
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { proveEntry } from './lineage-prove.ts';
+import { showEntries, showEntry } from './lineage-show.ts';
+import { verifyLineage } from './lineage-verify.ts';
+import { addHomeFlags } from './settings-flags.ts';
+
+/** Adds `writ lineage show|verify|prove`. */
+export function registerLineage(program: Command): void {
+  const lineage = program.command('lineage').description('The log of every decision, tamper-evident.');
+  addHomeFlags(lineage.command('show').description('Show the last entries, or one of them in full.'))
+    .argument('[seq]', 'number of one entry', wholeNumber)
+    .option('-n, --last <count>', 'how many entries', wholeNumber, 20)
+    .option('--from <seq>', 'the first entry to show', wholeNumber)
+    .option('--json', 'as JSON')
+    .action((seq: number | undefined, _, command: Command) =>
+      seq === undefined ? showEntries(command) : showEntry(seq, command),
+    );
+  addHomeFlags(
+    lineage
+      .command('verify')
+      .description('Verify the whole log. Exit 1 where it is damaged, with the entry’s number.'),
+  )
+    .option('--trust <file>', 'take the log’s key from this trust file, not from the log itself')
+    .option(
+      '--checkpoint <file>',
+      'a checkpoint, tlog-proof or denial known from elsewhere: the log must contain its tree',
+    )
+    .option('--json', 'as JSON')
+    .action((_, command: Command) => verifyLineage(command));
+  addHomeFlags(
+    lineage.command('prove').description('Print the inclusion proof of an entry (c2sp.org/tlog-proof).'),
+  )
+    .argument('<seq>', 'number of the entry', wholeNumber)
+    .option('-o, --output <file>', 'write it to a file')
+    .action((seq: number, _, command: Command) => proveEntry(seq, command));
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  return number;
+}

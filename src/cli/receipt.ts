@@ -1,0 +1,102 @@
+/** `writ receipt`: show and verify denials, offline, from their JSON body alone. */
+import type { Command } from 'commander';
+import { decodeUtf8 } from '../crypto/bytes.ts';
+import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
+import type { Json } from '../crypto/json.ts';
+import { node } from '../crypto/node.ts';
+import { openEnvelope } from '../receipt/dsse.ts';
+import { parseTrust } from '../receipt/trust-file.ts';
+import type { Trust } from '../receipt/trust-file.ts';
+import type { Answer, Verdict } from '../receipt/verdict.ts';
+import { verifyDenial } from '../receipt/verify.ts';
+import { CommandFailure, EXIT, unable } from './exit.ts';
+import { readGiven } from './result-file.ts';
+import { out } from './screen.ts';
+import { statementFields } from './statement-fields.ts';
+import type { Style } from './table.ts';
+
+/** Adds `writ receipt show|verify`. */
+export function registerReceipt(program: Command): void {
+  const receipt = program
+    .command('receipt')
+    .description('Denials are receipts: signed, and provable offline.');
+  receipt
+    .command('show')
+    .description('Show what a denial’s receipt says, without verifying anything.')
+    .argument('<file>', 'the body of a 403, or a receipt; - for standard input')
+    .option('--json', 'the signed statement as JSON')
+    .action((file: string, options: { json?: boolean }) => show(file, options.json === true));
+  receipt
+    .command('verify')
+    .description('Verify a denial offline. Exit 0 only where it is authentic, untampered and anchored.')
+    .argument('<file>', 'the body of a 403, exactly as it came; - for standard input')
+    .requiredOption('--trust <file>', 'the trust file: whose keys to believe (`writ trust export` makes it)')
+    .option('--json', 'the verdict as JSON')
+    .action((file: string, options: VerifyOptions) => verify(file, options));
+}
+
+interface VerifyOptions {
+  readonly trust: string;
+  readonly json?: boolean;
+}
+
+async function verify(file: string, { trust: trustFile, json }: VerifyOptions): Promise<void> {
+  const trust = await readTrust(trustFile);
+  const verdict = verifyDenial(node, withoutLastLineFeed(await readGiven(file)), trust);
+  const answers = [verdict.authentic, verdict.untampered, verdict.anchored];
+  process.exitCode = answers.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
+  if (json) return out.json({ ...verdict, trust: trustFile });
+  print(verdict, trustFile);
+}
+
+async function readTrust(file: string): Promise<Trust> {
+  const trust = parseTrust(node, await readGiven(file));
+  if ('fault' in trust)
+    throw unable(
+      `${file} is not a trust file: ${trust.fault}`,
+      'Get a good one: `writ trust export` makes it.',
+    );
+  return trust;
+}
+
+function print({ statement, unproven, ...answers }: Verdict, trustFile: string): void {
+  const { authentic, untampered, anchored } = answers;
+  const rows = Object.entries({ authentic, untampered, anchored });
+  out.table(
+    [],
+    rows.map(([question, answer]) => [{ text: question, style: 'strong' }, mark(answer), answer.detail]),
+  );
+  out.line();
+  if (statement) out.fields(statementFields(statement));
+  if (statement) out.line();
+  out.fields([
+    ...unproven.map((limit) => ['not proven', { text: limit, style: 'warn' }] as const),
+    ['keys from', `${trustFile}: the verdict is worth as much as the channel that this file came over`],
+  ]);
+}
+
+function mark(answer: Answer): { readonly text: string; readonly style: Style } {
+  if (answer.proven) return { text: 'yes', style: 'good' };
+  return answer.code === 'not_checked' ? { text: '–', style: 'dim' } : { text: 'NO', style: 'bad' };
+}
+
+async function show(file: string, json: boolean): Promise<void> {
+  const statement = readStatement(parseStrictJson(withoutLastLineFeed(await readGiven(file))));
+  if (json) return out.json(statement);
+  out.line(out.paint('warn', 'Not verified: anyone can write this. `writ receipt verify` tells.'));
+  out.line();
+  out.fields(statementFields(statement));
+}
+
+function readStatement(given: Json | undefined): Json {
+  const envelope = isJsonObject(given) && Object.hasOwn(given, 'receipt') ? given['receipt'] : given;
+  const payload = openEnvelope(envelope)?.payload;
+  const statement = parseStrictJson((payload && decodeUtf8(payload)) ?? '');
+  if (statement === undefined) throw new CommandFailure(EXIT.no, 'there is no receipt in this file');
+  return statement;
+}
+
+/** Editors and `echo` put one at the end of a file; it is not part of the body. */
+function withoutLastLineFeed(text: string): string {
+  return text.replace(/\r?\n$/, '');
+}

@@ -1,0 +1,127 @@
+/** Verifies a whole log from its files alone, without a lock and without any private key. */
+import { equalBytes, toHex } from '../crypto/bytes.ts';
+import type { TreeHead } from './checkpoint.ts';
+import { damaged, LogFault } from './fault.ts';
+import type { LogLayout } from './layout.ts';
+import type { NoteKey } from './note.ts';
+import { readVouched, replay } from './replay.ts';
+import type { Replayed, Vouched } from './replay.ts';
+import { readTileFile } from './tile-files.ts';
+import { TILE_WIDTH, tilePath } from './tile.ts';
+import type { Tile } from './tile.ts';
+
+/** What to verify, and against what. */
+export interface LogVerification {
+  readonly layout: LogLayout;
+  readonly logKey: NoteKey;
+  /** A head known from elsewhere (a denial, a witness): the log must have had exactly this tree. */
+  readonly known?: TreeHead;
+  /** Hears how many entries are good so far. */
+  readonly onProgress?: (entries: number) => void;
+}
+
+/** A log without a fault: what was verified. */
+export interface GoodLog {
+  readonly ok: true;
+  readonly origin: string;
+  readonly size: number;
+  /** Lowercase hex. */
+  readonly root: string;
+  readonly batches: number;
+  /** Entries that the `checkpoint` file vouches for; those after it may be cut by the next start. */
+  readonly vouched: number;
+  /** Bytes after the last whole batch: one that is being written, or was torn by a crash. */
+  readonly torn: number;
+  /** Full tiles that are not there; the next start makes them again. */
+  readonly missingTiles: number;
+}
+
+/** A log with a fault: its code, its sentence, and the first entry that cannot be trusted. */
+export interface BadLog {
+  readonly ok: false;
+  readonly code: LogFault['code'];
+  readonly message: string;
+  readonly index: number | undefined;
+}
+
+/** Positions, chain, tree, every signed head, tiles, and the `checkpoint` file. Throws only what the file system throws. */
+export function verifyLog(verification: LogVerification): GoodLog | BadLog {
+  try {
+    return new Verification(verification).run();
+  } catch (cause) {
+    if (!(cause instanceof LogFault)) throw cause;
+    return { ok: false, code: cause.code, message: cause.message, index: cause.index };
+  }
+}
+
+class Verification {
+  readonly #given: LogVerification;
+  readonly #vouched: Vouched;
+  #batches = 0;
+  #missingTiles = 0;
+  #metKnown: boolean;
+
+  constructor(given: LogVerification) {
+    this.#given = given;
+    this.#vouched = readVouched(given.layout, given.logKey);
+    this.#metKnown = given.known === undefined;
+  }
+
+  run(): GoodLog {
+    const { layout, logKey } = this.#given;
+    const replayed = replay({
+      layout,
+      logKey,
+      everyHead: true,
+      onTile: (tile) => this.#tile(tile),
+      onBatch: ({ size, root }) => this.#batch({ origin: logKey.name, size, root }),
+    });
+    if (!this.#metKnown) throw this.#otherThanKnown(replayed.audit.tree.size);
+    return this.#good(replayed);
+  }
+
+  #batch(head: TreeHead): void {
+    const { known, onProgress } = this.#given;
+    this.#batches++;
+    if (head.size === known?.size) {
+      if (head.origin !== known.origin || !equalBytes(head.root, known.root))
+        throw this.#otherThanKnown(head.size);
+      this.#metKnown = true;
+    }
+    onProgress?.(head.size);
+  }
+
+  #tile(tile: Tile): void {
+    const present = readTileFile(this.#given.layout.directory, tile.address);
+    if (!present) this.#missingTiles++;
+    else if (!equalBytes(present, tile.hashes())) {
+      const index = tile.address.index * TILE_WIDTH ** (tile.address.level + 1);
+      throw damaged({ index, what: `${tilePath(tile.address)} does not hold the hashes of the entries` });
+    }
+  }
+
+  #good({ audit, tail }: Replayed): GoodLog {
+    const { tree } = audit;
+    return {
+      ok: true,
+      origin: this.#given.logKey.name,
+      size: tree.size,
+      root: toHex(tree.root()),
+      batches: this.#batches,
+      vouched: Math.min(tree.size, this.#vouched.size),
+      torn: tail.length - tail.end,
+      missingTiles: this.#missingTiles,
+    };
+  }
+
+  #otherThanKnown(size: number): LogFault {
+    const known = this.#given.known?.size ?? 0;
+    return new LogFault(
+      'log_rolled_back',
+      size < known
+        ? `The log has ${size} entries, but the given checkpoint was signed over ${known}: its end was cut off.`
+        : `The log never had the tree of the given checkpoint of ${known} entries: it was rewritten, or is another log.`,
+      Math.min(size, known),
+    );
+  }
+}
