@@ -19,6 +19,8 @@ function answerOf(engine: Engine, input = '{}'): unknown {
 const result = (members: object): string =>
   JSON.stringify([{ result: { allow: true, reasons: [], obligations: [], ...members } }]);
 
+const goodResult = result({}).slice(1, -1);
+
 t.test('the default policy answers through opa-wasm', async (t) => {
   const opened = Engine.open(await bundleOf(await defaultFiles()));
   if (!opened.ok) throw new Error(opened.fault);
@@ -39,7 +41,7 @@ t.test('an answer of another shape than the one is a denial', async (t) => {
     ['no list', '{}', 'policy_malformed'],
     ['null', 'null', 'policy_malformed'],
     ['not JSON', '[{', 'policy_failed'],
-    ['two results', '[{"result":{}},{"result":{}}]', 'policy_malformed'],
+    ['two results', `[${goodResult},${goodResult}]`, 'policy_malformed'],
     ['a result with another member', '[{"result":{},"more":1}]', 'policy_malformed'],
     ['a result without its value', '[{}]', 'policy_malformed'],
     ['the text true', '[{"result":"true"}]', 'policy_malformed'],

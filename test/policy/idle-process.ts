@@ -2,7 +2,8 @@
 import { PolicyPool } from '../../src/policy/pool.ts';
 import { handmade } from './bundle-files.ts';
 
-const pool = new PolicyPool();
+const tooLongForATest = 3_600_000;
+const pool = new PolicyPool({ deadline: tooLongForATest, loading: tooLongForATest });
 await pool.activate(await handmade());
 const evaluation = await pool.decide('{}');
 console.log(evaluation?.answer.ok && evaluation.answer.value.allow ? 'allow' : 'deny');

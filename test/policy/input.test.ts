@@ -57,7 +57,9 @@ const coverage: Coverage = {
   entry: { locations: ['https://api.example:8443'], actions: ['POST'] },
 };
 
-/** 2024-10-20 was a Sunday. */
+process.env['TZ'] = 'Pacific/Auckland'; // local time must not show
+
+/** 2024-10-20 was a Sunday, in UTC. */
 const wallMs = Date.UTC(2024, 9, 20, 23, 59, 59, 7);
 
 function inputOf(parts: { readonly call?: Partial<Call>; readonly mode?: InputParts['mode'] } = {}): Input {
