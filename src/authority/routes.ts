@@ -32,21 +32,26 @@ const wishSchema = z.strictObject({
 /** The routes. 201 with the token once its issue is on record; else a problem (RFC 9457) and nothing issued. */
 export function authorityRoutes({ authority, record }: AuthorityRoutes): Hono {
   const routes = new Hono();
-  const tooLarge = (context: Context): Response => problem(context, 413, 'The request is larger than 16 KiB');
+  const tooLarge = (context: Context): Response =>
+    problem(context, 413, { title: 'The request is larger than 16 KiB' });
   routes.post(
     '/authority/grants',
     bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }),
     async (context) => {
       const wish = wishSchema.safeParse(parseStrictJson(await context.req.text()));
       if (!wish.success)
-        return problem(context, 400, 'Not a request for a grant', z.prettifyError(wish.error));
+        return problem(context, 400, {
+          title: 'Not a request for a grant',
+          detail: z.prettifyError(wish.error),
+        });
       const issued = authority.issue(wish.data);
-      if (!issued.ok) return problem(context, 422, denials[issued.code].title, issued.detail);
+      if (!issued.ok)
+        return problem(context, 422, { title: denials[issued.code].title, detail: issued.detail });
       const { token, grant } = issued.value;
       try {
         await record(grant);
       } catch {
-        return problem(context, 503, 'The grant cannot be recorded, so it was not issued');
+        return problem(context, 503, { title: 'The grant cannot be recorded, so it was not issued' });
       }
       context.header('Cache-Control', 'no-store');
       return context.json({ token, jti: grant.root.jti, expires: grant.root.exp, recorded: true }, 201);
@@ -55,7 +60,11 @@ export function authorityRoutes({ authority, record }: AuthorityRoutes): Hono {
   return routes;
 }
 
-function problem(context: Context, status: 400 | 413 | 422 | 503, title: string, detail?: string): Response {
-  const body = JSON.stringify({ title, status, ...(detail !== undefined && { detail }) });
+function problem(
+  context: Context,
+  status: 400 | 413 | 422 | 503,
+  said: { readonly title: string; readonly detail?: string },
+): Response {
+  const body = JSON.stringify({ ...said, status });
   return context.body(body, status, { 'Content-Type': 'application/problem+json' });
 }

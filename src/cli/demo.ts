@@ -23,7 +23,7 @@ import { layoutOf } from '../lineage/layout.ts';
 import { formatTrust, parseTrust } from '../receipt/trust-file.ts';
 import type { Trust } from '../receipt/trust-file.ts';
 import { EXIT } from './exit.ts';
-import { version } from './program.ts';
+import { version } from './version.ts';
 import { startFailure } from './run-sidecar.ts';
 import { out } from './screen.ts';
 import { tell, tellScene, tellTitle, tellVerdict } from './tell.ts';

@@ -16,7 +16,7 @@ import { watchPolicy } from './dev-policy.ts';
 import type { WatchedPolicy } from './dev-policy.ts';
 import { usageFailure } from './exit.ts';
 import { LiveList } from './live.ts';
-import { version } from './program.ts';
+import { version } from './version.ts';
 import { runUntilStopped, startFailure } from './run-sidecar.ts';
 import { out } from './screen.ts';
 import { rereadFor } from './serve.ts';

@@ -32,7 +32,7 @@ export function showEntries(command: Command): void {
   const layout = layoutOf(settings.home);
   const vouched = readVouched(layout, readIdentity(layout).logKey).size;
   const options: Readonly<Record<string, unknown>> = command.opts();
-  const entries = select(layout.segments, Number(options['last']), options['from'], vouched);
+  const entries = select(layout.segments, { count: Number(options['last']), from: options['from'], vouched });
   if (options['json'])
     return out.json(
       entries.map((entry) => ({
@@ -50,7 +50,10 @@ export function showEntries(command: Command): void {
 }
 
 /** The first `count` from `from` on, or the last `count` of all. The log is at least as long as its checkpoint says. */
-function select(segments: string, count: number, from: unknown, vouched: number): readonly LogEntry[] {
+function select(
+  segments: string,
+  { count, from, vouched }: { readonly count: number; readonly from: unknown; readonly vouched: number },
+): readonly LogEntry[] {
   const start = typeof from === 'number' ? from : Math.max(0, vouched - count);
   const kept: LogEntry[] = [];
   for (const entry of readEntries(segments, start)) {

@@ -1,8 +1,8 @@
 /** The `writ` command: one table of commands, each loaded only when it is asked for. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, EXIT } from './exit.ts';
 import { err } from './screen.ts';
+import { version } from './version.ts';
 import { safeText } from '../config/safe-text.ts';
 
 interface Row {
@@ -64,13 +64,6 @@ export const commands: Readonly<Record<string, Row>> = {
 };
 
 const EXIT_CODES = 'Exit codes: 0 yes, 1 no, 2 usage or settings, 3 could not.';
-
-/** The version in package.json, beside `src/` or `dist/`. */
-export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version: found } = JSON.parse(text) as { readonly version: string }; // our own file
-  return found;
-}
 
 /** The program, with the command that `args` ask for loaded and all others as a line of help. */
 export async function buildProgram(args: readonly string[]): Promise<Command> {

@@ -6,7 +6,7 @@ import { homeState } from '../sidecar/home.ts';
 import { startSidecar } from '../sidecar/start.ts';
 import type { SidecarOptions } from '../sidecar/start.ts';
 import { unable } from './exit.ts';
-import { version } from './program.ts';
+import { version } from './version.ts';
 import { runUntilStopped, startFailure } from './run-sidecar.ts';
 import { addSettingsFlags, loadFor, requireSettings } from './settings-flags.ts';
 

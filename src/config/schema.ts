@@ -10,6 +10,8 @@ export interface Note {
   readonly kind: 'text' | 'path' | 'whole' | 'boolean' | 'list' | 'routes';
   /** What it is and why one would change it. */
   readonly description: string;
+  /** A reload (SIGHUP) applies it; any other waits for the next start. */
+  readonly live?: true;
   /** Its own flag, where it has one; every setting also has `--set name=value`. */
   readonly flag?: string;
 }
@@ -82,12 +84,14 @@ export const settingsSchema = z.strictObject({
   }),
   routes: setting(routes, [], {
     kind: 'routes',
+    live: true,
     description:
       'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one.',
   }),
   grant: section({
     authorities: setting(path, '<home>/authorities.json', {
       kind: 'path',
+      live: true,
       description:
         'Who may sign grants: `{"authorities":[{"iss":…,"jwk":…}]}`. Unreadable: every call is denied.',
     }),
@@ -104,6 +108,7 @@ export const settingsSchema = z.strictObject({
   policy: section({
     bundle: setting(path, '<home>/policy/active', {
       kind: 'path',
+      live: true,
       description:
         'Folder of the compiled bundle (`policy.wasm`, `data.json`, `.manifest`), made by `writ policy build`.',
     }),
@@ -129,6 +134,7 @@ export const settingsSchema = z.strictObject({
     }),
     path: setting(z.enum(['full', 'digest'], 'must be full or digest'), 'full', {
       kind: 'text',
+      live: true,
       description: '`digest` records salted digests of paths, for upstreams that put secrets there.',
     }),
     segment_bytes: setting(whole(65_536, 1_073_741_824), 67_108_864, {
@@ -139,6 +145,7 @@ export const settingsSchema = z.strictObject({
   upstream: section({
     allow: setting(z.array(allowedAddress, 'must be a list'), [], {
       kind: 'list',
+      live: true,
       flag: 'allow',
       description:
         'Private, loopback and other special addresses that may be dialled, each as `address:port` or `cidr:port`. All others are denied; the sidecar’s own listeners always are.',
@@ -156,13 +163,13 @@ export const settingsSchema = z.strictObject({
       description:
         'From the end of the request to the upstream’s status line (models think for long). Past it: 504.',
     }),
-    idle_timeout_ms: setting(whole(10, 3_600_000), 300_000, {
+    idle_timeout_ms: setting(whole(0, 3_600_000), 300_000, {
       kind: 'whole',
-      description: 'Silence in the middle of a response. Past it the call is cut.',
+      description: 'Silence in the middle of a response. Past it the call ends; 0 waits for ever.',
     }),
-    max_sockets_per_host: setting(whole(1, 4096), 128, {
+    max_idle_sockets: setting(whole(0, 4096), 256, {
       kind: 'whole',
-      description: 'Connections to one upstream for one agent; further calls wait.',
+      description: 'Connections to one upstream that are kept for the next call of the same agent.',
     }),
     extra_roots: setting(path.nullable(), null, {
       kind: 'path',
@@ -200,6 +207,7 @@ export const settingsSchema = z.strictObject({
     }),
     max_bound_body_bytes: setting(whole(0, 67_108_864), 1_048_576, {
       kind: 'whole',
+      live: true,
       description:
         'Bodies that a grant binds by digest are held in memory up to this size; larger ones are denied.',
     }),

@@ -14,6 +14,7 @@ const askAuthority = 'Ask the authority for a fresh grant (`writ grant issue`).'
 const fixRequest = 'Correct the request; it was not forwarded.';
 const tellOperator = 'Tell the operator of the sidecar; its log names the cause.';
 
+/** Code → what the agent's developer reads. */
 export const denials = {
   // call: what the bytes on the wire must be
   head_too_large: {

@@ -93,7 +93,7 @@ function writeGenesis(
     now,
   }: { readonly origin: string; readonly log: Signer; readonly receipt: Signer; readonly now: number },
 ): void {
-  const key = noteKey(node, origin, 'log', log.key);
+  const key = noteKey(node, { name: origin, type: 'log', key: log.key });
   const seal = { head: (head: Parameters<typeof signHead>[2]) => signHead(log, key, head) };
   const composer = new Composer({ origin, prev: NO_PREVIOUS, seal, tree: new Tree(node, () => undefined) });
   const genesis = {

@@ -37,7 +37,7 @@ export function readIdentity(layout: LogLayout): LogIdentity {
   const receiptKey = loadJwk(memberOf(predicate, 'receipt_key'));
   if (typeof origin !== 'string' || !logKey || !receiptKey || !isOriginOf(node, origin, logKey))
     throw damaged({ index: 0, what: 'it does not name the log and its keys' });
-  return { origin, logKey: noteKey(node, origin, 'log', logKey), receiptKey };
+  return { origin, logKey: noteKey(node, { name: origin, type: 'log', key: logKey }), receiptKey };
 }
 
 /** The private keys of this log, checked against its entry 0. Throws `LogFault`. */

@@ -37,7 +37,7 @@ export interface SignedNote {
 }
 
 /** The note key of a public key under a name. Throws on a name that cannot stand in a note. */
-export function noteKey(suite: Suite, name: string, type: SignatureType, key: PublicKey): NoteKey {
+export function noteKey(suite: Suite, { name, type, key }: Omit<NoteKey, 'id'>): NoteKey {
   if (!isNoteName(name)) throw new TypeError(`not a note name: ${JSON.stringify(name)}`);
   return { name, type, key, id: keyId(suite, name, encodedKey(type, key)) };
 }
@@ -56,7 +56,7 @@ export function parseNoteKey(suite: Suite, text: string): NoteKey | undefined {
     bytes[0] === signatureTypes.log ? 'log' : bytes[0] === signatureTypes.witness ? 'witness' : null;
   const key = loadPublicKey(bytes.subarray(1));
   if (!type || !key) return undefined;
-  const made = noteKey(suite, name, type, key);
+  const made = noteKey(suite, { name, type, key });
   return toHex(made.id) === id ? made : undefined;
 }
 
@@ -94,13 +94,18 @@ export function noteSigners(
   for (const line of note.signatures) {
     const known = keys.find((key) => key.name === line.name && equalBytes(key.id, line.id));
     if (!known) continue;
-    if (signers.includes(known) || !signedBy(suite, note.text, known, line.signature)) return undefined;
+    if (signers.includes(known) || !signedBy(suite, known, { text: note.text, signature: line.signature }))
+      return undefined;
     signers.push(known);
   }
   return signers;
 }
 
-function signedBy(suite: Suite, text: string, { type, key }: NoteKey, signature: Uint8Array): boolean {
+function signedBy(
+  suite: Suite,
+  { type, key }: NoteKey,
+  { text, signature }: { readonly text: string; readonly signature: Uint8Array },
+): boolean {
   if (type === 'log') return suite.verify(key, encodeUtf8(text), signature);
   if (signature.length !== 72) return false;
   const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);

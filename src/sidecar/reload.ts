@@ -1,18 +1,12 @@
 /** What a running sidecar may be told anew (SIGHUP, `POST /api/reload`), and what needs a restart. */
 import { readFileSync } from 'node:fs';
+import { settingsTable } from '../config/schema.ts';
 import type { Settings } from '../config/schema.ts';
 import { canonicalJson } from '../crypto/json.ts';
 import type { Json } from '../crypto/json.ts';
 
 /** Settings that a reload applies; a change of any other is named, and waits for the next start. */
-const LIVE: ReadonlySet<string> = new Set([
-  'routes',
-  'grant.authorities',
-  'policy.bundle',
-  'lineage.path',
-  'upstream.allow',
-  'limits.max_bound_body_bytes',
-]);
+const LIVE: ReadonlySet<string> = new Set(settingsTable.filter(({ live }) => live).map(({ name }) => name));
 
 /** The running settings with what a reload may change taken from the new ones. */
 export function applyLive(running: Settings, wanted: Settings): Settings {

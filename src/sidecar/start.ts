@@ -99,18 +99,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
 
   const own = new Set<number>();
   const upstream = makeUpstream(settings);
-  const gate = makeGate({
-    settings,
-    standing,
-    lineage,
-    readiness,
-    uses,
-    leases,
-    limit,
-    upstream,
-    observer,
-    own,
-  });
+  const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
+  const gate = makeGate({ ...shared, uses, observer, own });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing, leases);
   const doors = await openDoors(settings, { gate, observer, limit });
   const status = (): object => describe(options, standing, doors);
@@ -124,21 +114,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   readiness.good('listeners');
 
   const { run } = homeLayout(settings.home);
-  const parts = {
-    settings,
-    log,
-    lineage,
-    readiness,
-    standing,
-    leases,
-    limit,
-    upstream,
-    doors,
-    admin,
-    reload,
-    run,
-  };
-  const sidecar = new Sidecar(parts);
+  const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run });
   replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
   return sidecar;
 }
@@ -193,15 +169,14 @@ function makeGate({
 }
 
 function makeUpstream({ upstream }: Settings): HttpUpstream {
-  const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_sockets_per_host, extra_roots } =
-    upstream;
+  const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_idle_sockets, extra_roots } = upstream;
   const roots = extra_roots ? { roots: [...rootCertificates, readFileSync(extra_roots, 'utf8')] } : {};
   return new HttpUpstream(systemClock, {
     ...UPSTREAM_DEFAULTS,
     connectMs: connect_timeout_ms,
     headMs: head_timeout_ms,
     bodyIdleMs: idle_timeout_ms,
-    maxIdlePerKey: max_sockets_per_host,
+    maxIdlePerKey: max_idle_sockets,
     ...roots,
   });
 }

@@ -97,7 +97,7 @@ function functionFault(node: FunctionNode, file: ts.SourceFile, report: Report):
   if (depth > MAX_NESTING) report(node, `nested ${depth} deep, at most ${MAX_NESTING}`);
 }
 
-/** How deep control flow is nested, not counting inner functions. */
+/** How deep control flow is nested, not counting inner functions and a `finally` that only gives something back. */
 function nestingOf(node: ts.Node): number {
   let deepest = 0;
   ts.forEachChild(node, (child) => {
@@ -114,7 +114,7 @@ function nests(node: ts.Node): boolean {
     ts.isIfStatement(node) ||
     ts.isIterationStatement(node, false) ||
     ts.isSwitchStatement(node) ||
-    ts.isTryStatement(node)
+    (ts.isTryStatement(node) && node.catchClause !== undefined)
   );
 }
 

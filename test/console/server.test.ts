@@ -131,7 +131,7 @@ t.test('keys, checkpoint and proofs are public', async (t) => {
 });
 
 t.test('everything else needs the token, exactly', async (t) => {
-  const { server } = await start(t, { authority: new Hono().post('/grants', (c) => c.text('granted')) });
+  const { server } = await start(t, { authority: new Hono().post('/authority/grants', (c) => c.text('granted')) });
   const paths = [
     '/api/status',
     '/api/entries/0',
@@ -263,7 +263,7 @@ t.test('a log that is gone reads 503, a fault of ours 500, and neither says more
 
 t.test('a body over 64 KiB is not read', async (t) => {
   const { server } = await start(t, {
-    authority: new Hono().post('/grants', async (c) => c.text(await c.req.text())),
+    authority: new Hono().post('/authority/grants', async (c) => c.text(await c.req.text())),
   });
   const post = { method: 'POST', headers: bearer };
   t.equal((await ask(server, '/authority/grants', { ...post, body: 'x'.repeat(65_536) })).status, 200);
