@@ -2,7 +2,6 @@
  * The mathematics of the Merkle tree (RFC 6962 §2.1, RFC 9162 §2.1), apart from any storage. Sizes and indexes are safe
  * integers; a hash is 32 bytes. Runs in browsers too.
  */
-import { concatBytes } from '../crypto/bytes.ts';
 import type { Suite } from '../crypto/suite.ts';
 
 /** Length of every hash of the tree, in bytes. */
@@ -14,17 +13,20 @@ export interface Range {
   readonly end: number;
 }
 
-const LEAF = Uint8Array.of(0);
-const NODE = Uint8Array.of(1);
-
 /** SHA-256(0x00 ‖ entry). */
 export function leafHash(suite: Suite, entry: Uint8Array): Uint8Array {
-  return suite.sha256(concatBytes(LEAF, entry));
+  const bytes = new Uint8Array(1 + entry.length); // its first byte is 0x00
+  bytes.set(entry, 1);
+  return suite.sha256(bytes);
 }
 
 /** SHA-256(0x01 ‖ left ‖ right). */
 export function nodeHash(suite: Suite, left: Uint8Array, right: Uint8Array): Uint8Array {
-  return suite.sha256(concatBytes(NODE, left, right));
+  const bytes = new Uint8Array(1 + left.length + right.length);
+  bytes[0] = 1;
+  bytes.set(left, 1);
+  bytes.set(right, 1 + left.length);
+  return suite.sha256(bytes);
 }
 
 /** The root of the tree without leaves: SHA-256 of nothing. */
