@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // runTests runs the test rules of all files but Writ's own.
@@ -81,6 +83,7 @@ func runSuite(ctx context.Context, request Request, source *Source) ([]TestResul
 		SetCompiler(compiler).
 		SetModules(modules).
 		CapturePrintOutput(true).
+		EnableTracing(true).
 		Filter(request.Run)
 	if request.Coverage {
 		runner = runner.SetCoverageQueryTracer(coverage)
@@ -123,10 +126,25 @@ func outcomeOf(result *tester.Result) TestResult {
 	case result.Error != nil:
 		outcome.Outcome, outcome.Message = "error", result.Error.Error()
 	case result.Fail:
-		outcome.Outcome = "fail"
-		if result.FailedAt != nil {
-			outcome.Message = "not true: " + result.FailedAt.String()
-		}
+		outcome.Outcome, outcome.Message = "fail", failedAt(result)
 	}
 	return outcome
+}
+
+// failedAt is the last line of the test itself that did not hold.
+func failedAt(result *tester.Result) string {
+	for _, event := range slices.Backward(result.Trace) {
+		expr, isExpr := event.Node.(*ast.Expr)
+		if event.Op == topdown.FailOp && isExpr && event.Location != nil && event.Location.File == result.Location.File {
+			return fmt.Sprintf("does not hold, line %d: %s", event.Location.Row, sourceOf(expr))
+		}
+	}
+	return ""
+}
+
+func sourceOf(expr *ast.Expr) string {
+	if expr.Location == nil || len(expr.Location.Text) == 0 {
+		return expr.String()
+	}
+	return string(expr.Location.Text)
 }

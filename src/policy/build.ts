@@ -77,11 +77,6 @@ export async function defaultPolicy(): Promise<PolicyFiles> {
   return readPolicyFolder(`${regoFolder}default`);
 }
 
-/** The input schema's text: what `docs/policy.md` explains and an editor can check against. */
-export function inputSchema(): Promise<string> {
-  return readFile(`${regoFolder}writ/input.schema.json`, 'utf8');
-}
-
 /** What `policy eval` asks by default: the whole decision. */
 export const decisionQuery = 'data.writ.decision';
 
