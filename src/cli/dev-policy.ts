@@ -26,7 +26,9 @@ export async function watchPolicy(folder: string, sidecar: Sidecar): Promise<Wat
   const watcher = watch(folder, { ignoreInitial: true, ignored: (path) => /\/\.[^/]+$/.test(path) });
   watcher.on('all', () => {
     clearTimeout(timer);
-    timer = setTimeout(() => (last = last.then(() => compileInto(compiler, folder, sidecar))), SETTLE_MS);
+    timer = setTimeout(() => {
+      last = last.then(() => compileInto(compiler, folder, sidecar));
+    }, SETTLE_MS);
   });
   await last;
   return {

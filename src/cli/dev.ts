@@ -18,7 +18,6 @@ import { usageFailure } from './exit.ts';
 import { LiveList } from './live.ts';
 import { version } from './version.ts';
 import { runUntilStopped, startFailure } from './run-sidecar.ts';
-import { out } from './screen.ts';
 import { rereadFor } from './serve.ts';
 import { addSettingsFlags, requireSettings } from './settings-flags.ts';
 import { tell, tellScene, tellTitle, tellVerdict } from './tell.ts';

@@ -15,6 +15,8 @@ export interface Findings extends Fresh {
   readonly head: RawHead;
   /** What the call began under. */
   readonly rules: Rules;
+  /** The agent runs under a uid that can read the sidecar's keys. */
+  readonly exposed: boolean;
   call?: Call;
   /** Every signature verified. */
   grant?: Grant | undefined;
@@ -35,7 +37,7 @@ export function recordedFindings(
     assurance: {
       seen: 'inspected',
       tier: found.rules.tier,
-      ...(found.rules.exposed ? { keys: 'exposed' as const } : {}),
+      ...(found.exposed ? { keys: 'exposed' as const } : {}),
     },
     call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
     evaluated: evaluation?.answer.ok ?? false,

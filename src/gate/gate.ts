@@ -42,6 +42,8 @@ export interface GateParts<E extends Exchange> {
   readonly upstream: Upstream<E>;
   readonly observer: Observer;
   readonly rules: () => Rules;
+  /** Whether an agent runs under a uid that can read the sidecar's keys. */
+  readonly exposed: () => boolean;
 }
 
 /** One head that arrived, and the agent's end of it. */
@@ -72,7 +74,12 @@ export class Gate<E extends Exchange> {
   async run(arrival: Arrival<E>): Promise<void> {
     const began = this.#parts.clock.monotonic();
     const rules = this.#parts.rules();
-    const found: Findings = { ...this.#parts.fresh(), head: arrival.head, rules };
+    const found: Findings = {
+      ...this.#parts.fresh(),
+      head: arrival.head,
+      rules,
+      exposed: this.#parts.exposed(),
+    };
     try {
       const permit = await this.#decide(found, arrival);
       if (!permit.ok) return await this.#refuse(found, permit, { arrival, began });

@@ -9,8 +9,6 @@ export interface Rules {
   /** What is loosened for which upstream origin. */
   readonly origins: ReadonlyMap<string, UpstreamRules>;
   readonly tier: 'jailed' | 'cooperative';
-  /** Agent and sidecar share a uid: the agent could read the keys. */
-  readonly exposed: boolean;
   /** Whether the log may hold paths, or their digests only. */
   readonly path: 'full' | 'digest';
   /** Largest body, in bytes, that is buffered because a grant binds it. */

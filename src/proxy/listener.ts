@@ -9,6 +9,7 @@ import { AgentConnection } from './agent-connection.ts';
 import { AgentExchange } from './exchange.ts';
 import { answerMalformed } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
+import type { PeerPorts } from './peer-uid.ts';
 
 /** The gate as a listener sees it. */
 export interface Door {
@@ -31,6 +32,8 @@ export interface ListenerParts {
   readonly headMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
+  /** Sees each connection before its first call. */
+  onOpen?(ports: PeerPorts): void;
   /** Hears of bytes that were not HTTP. */
   onMalformed(event: Malformed): void;
 }
@@ -90,6 +93,8 @@ export class Listener {
   }
 
   #open(socket: Socket): void {
+    const { localPort, remotePort } = socket;
+    if (localPort !== undefined && remotePort !== undefined) this.#parts.onOpen?.({ localPort, remotePort });
     this.#connections.set(socket, new AgentConnection(() => socket.destroy()));
     socket.once('close', () => this.#connections.delete(socket));
   }

@@ -5,6 +5,7 @@ import type { Observer } from '../gate/observer.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
 import { Listener } from '../proxy/listener.ts';
 import type { Door } from '../proxy/listener.ts';
+import type { Exposure } from './exposure.ts';
 
 /** A port that could not be had. */
 export class PortUnavailable extends Error {
@@ -24,6 +25,7 @@ export interface DoorParts {
   readonly gate: Door;
   readonly observer: Observer;
   readonly limit: RecordingLimit;
+  readonly exposure: Exposure;
 }
 
 const KEEP_ALIVE_MS = 65_000;
@@ -68,6 +70,7 @@ function makeListener(carrier: 'forward' | 'reverse', settings: Settings, parts:
     maxConnections: settings.limits.max_connections,
     headMs: settings.limits.header_timeout_ms,
     keepAliveMs: KEEP_ALIVE_MS,
+    onOpen: (ports) => parts.exposure.look(ports),
     onMalformed: ({ status, why }) => {
       parts.limit.count(`malformed_${status}`);
       parts.observer.malformed({ carrier, status, why });

@@ -21,8 +21,6 @@ export interface StandingParts {
   readonly lineage: Lineage;
   readonly readiness: Readiness;
   readonly log: Log;
-  /** Agent and sidecar share a uid. */
-  readonly exposed: boolean;
   /** Thumbprints of the sidecar's own keys. */
   readonly keys: { readonly receipt: string; readonly log: string };
 }
@@ -130,7 +128,7 @@ export class Standing {
   }
 
   async #adopt(settings: Settings): Promise<void> {
-    const { lineage, keys, exposed } = this.#parts;
+    const { lineage, keys } = this.#parts;
     const routes = placeRoutes(
       settings.routes.map(({ prefix, host, upstream, encoded_slash, overrides }) => ({
         prefix,
@@ -152,7 +150,6 @@ export class Standing {
       routes,
       origins: new Map(routes.map(({ place, rules }) => [place.origin, rules])),
       tier: 'cooperative',
-      exposed,
       path: settings.lineage.path,
       boundBytes: settings.limits.max_bound_body_bytes,
     };

@@ -29,8 +29,9 @@ import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
 import { openAdmin } from './admin.ts';
 import { openDoors } from './doors.ts';
 import type { OpenDoor } from './doors.ts';
+import { Exposure } from './exposure.ts';
 import { homeLayout } from './home.ts';
-import { joinObservers, logObserver } from './observers.ts';
+import { joinObservers, logObserver, watchLog } from './observers.ts';
 import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
@@ -40,7 +41,7 @@ export interface SidecarOptions {
   readonly settings: Settings;
   readonly log: Log;
   readonly version: string;
-  /** Agent and sidecar share a uid, so the agent could read the keys; receipts say so. */
+  /** It is known that agent and sidecar share a uid; else it is found out when the agent connects. */
   readonly exposed: boolean;
   /** Who else watches, such as the live list of `writ dev`. */
   readonly observers?: readonly Observer[];
@@ -81,11 +82,16 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   recount(settings.home, uses);
   readiness.good('log');
   const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
-  const standing = new Standing({ settings, lineage, readiness, log, exposed: options.exposed, keys });
+  const standing = new Standing({ settings, lineage, readiness, log, keys });
   await standing.begin();
 
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
-  const observer = joinObservers([metrics, logObserver(log), ...(options.observers ?? [])]);
+  const observer = joinObservers([
+    metrics,
+    logObserver(log),
+    ...(options.observers ?? []),
+    watchLog(readiness),
+  ]);
   const limit = new RecordingLimit({
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,
@@ -97,12 +103,13 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     leases.endWhere(() => true, 'log_unavailable');
   });
 
+  const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock.monotonic);
   const own = new Set<number>();
   const upstream = makeUpstream(settings);
   const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses, observer, own });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing, leases);
-  const doors = await openDoors(settings, { gate, observer, limit });
+  const doors = await openDoors(settings, { gate, observer, limit, exposure });
   const status = (): object => describe(options, standing, doors);
   const authority = options.authority?.(lineage);
   const asked = { settings, log, readiness, metrics, lineage, status, reload, identity, authority };
@@ -131,6 +138,7 @@ interface GateStuff {
   readonly observer: Observer;
   /** Ports of our own listeners, known once they listen. */
   readonly own: ReadonlySet<number>;
+  readonly exposure: Exposure;
 }
 
 function makeGate({
@@ -140,6 +148,7 @@ function makeGate({
   readiness,
   limit,
   own,
+  exposure,
   ...rest
 }: GateStuff): Gate<AgentExchange> {
   return new Gate<AgentExchange>({
@@ -165,6 +174,7 @@ function makeGate({
     }),
     refuser: new Refuser({ lineage, clock: systemClock, limit, challenge: settings.proxy.challenge }),
     rules: () => standing.rules,
+    exposed: () => exposure.exposed,
   });
 }
 
