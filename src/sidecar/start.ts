@@ -107,7 +107,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const own = new Set<number>();
   const upstream = makeUpstream(settings);
   const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
-  const gate = makeGate({ ...shared, uses, observer, own });
+  const gate = makeGate({ ...shared, uses, observer, own, exposure });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing, leases);
   const doors = await openDoors(settings, { gate, observer, limit, exposure });
   const status = (): object => describe(options, standing, doors);
