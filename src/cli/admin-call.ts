@@ -3,6 +3,7 @@ import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
 import { homeLayout } from '../sidecar/home.ts';
 import { readIfThere } from './home-keys.ts';
+import { readRunning } from './running.ts';
 
 /** What the sidecar answered. */
 export interface AdminAnswer {
@@ -15,12 +16,10 @@ const PATIENCE_MS = 10_000;
 
 /** POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there). */
 export async function askSidecar(home: string, path: string, body: object): Promise<AdminAnswer | undefined> {
-  const { run, adminToken } = homeLayout(home);
-  const address = readIfThere(run);
-  const token = readIfThere(adminToken);
-  const admin = address === undefined ? undefined : parseStrictJson(address);
-  if (!isJsonObject(admin) || typeof admin['admin'] !== 'string' || token === undefined) return undefined;
-  const answer = await post(new URL(path, admin['admin']), token.trim(), JSON.stringify(body));
+  const running = readRunning(home);
+  const token = readIfThere(homeLayout(home).adminToken);
+  if (!running || token === undefined) return undefined;
+  const answer = await post(new URL(path, running.admin), token.trim(), JSON.stringify(body));
   if (!answer) return undefined;
   const parsed = parseStrictJson(await answer.text());
   return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
