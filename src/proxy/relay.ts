@@ -7,6 +7,7 @@ import { failureOf, UpstreamFailure } from './failure.ts';
 import type { Errand, Lane } from './lane.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
+import type { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
 import { requestOf } from './upstream-request.ts';
 
@@ -19,6 +20,8 @@ export interface RelayParts {
   readonly headMs: number;
   /** Between two pieces of the response's body; 0 waits for ever. */
   readonly bodyIdleMs: number;
+  /** Hears of every chunk that was read. */
+  readonly scavenger: Scavenger;
   /** Takes the lane back once the upstream has answered whole. */
   release(lane: Lane): void;
 }
@@ -78,6 +81,7 @@ export class Relay implements Errand {
 
   onBodySent(chunk: Uint8Array): void {
     this.#up.add(chunk);
+    this.#parts.scavenger.count(chunk.length);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -101,6 +105,7 @@ export class Relay implements Errand {
     lease.countResponse(chunk.length);
     if (!this.permitted()) return; // over the limit: not one byte of it is passed on
     this.#down.add(chunk);
+    this.#parts.scavenger.count(chunk.length);
     if (!exchange.write(chunk)) controller.pause();
   }
 

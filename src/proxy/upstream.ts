@@ -1,8 +1,11 @@
 /** Forwards permitted calls with undici's `dispatch`: no redirects, no decompression, no retries. */
 import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
 import type { AgentExchange } from './exchange.ts';
+import type { Lane } from './lane.ts';
 import { Pool } from './pool.ts';
 import { Relay } from './relay.ts';
+import type { RelayParts } from './relay.ts';
+import { Scavenger } from './scavenger.ts';
 
 /** How upstreams are called; all times in milliseconds. */
 export interface UpstreamSettings {
@@ -32,14 +35,14 @@ const MAX_HEAD_BYTES = 16 * 1024;
 
 /** The gate's `Upstream` over HTTP/1.1. */
 export class HttpUpstream implements Upstream<AgentExchange> {
-  readonly #clock: Clock;
-  readonly #settings: UpstreamSettings;
   readonly #pool: Pool;
+  readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    this.#clock = clock;
-    this.#settings = settings;
+    const { headMs, bodyIdleMs } = settings;
     this.#pool = new Pool({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
+    const release = (lane: Lane): void => this.#pool.giveBack(lane);
+    this.#relaying = { clock, headMs, bodyIdleMs, release, scavenger: new Scavenger() };
   }
 
   /** How many upstream connections wait for their agent's next call. */
@@ -49,11 +52,9 @@ export class HttpUpstream implements Upstream<AgentExchange> {
 
   execute(passage: Passage<AgentExchange>): Promise<Ended> {
     const { call, agent, addresses } = passage;
-    const { headMs, bodyIdleMs } = this.#settings;
     const { scheme, host, origin } = call;
     const lane = this.#pool.take(agent, { scheme, host, origin, addresses });
-    const release = this.#pool.giveBack.bind(this.#pool);
-    return new Relay({ passage, lane, clock: this.#clock, headMs, bodyIdleMs, release }).run();
+    return new Relay({ ...this.#relaying, passage, lane }).run();
   }
 
   /** Closes the connections that wait; running calls are their leases' business. */
