@@ -129,15 +129,7 @@ export class Standing {
 
   async #adopt(settings: Settings): Promise<void> {
     const { lineage, keys } = this.#parts;
-    const routes = placeRoutes(
-      settings.routes.map(({ prefix, host, upstream, encoded_slash, overrides }) => ({
-        prefix,
-        host,
-        upstream,
-        overrides,
-        encodedSlash: encoded_slash === 'segment',
-      })),
-    );
+    const routes = placeRoutes(settings.routes);
     const recorded = await lineage.append(
       settingsEntry(settings, { ...keys, authorities: this.authorities.pairs }),
     );
