@@ -36,7 +36,7 @@ export function registerDev(program: Command): void {
     .option('--policy <folder>', 'compile this folder of .rego, and again at every save')
     .option('--tour', 'first play an allowed call, a refused one and its verification')
     .description(
-      'Sidecar, authority, policy and a demo upstream in one process. Makes its home where there is none, prints\n' +
+      'Sidecar, authority, policy and a demo upstream in one process. Makes its home where there is none, prints ' +
         'commands to try, and shows calls as they come.',
     )
     .action((options: DevOptions, command: Command) => dev(options, command));

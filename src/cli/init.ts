@@ -10,7 +10,7 @@ import { addSettingsFlags, requireSettings } from './settings-flags.ts';
 export function registerInit(program: Command): void {
   addSettingsFlags(program.command('init'))
     .description(
-      'Makes the home: log key, receipt key, the empty log with its first entry, the admin token, an empty list of\n' +
+      'Makes the home: log key, receipt key, the empty log with its first entry, the admin token, an empty list of ' +
         'authorities and the default policy. On a complete home it changes nothing.',
     )
     .action((_options, command: Command) => initHome(command));

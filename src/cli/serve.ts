@@ -14,7 +14,7 @@ import { addSettingsFlags, loadFor, requireSettings } from './settings-flags.ts'
 export function registerServe(program: Command): void {
   addSettingsFlags(program.command('serve'))
     .description(
-      'Runs the sidecar on a home that `writ init` made. SIGTERM stops it after running calls have ended (or were cut,\n' +
+      'Runs the sidecar on a home that `writ init` made. SIGTERM stops it after running calls have ended (or were cut, ' +
         'see stop.grace_seconds); SIGHUP reads settings, authorities and policy again.',
     )
     .action((_options, command: Command) => serve(command));
