@@ -50,6 +50,11 @@ input_complete if {
 }
 
 # Receipts carry names only, so an answer that is not a name still denies, unnamed.
+# (trim, not a regex: WASM would compile the regex anew at every evaluation, for 400 µs.)
 default named(_) := "reason_unnamed"
 
-named(answer) := answer if regex.match(`^[a-z0-9_.]{1,64}$`, answer)
+named(answer) := answer if {
+	count(answer) > 0
+	count(answer) <= 64
+	trim(answer, "abcdefghijklmnopqrstuvwxyz0123456789_.") == ""
+}
