@@ -139,3 +139,38 @@ t.test('the reverse port forwards to the upstream of its route', async (t) => {
   t.equal((await call(sidecar.port, '/other')).status, 403);
   t.same(seen, [`GET /things?x=1 localhost:${port}`]);
 });
+
+t.test('a body goes up with the framing that it came with', async (t) => {
+  const framings: unknown[] = [];
+  const port = await startOrigin(t, (incoming, response) => {
+    const { 'content-length': length, 'transfer-encoding': coding } = incoming.headers;
+    framings.push([incoming.method, length, coding]);
+    incoming.resume().on('end', () => response.end());
+  });
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const body = Buffer.from('four');
+  const chunked = { 'transfer-encoding': 'chunked' };
+  const counted = { 'content-length': '4' };
+  const target = `http://127.0.0.1:${port}/`;
+  for (const method of ['POST', 'GET', 'DELETE'])
+    for (const headers of [chunked, counted]) await call(sidecar.port, target, { method, body, headers });
+  await call(sidecar.port, target, { method: 'POST', headers: { 'content-length': '0' } });
+  await call(sidecar.port, target);
+  t.same(framings, [
+    ['POST', undefined, 'chunked'],
+    ['POST', '4', undefined],
+    ['GET', undefined, 'chunked'],
+    ['GET', '4', undefined],
+    ['DELETE', undefined, 'chunked'],
+    ['DELETE', '4', undefined],
+    ['POST', '0', undefined],
+    ['GET', undefined, undefined],
+  ]);
+});
+
+t.test('407 asks for proxy credentials', async (t) => {
+  const sidecar = await startSidecar(t, { decide: () => 'grant_missing', status: 407 });
+  const answer = await call(sidecar.port, 'http://127.0.0.1:1/');
+  t.equal(answer.status, 407);
+  t.equal(answer.headers['proxy-authenticate'], 'Basic realm="writ"');
+});

@@ -239,8 +239,7 @@ t.test('a response that comes before the request is read ends that upstream conn
   await sidecar.finished(1);
   await Promise.all([...sockets].map((socket) => once(socket, 'close')));
   t.equal(sidecar.upstream.idle, 0);
-  agent.socket.write('x'.repeat(90));
-  agent.socket.write(get(port));
+  agent.socket.write('x'.repeat(90) + get(port));
   await agent.closed();
   t.equal(agent.heard.split('HTTP/1.1').length, 2, 'nothing further on this connection is answered');
   t.equal(sidecar.calls.length, 1, 'nor decided');

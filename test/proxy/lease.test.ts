@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import t from 'tap';
-import type { HeldLease } from '../../src/gate/lease.ts';
+import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import { exchangeRaw, lastEnded, RawAgent, startRaw, startSidecar } from './small-gate.ts';
 
 const head = (method: string, port: number, ...lines: readonly string[]): string =>
@@ -58,6 +58,34 @@ t.test('a lease that ended lets nothing out on a connection that was open alread
   await origin.closed;
   t.equal(origin.heard(), before);
 });
+
+t.test(
+  'the lease is asked in the last step before dialling, and before each request on an open connection',
+  async (t) => {
+    const origin = listener('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    const { port, sockets } = await startRaw(t, origin.talk);
+    let dead = true;
+    const ownLease = (): Lease => ({
+      alive: !dead,
+      ended: undefined, // it does not say so by itself
+      countRequest: () => undefined,
+      countResponse: () => undefined,
+      onEnd: () => undefined,
+    });
+    const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], ownLease });
+    await exchangeRaw(sidecar.port, head('GET', port, 'Connection: close'));
+    t.equal(sockets.size, 0);
+    t.notOk('dialled' in lastEnded(sidecar));
+    dead = false;
+    t.match(await exchangeRaw(sidecar.port, head('GET', port, 'Connection: close')), /ok$/);
+    t.equal(sockets.size, 1);
+    const before = origin.heard();
+    dead = true;
+    await exchangeRaw(sidecar.port, head('GET', port, 'Connection: close'));
+    await origin.closed;
+    t.equal(origin.heard(), before);
+  },
+);
 
 t.test('a lease that ends before the head is answered with a denial', async (t) => {
   const origin = listener();

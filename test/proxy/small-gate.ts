@@ -15,7 +15,7 @@ import type { DenialCode } from '../../src/denial/table.ts';
 import { denialOf, problemOf } from '../../src/gate/denial.ts';
 import type { Denial } from '../../src/gate/denial.ts';
 import { Leases } from '../../src/gate/lease.ts';
-import type { HeldLease } from '../../src/gate/lease.ts';
+import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
 import { parseException, routeException } from '../../src/proxy/exception.ts';
 import { Listener } from '../../src/proxy/listener.ts';
@@ -42,8 +42,12 @@ export interface Plan {
   readonly routes?: readonly RouteSetting[];
   /** A code refuses the call. */
   readonly decide?: (call: Call) => DenialCode | undefined;
+  /** Of its denials. */
+  readonly status?: 403 | 407;
   /** Sees the lease of each permitted call before it goes out. */
   readonly lease?: (lease: HeldLease, call: Call) => void;
+  /** A lease of the test's own for each permitted call. */
+  readonly ownLease?: (call: Call) => Lease;
   /** Reads the body before it goes out, at most so many bytes. */
   readonly bind?: number;
   readonly agent?: (call: Call) => string;
@@ -138,7 +142,7 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
       if (!call.ok) return exchange.refuse(denial(call.code));
       calls.push(call.value);
       const code = plan.decide?.(call.value);
-      if (code) return exchange.refuse(denial(code));
+      if (code) return exchange.refuse(denial(code, { status: plan.status ?? 403 }));
       const addresses = plan.vet ? pass(plan.vet()) : await resolver.vet(call.value);
       if (!addresses.ok) return exchange.refuse(denial(addresses.code));
       const body = plan.bind === undefined ? undefined : await exchange.readBody(plan.bind);
@@ -146,7 +150,14 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
       const lease = leases.open('authority', clock.wall() + 3_600_000);
       plan.lease?.(lease, call.value);
       const agent = plan.agent?.(call.value) ?? 'https://authority agent';
-      const passage = { call: call.value, exchange, addresses: addresses.value, lease, agent, permit: 7 };
+      const passage = {
+        call: call.value,
+        exchange,
+        addresses: addresses.value,
+        lease: plan.ownLease?.(call.value) ?? lease,
+        agent,
+        permit: 7,
+      };
       const outcome = await upstream.execute(body ? { ...passage, body: body.value } : passage);
       lease.close();
       note(outcome);
