@@ -98,15 +98,20 @@ export class Crew implements ThreadListener<Job> {
   }
 
   ended(thread: PolicyThread<Job>, { fault, opened, late, blamed, unfinished }: ThreadEnd<Job>): void {
-    this.#failures++;
     if (this.#active === thread) this.#active = undefined;
     if (this.#standIn === thread) this.#standIn = undefined;
     if (this.#starting === thread) this.#starting = undefined;
     if (blamed) this.#refuse(blamed, late ? 'policy_timeout' : 'policy_failed', fault);
     this.#waiting.unshift(...unfinished.filter((job) => this.#survives(job)));
+    this.#lose(fault, opened);
+  }
+
+  /** A thread is gone, or never came to be. */
+  #lose(fault: string, opened: boolean): void {
+    this.#failures++;
     this.#opening.resolve(fault);
-    if (!opened && this.#failures >= MAX_FAILURES && !this.#standIn)
-      for (const job of this.#waiting.splice(0)) this.#refuse(job, 'policy_failed', fault);
+    const hopeless = !opened && this.#failures >= MAX_FAILURES && !this.#active && !this.#standIn;
+    if (hopeless) for (const job of this.#waiting.splice(0)) this.#refuse(job, 'policy_failed', fault);
     this.#flush();
   }
 
@@ -138,7 +143,11 @@ export class Crew implements ThreadListener<Job> {
   }
 
   #start(): void {
-    this.#starting = new PolicyThread(this.#setup, this);
+    try {
+      this.#starting = new PolicyThread(this.#setup, this);
+    } catch (cause) {
+      this.#lose(`no policy thread can be started: ${String(cause)}`, false);
+    }
   }
 
   #evaluation(answer: ThreadAnswer | undefined): Evaluation {

@@ -260,3 +260,13 @@ t.test('an idle pool keeps no process alive', async (t) => {
   const { stdout } = await promisify(execFile)(process.execPath, [script]);
   t.equal(stdout, 'allow\n');
 });
+
+t.test('a process without file descriptors denies, and decides again once it has some', async (t) => {
+  const script = fileURLToPath(new URL('starved-process.ts', import.meta.url));
+  const command = `ulimit -n 64; exec "${process.execPath}" "${script}"`;
+  const { stdout } = await promisify(execFile)('sh', ['-c', command]);
+  const [ready, starved, ...rest] = stdout.trimEnd().split('\n');
+  t.equal(ready, 'ready');
+  t.match(starved, /the policy thread died: .*EMFILE/);
+  t.strictSame(rest, ['activated', 'policy_timeout', 'policy_timeout', 'policy_timeout', 'allow', 'allow']);
+});
