@@ -56,7 +56,13 @@ t.test('the example pod, from image to verified denial', { skip, timeout: 420_00
     const verified = ['exec', 'example-agent-writ', 'writ', 'lineage', 'verify', '--home', log];
     await container('podman', ...verified);
     await container('podman', 'stop', '--time', '15', 'example-agent-writ');
-    const exit = await container('podman', 'inspect', '--format', '{{.State.ExitCode}}', 'example-agent-writ');
+    const exit = await container(
+      'podman',
+      'inspect',
+      '--format',
+      '{{.State.ExitCode}}',
+      'example-agent-writ',
+    );
     t.equal(exit.trim(), '0');
   });
 });

@@ -6,8 +6,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
+const kubernetes = join(root, 'deploy/kubernetes');
 const engine = fileURLToPath(new URL('engine.sh', import.meta.url));
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** Two podman commands that wait for each other's locks wait for ever: none may outlive the test that began it. */
+const PATIENCE_MS = 240_000;
 
 /** How a program ended. */
 export interface Ended {
@@ -20,7 +23,12 @@ export interface Ended {
 /** Runs a program to its end, whatever its exit code; `input` is its standard input. */
 export function run(program: string, args: readonly string[], input = ''): Promise<Ended> {
   return new Promise((resolve) => {
-    const options = { cwd: root, maxBuffer: MAX_OUTPUT_BYTES };
+    const options = {
+      cwd: root,
+      maxBuffer: MAX_OUTPUT_BYTES,
+      timeout: PATIENCE_MS,
+      killSignal: 'SIGKILL',
+    } as const;
     const child = execFile(program, [...args], options, (fault, stdout, stderr) => {
       const exit = fault ? (typeof fault.code === 'number' ? fault.code : -1) : 0;
       resolve({ exit, stdout, stderr });
@@ -64,21 +72,23 @@ export interface Prepared {
 /** Starts origin and pod as in deploy/kubernetes. Resolves when the containers run, not when they are ready. */
 export async function play(folder: string, { authorities, grant }: Prepared): Promise<void> {
   await removePods(); // what a killed run left behind
-  const secret = manifest(folder, 'secret.yaml', [
-    {
-      kind: 'Secret',
-      metadata: { name: 'example-agent-grant' },
-      data: { token: Buffer.from(grant).toString('base64') },
-    },
-  ]);
+  // podman 4.3 does not undo the base64 of a played Secret that is mounted; made by itself, it is taken as it stands.
+  const secret = join(folder, 'secret.yaml');
+  writeFileSync(secret, JSON.stringify({ data: { token: grant } }), { mode: 0o600 });
   const configMap = {
+    apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'writ-authorities' },
     data: { 'authorities.json': authorities },
   };
-  const pod = manifest(folder, 'pod.yaml', [configMap], join(root, 'deploy/kubernetes/pod.yaml'));
-  await container('podman', 'kube', 'play', secret);
-  await container('podman', 'kube', 'play', join(root, 'deploy/kubernetes/origin.yaml'));
+  // podman takes a ConfigMap only from the file of the pod that mounts it. JSON is YAML.
+  const pod = join(folder, 'pod.yaml');
+  writeFileSync(
+    pod,
+    `${JSON.stringify(configMap)}\n---\n${readFileSync(join(kubernetes, 'pod.yaml'), 'utf8')}`,
+  );
+  await container('podman', 'secret', 'create', 'example-agent-grant', secret);
+  await container('podman', 'kube', 'play', join(kubernetes, 'origin.yaml'));
   await container('podman', 'kube', 'play', pod);
 }
 
@@ -91,7 +101,9 @@ export async function removePods(): Promise<void> {
 
 /** The rest of the first line of a container's log that begins with `start`; waits for it. */
 export async function logLine(name: string, start: string): Promise<string> {
-  const follower = spawn(engine, ['podman', 'logs', '--follow', name], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const follower = spawn(engine, ['podman', 'logs', '--follow', name], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   try {
     for await (const line of createInterface({ input: follower.stdout })) {
       if (line.startsWith(start)) return line.slice(start.length).trim();
@@ -100,13 +112,4 @@ export async function logLine(name: string, start: string): Promise<string> {
     follower.kill();
   }
   throw new Error(`${name} ended without a line "${start}…"`);
-}
-
-/** One file of several manifests; JSON is YAML. podman takes ConfigMaps only from the file of the pod that mounts them. */
-function manifest(folder: string, name: string, objects: readonly object[], also?: string): string {
-  const texts = objects.map((object) => JSON.stringify({ apiVersion: 'v1', ...object }));
-  if (also !== undefined) texts.push(readFileSync(also, 'utf8'));
-  const file = join(folder, name);
-  writeFileSync(file, texts.join('\n---\n'), { mode: 0o600 });
-  return file;
 }
