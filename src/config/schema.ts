@@ -3,7 +3,7 @@
  * Units are in the names. There is no setting that lets a call pass unverified, undecided or unrecorded.
  */
 import * as z from 'zod';
-import { allowedAddress, endpoint, logName, origin, path, whole } from './values.ts';
+import { allowedAddress, endpoint, hostName, logName, origin, path, pathPrefix, whole } from './values.ts';
 
 /** What the table says about one setting beside its type. */
 export interface Note {
@@ -31,17 +31,8 @@ const section = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape).pre
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
 
 const route = z.strictObject({
-  prefix: z
-    .string('must be a path')
-    .regex(
-      /^\/([A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*)?$/,
-      'must be a path without a final slash, such as /github',
-    )
-    .optional(),
-  host: z
-    .string('must be a host name')
-    .regex(/^[a-z0-9.-]+(:[1-9]\d{0,4})?$/, 'must be a host name in lower case, with or without a port')
-    .optional(),
+  prefix: pathPrefix.optional(),
+  host: hostName.optional(),
   upstream: origin,
   encoded_slash: z.enum(['reject', 'segment'], 'must be reject or segment').prefault('reject'),
   overrides: z.array(z.enum(METHOD_OVERRIDES, `must be one of ${METHOD_OVERRIDES.join(', ')}`)).prefault([]),

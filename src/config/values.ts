@@ -67,12 +67,38 @@ export const allowedAddress = z
 export const origin = z.string('must be an origin').transform((text, context): string => {
   const url = URL.parse(text);
   const known = url?.protocol === 'http:' || url?.protocol === 'https:';
-  if (url && known && (url.origin === text || `${url.origin}/` === text)) return url.origin;
+  const plain = url && (url.origin === text || `${url.origin}/` === text) && isPlainHost(url.hostname);
+  if (known && plain) return url.origin;
   return fault(
     context,
     'must be an origin such as https://api.example.com, in lower case and without a path',
   );
 });
+
+/** `name` or `name:port` as an agent would call it. */
+export const hostName = z.string('must be a host name').refine((text) => {
+  const [, name = '', port] = /^(.+?)(?::([1-9]\d{0,4}))?$/.exec(text) ?? [];
+  return isPlainHost(name) && (port === undefined || portOf(port, 1) !== undefined);
+}, 'must be a host name in lower case, with or without a port');
+
+/** Segments that need no encoding, at least one character each, none of them dots only. */
+export const pathPrefix = z
+  .string('must be a path')
+  .regex(
+    /^\/((?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*)?$/,
+    'must be a path without a final slash, such as /github',
+  );
+
+/** RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 a label. */
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+const MAX_NAME = 253;
+
+/** A lower-case name or a canonical address (IPv6 in brackets), as WHATWG spells it. */
+function isPlainHost(text: string): boolean {
+  const canonical = URL.parse(`http://${text}/`)?.hostname === text;
+  const address = isIP(text.replace(/^\[|\]$/g, '')) !== 0;
+  return canonical && (address || (text.length <= MAX_NAME && NAME.test(text)));
+}
 
 /** The name in a log's origin (C2SP checkpoint: without white space or `+`). */
 export const logName = z
