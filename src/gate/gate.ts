@@ -6,7 +6,6 @@ import type { Call, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
-import type { Coverage } from '../grant/grant.ts';
 import { coverCall } from '../grant/scope.ts';
 import type { Uses } from '../grant/uses.ts';
 import type { GrantVerifier } from '../grant/verify.ts';
@@ -56,7 +55,6 @@ export interface Arrival<E extends Exchange> {
 /** A call that may go out: on durable record. */
 interface Permit extends BoundBody {
   readonly call: Call;
-  readonly coverage: Coverage;
   readonly addresses: readonly Address[];
   readonly lease: HeldLease;
   readonly seq: number;
@@ -103,46 +101,37 @@ export class Gate<E extends Exchange> {
     found.grant = grant.ok ? grant.value : grant.known;
     if (!grant.ok) return grant;
 
-    const coverage = coverCall(grant.value, call.value);
-    if (!coverage.ok) return coverage;
-    found.coverage = coverage.value;
-
     const lease = leases.open(grant.value.key.id, grant.value.root.exp * 1000); // hears of expiry from here on
     found.lease = lease;
 
-    const decision = await authorize(found, { call: call.value, coverage: coverage.value, policy, clock });
+    const covered = coverCall(grant.value, call.value);
+    if (!covered.ok) return covered;
+    found.coverage = covered.value;
+    const bound = await readBoundBody(found, { call: call.value, coverage: covered.value, exchange });
+    if (!bound.ok) return bound;
+    const { coverage } = bound.value;
+    found.coverage = coverage;
+
+    const decision = await authorize(found, { call: call.value, coverage, policy, clock });
     if (!decision.ok) return decision;
 
     const trusted = trust();
     if (!trusted.ok) return trusted;
 
-    const limited = limitLease(lease, {
-      call: call.value,
-      entry: coverage.value.entry,
-      obligations: decision.value,
-    });
+    const { entry } = coverage;
+    const limited = limitLease(lease, { call: call.value, entry, obligations: decision.value });
     if (!limited.ok) return limited;
-
-    const bound = await readBoundBody(found, { entry: coverage.value.entry, exchange });
-    if (!bound.ok) return bound;
 
     const addresses = await resolver.vet(call.value); // the first byte that may leave
     if (!addresses.ok) return addresses;
     if (lease.ended) return deny(lease.ended, 'ended while it was decided');
 
-    const use = uses.charge(coverage.value); // same turn as the append
+    const use = uses.charge(coverage); // same turn as the append
     if (!use.ok) return use;
 
     const late = (seq: number): void => this.#closeLate(seq);
     const recorded = await lineage.append({ ...permitEntry(found, addresses.value), late }); // durable from here on
-    return pass({
-      call: call.value,
-      coverage: coverage.value,
-      addresses: addresses.value,
-      lease,
-      seq: recorded.seq,
-      ...bound.value,
-    });
+    return pass({ ...bound.value, call: call.value, addresses: addresses.value, lease, seq: recorded.seq });
   }
 
   /** Streams the call under its lease, and closes its permit with an outcome. */

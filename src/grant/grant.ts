@@ -49,6 +49,6 @@ export interface Coverage {
   /** Index into `authorization_details`. */
   readonly index: number;
   readonly entry: ScopeEntry;
-  /** The entry binds the body: read it, and ask `contentMatches` before its first byte leaves. */
+  /** The entry binds the body: read it, and ask `coverContent` before its first byte leaves. */
   readonly needsBody: boolean;
 }

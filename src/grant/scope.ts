@@ -30,9 +30,14 @@ export function coverCall(grant: Grant, call: Call): Outcome<Coverage> {
   return refusalAt(best, call);
 }
 
-/** Whether a body with this SHA-256 (lower-case hex) is one that the entry covers. */
-export function contentMatches(entry: ScopeEntry, sha256: string): boolean {
-  return entry.content_sha256 === undefined || entry.content_sha256 === sha256;
+/** The first entry that covers a call whose body has this SHA-256 (lower-case hex): content included. */
+export function coverContent(grant: Grant, call: Call, sha256: string): Outcome<Coverage> {
+  const index = grant.root.scope.findIndex(
+    (entry) => coversContent(entry, sha256) && coversCall(entry, call),
+  );
+  const entry = grant.root.scope[index];
+  if (!entry) return deny('scope_content', `no entry covers a body of ${sha256}`);
+  return pass({ grant, index, entry, needsBody: false });
 }
 
 /** Whether a pattern matches segments: a literal itself, `*` one segment that is not empty, final `**` one or more. */
@@ -41,6 +46,14 @@ export function matchesPath(pattern: readonly string[], segments: readonly strin
   if (open ? segments.length < pattern.length : segments.length !== pattern.length) return false;
   const fixed = open ? pattern.slice(0, -1) : pattern;
   return fixed.every((part, at) => (part === '*' ? segments[at] !== '' : part === segments[at]));
+}
+
+function coversCall(entry: ScopeEntry, call: Call): boolean {
+  return steps.every(({ covers }) => covers(entry, call));
+}
+
+function coversContent({ content_sha256 }: ScopeEntry, sha256: string): boolean {
+  return content_sha256 === undefined || content_sha256 === sha256;
 }
 
 function coversLocation({ locations }: ScopeEntry, { origin }: Call): boolean {

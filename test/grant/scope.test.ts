@@ -3,7 +3,7 @@ import type { Call } from '../../src/call/call.ts';
 import { readCall } from '../../src/call/read.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
 import type { Grant } from '../../src/grant/grant.ts';
-import { contentMatches, coverCall, matchesPath } from '../../src/grant/scope.ts';
+import { coverCall, coverContent, matchesPath } from '../../src/grant/scope.ts';
 import { forward, makeHead } from '../call/heads.ts';
 import type { HeadParts } from '../call/heads.ts';
 import { entry, makeToken, makeVerifier, NOW } from './tokens.ts';
@@ -100,12 +100,21 @@ t.test('a body is asked for only by an entry that covers all else', async (t) =>
     ok: true,
     value: { index: 1, needsBody: false },
   });
-  const [bound, free] = grantOf(entry({ content_sha256 }), entry()).root.scope;
-  if (!bound || !free) throw new Error('two entries');
-  t.equal(contentMatches(bound, content_sha256), true);
-  t.equal(contentMatches(bound, 'b'.repeat(64)), false);
-  t.equal(contentMatches(free, 'b'.repeat(64)), true);
 });
+
+t.test(
+  'with the body read, the first entry that covers it counts: by its digest, or by binding none',
+  async (t) => {
+    const [first, second, other] = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
+    if (!first || !second || !other) throw new Error('three digests');
+    const bound = grantOf(entry({ content_sha256: first }), entry({ content_sha256: second }));
+    t.match(coverContent(bound, callOf(), first), { ok: true, value: { index: 0 } });
+    t.match(coverContent(bound, callOf(), second), { ok: true, value: { index: 1 } });
+    t.match(coverContent(bound, callOf(), other), { ok: false, code: 'scope_content' });
+    const free = grantOf(entry({ content_sha256: first }), entry({ paths: ['/elsewhere'] }), entry());
+    t.match(coverContent(free, callOf(), other), { ok: true, value: { index: 2 } });
+  },
+);
 
 t.test('a body of the very length is covered, and a chunked one is left to its lease', async (t) => {
   const grant = grantOf(entry({ max_request_bytes: 5 }));
