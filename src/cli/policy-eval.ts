@@ -41,8 +41,13 @@ async function evaluate(folder: string, options: EvalOptions): Promise<void> {
   if (!answered.ok) return printFaults(answered.faults, files, json);
   process.exitCode = isYes(query, answered.value) ? EXIT.yes : EXIT.no;
   if (json) return out.json(answered.value);
-  if (trace) for (const line of answered.value.trace.trimEnd().split('\n')) out.line(out.paint('dim', line));
+  if (trace) for (const line of stepsOf(answered.value.trace)) out.line(out.paint('dim', line));
   print(query, answered.value);
+}
+
+/** The author's own steps; with --json all of them are there, the base policy's too. */
+function stepsOf(trace: string): readonly string[] {
+  return trace.split('\n').filter((line) => line !== '' && !/^(writ\/|query:)/.test(line));
 }
 
 /** A decision that allows; of any other query, that it has an answer. */

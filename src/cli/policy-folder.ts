@@ -1,14 +1,14 @@
 /** What every `writ policy` command starts with: a folder's files, and a compiler. */
 import { Compiler, type PolicyFiles } from '../policy/compiler.ts';
 import { readPolicyFolder } from '../policy/source.ts';
-import { usageFailure } from './exit.ts';
+import { unable } from './exit.ts';
 
-/** A folder's files; the ways in which it cannot be read are the caller's mistake. */
+/** A folder's files. */
 export async function policyFiles(folder: string): Promise<PolicyFiles> {
   try {
     return await readPolicyFolder(folder);
   } catch (cause) {
-    throw usageFailure(`cannot read ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unable(`cannot read ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }
 

@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+t.setTimeout(300_000); // each command loads the compiler afresh
+
+const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
+const REGO = fileURLToPath(new URL('../../rego/', import.meta.url));
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function writ(args: readonly string[], input = ''): Ran {
+  return spawnSync(process.execPath, [BIN, 'policy', ...args], {
+    encoding: 'utf8',
+    input,
+    env: { PATH: '' },
+  });
+}
+
+const standard = join(REGO, 'default');
+
+t.test('each command answers 0, 1, 2 or 3', async (t) => {
+  const folder = t.testdir({
+    wrong: { 'main.rego': 'package policy\n\ndeny contains "a" if input.call.metod == "GET"\n' },
+    failing: {
+      'main.rego': 'package policy\n\ndeny contains "a" if input.call.port == 1\n',
+      'main_test.rego': 'package policy_test\n\nimport data.policy\n\ntest_a if "a" in policy.deny\n',
+    },
+    untidy: { 'main.rego': 'package policy\ndeny contains "a" if input.call.port==1\n' },
+    'no.json': '{',
+  });
+  const at = (name: string): string => join(folder, name);
+  const rows: readonly (readonly [args: readonly string[], status: number, said: RegExp])[] = [
+    [['check', standard], 0, /^ok/],
+    [['check', at('wrong')], 1, /main\.rego:3:22: rego_type_error: undefined ref: input\.call\.metod/],
+    [['check', at('nowhere')], 3, /cannot read .*nowhere/],
+    [['check'], 2, /missing required argument/],
+    [['test', standard, '--run', 'ticket', '--coverage'], 0, /2 passed[^]*policy\.rego +\d+ %/],
+    [['test', at('failing')], 1, /main_test\.rego:5\n.*line 5: "a" in policy\.deny/],
+    [['fmt', at('untidy')], 1, /^main\.rego\n$/],
+    [['eval', standard, '--set', 'call.method=DELETE', '--set', 'grant.claims.ticket=OPS-7'], 0, /allow/],
+    [
+      ['eval', standard, '--set', 'call.method=DELETE', '--trace'],
+      1,
+      /^policy\.rego:7 .*Enter data\.policy\.deny/,
+    ],
+    [['eval', standard, '--input', '-', '--query', 'data.writ.decision.reasons'], 0, /input_incomplete/],
+    [['eval', standard, '--input', at('no.json')], 2, /is not JSON/],
+    [['eval', standard, '--input', at('none.json')], 3, /cannot read/],
+    [['eval', standard, '--set', 'method'], 2, /write path=value/],
+    [['build', standard], 2, /--out/],
+    [['build', standard, '--out', at('x'), '--revision', 'a b'], 2, /visible ASCII/],
+    [['build', at('wrong'), '--out', at('x')], 1, /rego_type_error/],
+    [['build', standard, '--out', join(at('no.json'), 'x')], 3, /cannot write/],
+  ];
+  for (const [args, status, said] of rows) {
+    const ran = writ(args, '{"call": {}}');
+    t.equal(ran.status, status, args.join(' '), { ran });
+    t.match(ran.stdout + ran.stderr, said, args.join(' '));
+  }
+});
+
+t.test('a fault shows its line, and a caret under what is meant', async (t) => {
+  const folder = t.testdir({
+    'main.rego': 'package policy\n\ndeny contains "No" if {\n\tinput.call.port == 1\n}\n',
+  });
+  const lines = writ(['check', folder]).stdout.split('\n');
+  t.strictSame(lines.slice(1, 3), ['  3 | deny contains "No" if {', '                    ^^^^']);
+});
+
+t.test('what is built from the default policy is what comes with Writ', async (t) => {
+  const out = join(t.testdir(), 'bundle');
+  const built = writ(['build', standard, '--out', out, '--json']);
+  t.match(JSON.parse(built.stdout), { ok: true, entrypoint: 'writ/decision', content: false });
+  for (const name of ['policy.wasm', 'data.json', '.manifest'])
+    t.ok(readFileSync(join(out, name)).equals(readFileSync(join(REGO, 'dist', name))), name);
+});
+
+t.test('every command prints JSON on request, also of what is wrong', async (t) => {
+  const folder = t.testdir({ 'main.rego': 'package policy\n\nx := 1\n' });
+  const rows: readonly (readonly [args: readonly string[], found: object])[] = [
+    [['check', folder], { ok: false, faults: [{ code: 'policy_empty' }] }],
+    [['test', standard], { ok: true, tests: [{ outcome: 'pass' }] }],
+    [['eval', standard], { defined: true, values: [{ allow: true, reasons: [] }] }],
+  ];
+  for (const [args, found] of rows)
+    t.match(JSON.parse(writ([...args, '--json']).stdout), found, args.join(' '));
+});
+
+t.test('fmt --write lays files out, and then there is nothing to do', async (t) => {
+  const folder = t.testdir({ 'main.rego': 'package policy\ndeny contains "a" if input.call.port==1\n' });
+  t.equal(writ(['fmt', folder, '--write']).status, 0);
+  t.equal(
+    readFileSync(join(folder, 'main.rego'), 'utf8'),
+    'package policy\n\ndeny contains "a" if input.call.port == 1\n',
+  );
+  t.equal(writ(['fmt', folder]).status, 0);
+});
