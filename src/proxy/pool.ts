@@ -14,6 +14,7 @@ export class Pool {
   readonly #idle = new Map<string, Lane[]>();
   /** All idle lanes, oldest first. */
   readonly #order = new Set<Lane>();
+  #closed = false;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
@@ -42,13 +43,14 @@ export class Pool {
   giveBack(lane: Lane): void {
     lane.rest();
     setImmediate(() => {
-      if (!lane.reusable) return lane.destroy();
-      this.#add(lane);
+      if (this.#closed || !lane.reusable) lane.destroy();
+      else this.#add(lane);
     });
   }
 
-  /** Closes what waits. */
+  /** Closes what waits, and what comes back from now on. */
   close(): void {
+    this.#closed = true;
     for (const lane of [...this.#order]) this.#evict(lane);
   }
 

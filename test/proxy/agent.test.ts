@@ -303,3 +303,40 @@ t.test('a stopping listener lets running calls finish and takes no more', async 
   t.match(running.heard, /Connection: close\r\n.*finished well$/s);
   t.equal(sidecar.calls.length, 1);
 });
+
+t.test('a CONNECT behind a pipelined request waits for its turn', async (t) => {
+  const { port, seen } = await startWitness(t);
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const connect = `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
+  const heard = await exchangeRaw(
+    sidecar.port,
+    head('GET', port, '/first') + connect + head('GET', port, '/no'),
+  );
+  t.match(heard, /^HTTP\/1.1 200 .*you called \/first.*HTTP\/1.1 403 .*tunnel_unsupported/s);
+  t.same(seen, ['GET /first']);
+});
+
+t.test('a head that does not come in time is 408', async (t) => {
+  const sidecar = await startSidecar(t, { headMs: 100 });
+  t.match(await exchangeRaw(sidecar.port, 'GET http://a/ HTTP/1.1\r\nHost: a\r\n'), /^HTTP\/1.1 408 /);
+  t.match(sidecar.malformed, [{ status: 408, why: 'ERR_HTTP_REQUEST_TIMEOUT' }]);
+});
+
+t.test('many agents that go away leave no upstream connection behind', async (t) => {
+  const heads = ['', 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n'];
+  let turn = 0;
+  let arrived = 0;
+  const { port, sockets } = await startRaw(t, (socket) => {
+    const text = heads[turn++ % heads.length] ?? '';
+    socket.once('data', () => (socket.write(text), (arrived += 1)));
+  });
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const agents = Array.from({ length: 200 }, () => new RawAgent(sidecar.port));
+  for (const { socket } of agents) socket.write(head('GET', port, '/'));
+  while (arrived < agents.length) await new Promise(setImmediate);
+  for (const { socket } of agents) socket.destroy();
+  await sidecar.finished(agents.length);
+  while (sockets.size > 0) await new Promise(setImmediate);
+  t.ok(sidecar.ended.every(({ ended }) => ended === 'client-abort'));
+  t.equal(sidecar.upstream.idle, 0);
+});

@@ -42,6 +42,8 @@ export interface Plan {
   readonly routes?: readonly RouteSetting[];
   /** A code refuses the call. */
   readonly decide?: (call: Call) => DenialCode | undefined;
+  /** Deadline of a request's head. */
+  readonly headMs?: number;
   /** Of its denials. */
   readonly status?: 403 | 407;
   /** Sees the lease of each permitted call before it goes out. */
@@ -98,7 +100,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     gate: smallGate(plan, { upstream, calls, note, ownPorts: () => new Set([listener.address?.port ?? 0]) }),
     clock,
     maxConnections: 1000,
-    headMs: 10_000,
+    headMs: plan.headMs ?? 10_000,
     keepAliveMs: 5000,
     onMalformed: (event) => malformed.push(event),
   });
