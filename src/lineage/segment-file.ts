@@ -1,7 +1,7 @@
 /** The one segment file that is being written. Whatever goes wrong with it throws, and must end the log. */
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncDirectory, writeFully } from './durable.ts';
+import { appendFully, syncDirectory } from './durable.ts';
 
 /** An open segment. */
 export class SegmentFile {
@@ -20,14 +20,14 @@ export class SegmentFile {
 
   /** A new, empty segment; its name is durable. */
   static create(path: string): SegmentFile {
-    const fd = openSync(path, 'wx', 0o600);
+    const fd = openSync(path, 'ax', 0o600);
     syncDirectory(dirname(path));
     return new SegmentFile(path, fd, 0);
   }
 
   /** An existing segment, to go on after its first `length` bytes; what follows them is cut off. */
   static open(path: string, length: number): SegmentFile {
-    const fd = openSync(path, 'r+');
+    const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND); // never creates it
     if (fstatSync(fd).size > length) ftruncateSync(fd, length);
     return new SegmentFile(path, fd, length);
   }
@@ -38,7 +38,7 @@ export class SegmentFile {
 
   /** Appends one batch. Durable on return, in the file that everyone else sees under this name. */
   append(bytes: Uint8Array): void {
-    writeFully(this.#fd, bytes, this.#length);
+    appendFully(this.#fd, bytes);
     this.#length += bytes.length;
     fdatasyncSync(this.#fd);
     this.#checkStillThere();
@@ -48,7 +48,10 @@ export class SegmentFile {
     closeSync(this.#fd);
   }
 
-  /** A file that was unlinked, replaced or cut takes writes and syncs as before; nobody would ever read them. */
+  /**
+   * A file that was unlinked or replaced takes writes and syncs as before; nobody would ever read them. One that was cut
+   * is shorter than we know, because every write goes to its end.
+   */
   #checkStillThere(): void {
     const { dev, ino, size } = statSync(this.#path, { bigint: true });
     if (`${dev}:${ino}` !== this.#identity) throw new Error(`${this.#path} was replaced by another file`);
