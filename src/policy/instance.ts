@@ -13,7 +13,7 @@ export interface Instance {
 
 interface LoadedPolicy extends Instance {
   minorVersion: number;
-  readonly wasmInstance: WebAssembly.Instance;
+  wasmInstance: { readonly exports: WebAssembly.Instance['exports'] };
   readonly entrypoints: unknown;
   setData(data: ArrayBuffer): void;
 }
@@ -31,6 +31,8 @@ const { default: opa } = opaWasm as unknown as { readonly default: OpaWasm };
 
 const PAGE_BYTES = 65536;
 const INITIAL_PAGES = 5;
+/** Ten times what 16 reasons and 64 obligations need. */
+const MAX_ANSWER_BYTES = 65536;
 
 /** Loads a bundle into at most so much memory. Throws anything at all where it does not load. */
 export function instantiate(bundle: Bundle, memoryBytes: number): Instance {
@@ -44,7 +46,21 @@ export function instantiate(bundle: Bundle, memoryBytes: number): Instance {
   // The ABI's fast path since 1.2 takes an input that it cannot parse for none at all; the path before it throws.
   policy.minorVersion = 1;
   policy.setData(bundle.data);
+  policy.wasmInstance = { exports: withShortAnswers(policy) };
   return policy;
+}
+
+/** opa-wasm reads an answer up to its NUL, however long it is or where there is none, and parses all of it. */
+function withShortAnswers({ mem, wasmInstance: { exports } }: LoadedPolicy): WebAssembly.Instance['exports'] {
+  const { opa_json_dump: dump } = exports;
+  if (typeof dump !== 'function') throw new Error('it is not an OPA policy');
+  const dumpShort = (value: number): number => {
+    const address = Number(dump(value));
+    const end = new Uint8Array(mem.buffer).subarray(address, address + MAX_ANSWER_BYTES).indexOf(0);
+    if (end < 0) throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+    return address;
+  };
+  return { ...exports, opa_json_dump: dumpShort };
 }
 
 function policyFault(policy: LoadedPolicy): string | undefined {

@@ -135,7 +135,7 @@ export class PolicyThread<J> {
     const { deadline, loading } = this.#setup;
     if (position > 0 && this.#looks >= LOOKS)
       this.#end({ fault: `an evaluation took longer than ${deadline} ms`, late: true });
-    else if (this.#looks * (deadline / LOOKS) >= loading)
+    else if (position === 0 && this.#looks * (deadline / LOOKS) >= loading)
       this.#end({ fault: `nothing was evaluated for ${loading} ms` });
   }
 

@@ -41,6 +41,8 @@ t.test('an answer of another shape than the one is a denial', async (t) => {
     ['no list', '{}', 'policy_malformed'],
     ['null', 'null', 'policy_malformed'],
     ['not JSON', '[{', 'policy_failed'],
+    ['65,536 bytes', result({ reasons: ['a'.repeat(65536 - goodResult.length - 4)] }), 'policy_failed'],
+    ['65,535 bytes', result({ reasons: ['a'.repeat(65535 - goodResult.length - 4)] }), 'policy_malformed'],
     ['two results', `[${goodResult},${goodResult}]`, 'policy_malformed'],
     ['a result with another member', '[{"result":{},"more":1}]', 'policy_malformed'],
     ['a result without its value', '[{}]', 'policy_malformed'],
