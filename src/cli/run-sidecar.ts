@@ -9,6 +9,9 @@ import type { CommandFailure } from './exit.ts';
 /** How long a sidecar whose log failed still answers with signed refusals, in milliseconds. */
 const LAST_WORDS_MS = 1000;
 
+/** `npm start` hands Ctrl-C on a second time: a repeat so soon, in milliseconds, is the same one. */
+const REPEAT_MS = 300;
+
 /** Something that runs until it is told to stop. */
 export interface Running {
   readonly sidecar: Sidecar;
@@ -39,16 +42,24 @@ export function runUntilStopped({ sidecar, stop }: Running, log: Log): Promise<n
       );
     };
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => sidecar.cut());
+      const first = { at: 0 };
+      process.on(signal, () => {
+        if (first.at > 0 && performance.now() - first.at > REPEAT_MS) sidecar.cut();
+        if (first.at > 0) return;
+        first.at = performance.now();
         end(EXIT.yes);
       });
     }
-    process.on('SIGHUP', () => void sidecar.reload().catch((cause: unknown) => end(fault(log, cause))));
+    process.on('SIGHUP', () => void sidecar.reload().catch((cause: unknown) => reloadFailed(log, cause)));
     sidecar.onFailure(() => setTimeout(() => end(EXIT.unable), LAST_WORDS_MS));
     process.once('uncaughtException', (cause) => end(fault(log, cause)));
     process.once('unhandledRejection', (cause) => end(fault(log, cause)));
   });
+}
+
+/** The log could not record the new rules: the old ones stay in force. */
+function reloadFailed(log: Log, cause: unknown): void {
+  log.error('reload could not be recorded; the old rules stay', { cause: String(cause) });
 }
 
 /** A broken program stops: it forwards nothing more, and its log is closed while that still works. */

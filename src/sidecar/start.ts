@@ -218,7 +218,7 @@ function describe(options: SidecarOptions, standing: Standing, doors: readonly O
 /** Hosts that may stand in a metrics label: those that the operator named. */
 function namedHosts({ routes, upstream }: Settings): ReadonlySet<string> {
   return new Set([
-    ...routes.map((route) => new URL(route.upstream).hostname),
+    ...routes.map((route) => new URL(route.upstream).hostname.replace(/^\[|\]$/g, '')),
     ...upstream.allow.map(({ address }) => address),
   ]);
 }
