@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 out=${1:-opa.wasm.br}
 wanted=$(sed -n 's/^toolchain //p' go.mod)
+export GOTOOLCHAIN="$wanted"
 found=$(go env GOVERSION)
 if [ "$found" != "$wanted" ]; then
   echo "build.sh: needs $wanted, found $found" >&2

@@ -130,7 +130,7 @@ func (a *analysis) mayMiss(operand *ast.Term, s *scope) *ast.Term {
 	case s.present[ref.String()]:
 		return nil
 	case !ref.IsGround():
-		return nil // it iterates over what there is
+		return lookup(ref, s)
 	case ref.HasPrefix(ast.InputRootRef):
 		if required(a.schema, ref[1:]) {
 			return nil
@@ -143,6 +143,30 @@ func (a *analysis) mayMiss(operand *ast.Term, s *scope) *ast.Term {
 		return nil
 	}
 	return ast.NewTerm(ref)
+}
+
+// lookup is a reference by keys that are known by then, which may not be there; one
+// with a free variable iterates over what there is, and is nil.
+func lookup(ref ast.Ref, s *scope) *ast.Term {
+	written := ref.Copy()
+	for i, operand := range written[1:] {
+		if variable, isVar := operand.Value.(ast.Var); isVar && s.bound[variable] == nil {
+			return nil
+		}
+		written[i+1] = meant(s, operand)
+	}
+	return ast.NewTerm(written)
+}
+
+// unreasoned: a deny whose reason is looked up and not found does not deny.
+func (a *analysis) unreasoned(rule *ast.Rule, s *scope) {
+	if !s.denies || rule.Head.Key == nil {
+		return
+	}
+	if missing := a.mayMiss(rule.Head.Key, s); missing != nil {
+		a.report(rule.Head.Location, "missing_passes", fmt.Sprintf(
+			"%s may be missing; then there is no reason, and this does not deny\nWrite object.get(…, …, \"other\") instead", missing))
+	}
 }
 
 // required says whether the schema promises a path.

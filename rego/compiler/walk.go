@@ -63,6 +63,7 @@ func (a *analysis) rule(rule *ast.Rule) *scope {
 	for _, term := range []*ast.Term{rule.Head.Key, rule.Head.Value} {
 		a.term(term, outer)
 	}
+	a.unreasoned(rule, outer)
 	if rule.Else != nil {
 		a.rule(rule.Else)
 	}

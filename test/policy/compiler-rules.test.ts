@@ -167,6 +167,16 @@ const evaluation: readonly FaultRow[] = [
     policy('deny contains "a" if input.grant.claims.tier != "gold"'),
     ['main.rego:3 missing_passes'],
   ],
+  [
+    '!= on a lookup that may find nothing',
+    { ...policy('deny contains "a" if data.m[input.call.host] != 3'), 'data.json': '{"m":{"a":1}}' },
+    ['main.rego:3 missing_passes'],
+  ],
+  [
+    'a reason that may not be found',
+    { ...policy('deny contains data.m[input.call.method]'), 'data.json': '{"m":{"GET":"a"}}' },
+    ['main.rego:3 missing_passes'],
+  ],
 ];
 
 t.test('a rule that would fail open is refused', async (t) => {
@@ -239,6 +249,15 @@ const good: readonly (readonly [name: string, files: PolicyFiles])[] = [
     policy(
       'deny contains "a" if every s in input.call.segments { startswith(s, "a") }\ndeny contains "b" if count([s | some s in input.call.segments; s == "x"]) > 1',
     ),
+  ],
+  [
+    'reasons from a list',
+    {
+      ...policy(
+        'deny contains reason if some reason in data.m\ndeny contains object.get(data.m, input.call.method, "other")',
+      ),
+      'data.json': '{"m":{"GET":"a"}}',
+    },
   ],
 ];
 
