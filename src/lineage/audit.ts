@@ -9,6 +9,8 @@ import { parseHead } from './checkpoint.ts';
 import { leafHash } from './merkle.ts';
 import { parseNote } from './note.ts';
 import { findPosition } from './position.ts';
+import type { Broken } from './read.ts';
+import { entryAt, HEADER_LENGTH } from './segment.ts';
 import type { Batch } from './segment.ts';
 import { Tree } from './tree.ts';
 import type { ReadTile } from './tree.ts';
@@ -58,11 +60,33 @@ export class Audit {
     return { index: batch.size - 1, what: 'the entries do not hash to the recorded root' };
   }
 
-  /** What is wrong with a batch that is not intact; undefined stands for one that could not even be read. */
-  blame(batch: Batch | undefined): Damage {
-    if (!batch) return { index: this.tree.size, what: 'a batch is cut short, or its lengths are wrong' };
+  /** What is wrong with a batch that is not whole. */
+  blame({ batch, bytes }: Broken): Damage {
+    if (!batch) return this.#blameTorn(bytes);
     const misframed = this.#misframed(batch);
     return misframed ? { index: this.tree.size, what: misframed } : this.#blame(batch);
+  }
+
+  /** The end of the log where nothing more stands. */
+  missing(): Damage {
+    return { index: this.tree.size, what: 'entries are missing from here on' };
+  }
+
+  /** Walks the entries of a batch whose lengths do not fit, as far as they follow each other. */
+  #blameTorn(bytes: Uint8Array): Damage {
+    const first = this.tree.size;
+    let [index, prev, at] = [first, this.#prev, HEADER_LENGTH];
+    let entry = entryAt(bytes, at);
+    while (entry && this.#fits(entry, index, prev)) {
+      prev = chainHash(entry);
+      at += 2 + entry.length;
+      index++;
+      entry = entryAt(bytes, at);
+    }
+    const found = entry && findPosition(entry);
+    const isAnother = found !== undefined && found.seq !== index;
+    const what = 'a batch is cut short, or its lengths are wrong';
+    return { index: isAnother ? index : Math.max(first, index - 1), what };
   }
 
   #misframed({ first, entries, size, root, head }: Batch): string | undefined {

@@ -21,7 +21,15 @@ export interface SegmentEnd {
   /** Bytes of the file when reading began: a running sidecar may have added more since. */
   readonly length: number;
   /** Absent at a clean end. */
-  readonly broken?: { readonly batch: Batch | undefined };
+  readonly broken?: Broken;
+}
+
+/** A batch that is not whole. */
+export interface Broken {
+  /** Undefined where its lengths do not fit. */
+  readonly batch: Batch | undefined;
+  /** What stands there, or the beginning of it. */
+  readonly bytes: Uint8Array;
 }
 
 const WINDOW = 1024 * 1024;
@@ -72,16 +80,11 @@ export function* batchesOf(
     while (seq < until) {
       const header = parseHeader(file.read(offset, HEADER_LENGTH));
       const length = header && wholeLength(file, offset, header);
-      if (!header || length === undefined)
-        return {
-          offset,
-          seq,
-          length: file.size,
-          ...(file.has(offset, 1) && { broken: { batch: undefined } }),
-        };
+      if (!header || length === undefined) return endOf(file, offset, seq);
       if (header.first + header.count > from) {
         const batch = parseBatch(file.read(offset, length), offset);
-        if (!batch?.intact) return { offset, seq, length: file.size, broken: { batch } };
+        if (!batch?.intact)
+          return { ...endOf(file, offset, seq), broken: { batch, bytes: file.read(offset, WINDOW) } };
         yield batch;
       }
       seq = header.first + header.count;
@@ -91,6 +94,14 @@ export function* batchesOf(
   } finally {
     closeSync(fd);
   }
+}
+
+/** The end at an offset where no whole batch begins. */
+function endOf(file: Window, offset: number, seq: number): SegmentEnd {
+  const end = { offset, seq, length: file.size };
+  return file.has(offset, 1)
+    ? { ...end, broken: { batch: undefined, bytes: file.read(offset, WINDOW) } }
+    : end;
 }
 
 /** The batch's length, or undefined where the file ends before it does. */

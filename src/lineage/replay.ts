@@ -177,7 +177,7 @@ class Replay {
   }
 
   #broken(end: SegmentEnd): { index: number; what: string } {
-    return this.#audit.blame(end.broken?.batch);
+    return end.broken ? this.#audit.blame(end.broken) : this.#audit.missing();
   }
 
   #signedBatchAfter(segment: SegmentName, end: SegmentEnd): boolean {

@@ -84,16 +84,20 @@ export function parseBatch(bytes: Uint8Array, offset: number): Batch | undefined
   };
 }
 
+/** The entry whose length stands at `at`, or undefined where it does not fit. */
+export function entryAt(bytes: Uint8Array, at: number): Uint8Array | undefined {
+  if (at + 2 > bytes.length) return undefined;
+  const end = at + 2 + viewOf(bytes).getUint16(at);
+  return end <= bytes.length ? bytes.subarray(at + 2, end) : undefined;
+}
+
 /** The entries of an entries part (also of a `tile/entries` bundle), or undefined where the lengths do not fit. */
 export function splitEntries(bytes: Uint8Array): readonly Uint8Array[] | undefined {
   const entries: Uint8Array[] = [];
-  const view = viewOf(bytes);
   let at = 0;
-  while (at + 2 <= bytes.length) {
-    const end = at + 2 + view.getUint16(at);
-    if (end > bytes.length) return undefined;
-    entries.push(bytes.subarray(at + 2, end));
-    at = end;
+  for (let entry = entryAt(bytes, at); entry; entry = entryAt(bytes, at)) {
+    entries.push(entry);
+    at += 2 + entry.length;
   }
   return at === bytes.length ? entries : undefined;
 }
