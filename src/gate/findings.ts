@@ -51,6 +51,18 @@ export function recordedFindings(
   };
 }
 
+/**
+ * Whether path and intent, the only long texts of an entry, would take it past 16 KiB (formats.md §3). Digests of them
+ * then stand on record, and the call is denied: nobody could read what was let out.
+ */
+export function isTooLong({ call, grant }: Findings): boolean {
+  const intent = JSON.stringify(grant?.root.intent ?? '');
+  return (call?.path.length ?? 0) + Buffer.byteLength(intent) > MAX_TEXT_BYTES;
+}
+
+/** All else in an entry stays under 5 KiB. */
+const MAX_TEXT_BYTES = 11 * 1024;
+
 /** SHA-256 over salt ‖ text, hex: for what is too short to be hidden by a bare digest. */
 export function salted(salt: Uint8Array, text: string, encoding: 'latin1' | 'utf8' = 'utf8'): string {
   const bytes = encoding === 'utf8' ? encodeUtf8(text) : Uint8Array.from(text, (c) => c.charCodeAt(0) & 255);
@@ -63,7 +75,7 @@ function recordedCall(found: Findings, call: Call): RecordedCall {
     headers: salted(found.salt, JSON.stringify(withoutSecrets(call.headers))),
     method: call.method,
     origin: call.origin,
-    path: found.rules.path === 'full' ? call.path : salted(found.salt, call.path),
+    path: found.rules.path === 'full' && !isTooLong(found) ? call.path : salted(found.salt, call.path),
     ...(call.query === null ? {} : { query: salted(found.salt, call.query, 'latin1') }),
   };
 }
@@ -78,6 +90,7 @@ function recordedGrant(found: Findings): DecisionPredicate['grant'] {
   const { grant, coverage } = found;
   if (!grant) return null;
   const { root, key, digest } = grant;
+  const intent = root.intent !== undefined && isTooLong(found) ? salted(found.salt, root.intent) : root.intent;
   const covering = coverage
     ? {
         entry: coverage.index,
@@ -89,7 +102,7 @@ function recordedGrant(found: Findings): DecisionPredicate['grant'] {
     expires: root.exp,
     iss: root.iss,
     sub: root.sub,
-    ...(root.intent === undefined ? {} : { intent: root.intent }),
+    ...(intent === undefined ? {} : { intent }),
   };
 }
 

@@ -15,6 +15,7 @@ import type { PolicyEngine } from '../policy/decision.ts';
 import { authorize } from './authorize.ts';
 import { readBoundBody } from './bound-body.ts';
 import type { BoundBody } from './bound-body.ts';
+import { isTooLong } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
@@ -100,6 +101,8 @@ export class Gate<E extends Exchange> {
     const grant = verifier.verify(call.value.credential, clock.wall(), policy.active?.digest);
     found.grant = grant.ok ? grant.value : grant.known;
     if (!grant.ok) return grant;
+
+    if (isTooLong(found)) return deny('entry_too_large', 'path and intent');
 
     const lease = leases.open(grant.value.key.id, grant.value.root.exp * 1000); // hears of expiry from here on
     found.lease = lease;
