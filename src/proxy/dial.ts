@@ -2,6 +2,7 @@
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { Address, Clock } from '../gate/outside.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { FailureName } from './failure.ts';
@@ -25,8 +26,8 @@ export interface DialSettings {
   readonly clock: Clock;
   /** For all addresses together, TLS included. */
   readonly connectMs: number;
-  /** PEM roots to trust beside the system's. */
-  readonly roots?: readonly string[];
+  /** Whose certificates are trusted. */
+  trust(): SecureContext;
 }
 
 /** An open connection. */
@@ -36,22 +37,26 @@ export interface Dialled {
 }
 
 /**
- * A connection to the first address that accepts one; each has its share of the time that is left. Only a refused or
- * timed-out TCP connect moves on to the next address. Rejects with an `UpstreamFailure`.
+ * A connection to the first address that accepts one; each has its share of the time that is left, and none is asked
+ * after one has accepted. Rejects with an `UpstreamFailure`.
  */
-export async function dial(to: Destination, settings: DialSettings): Promise<Dialled> {
-  const { clock, connectMs } = settings;
+export async function dial(to: Destination, { clock, connectMs, trust }: DialSettings): Promise<Dialled> {
   const deadline = clock.monotonic() + connectMs;
+  const { socket, address } = await firstAccepted(to, clock, deadline);
+  if (to.scheme === 'http') return { socket, address };
+  const within = { clock, ms: deadline - clock.monotonic() };
+  return { socket: await openTls(to, { socket, context: trust() }, within), address };
+}
+
+async function firstAccepted(to: Destination, clock: Clock, deadline: number): Promise<Dialled> {
   let failure = new UpstreamFailure('connect_failed', 'no address');
   for (const [i, address] of to.addresses.entries()) {
-    const share = (deadline - clock.monotonic()) / (to.addresses.length - i);
+    const ms = (deadline - clock.monotonic()) / (to.addresses.length - i);
     try {
-      const socket = await openTcp(to, address, { clock, ms: share });
-      return { socket: to.scheme === 'https' ? await openTls(to, socket, settings) : socket, address };
+      return { socket: await openTcp(to, address, { clock, ms }), address };
     } catch (cause) {
       failure =
         cause instanceof UpstreamFailure ? cause : new UpstreamFailure('connect_failed', '', { cause });
-      if (failure.failure === 'tls_failed' || to.signal.aborted) break;
     }
   }
   throw failure;
@@ -64,23 +69,25 @@ function openTcp(to: Destination, address: Address, within: Within): Promise<Soc
   return ready(socket, { event: 'connect', error: 'connect_failed', timeout: 'connect_timeout', ...within });
 }
 
-/** TLS 1.2 or later, HTTP/1.1 only, verified; no session is ever reused (threats.md §1). */
-function openTls(to: Destination, tcp: Socket, { clock, connectMs, roots }: DialSettings): Promise<Socket> {
+/** HTTP/1.1 only, verified; no session is ever reused (TLS 1.3 would resume under another name). */
+function openTls(
+  { host }: Destination,
+  { socket: tcp, context }: { socket: Socket; context: SecureContext },
+  within: Within,
+): Promise<Socket> {
   const socket = connectTls({
     socket: tcp,
-    ...serverName(to.host),
-    checkServerIdentity: (_name, certificate) => verifyIdentity(to.host, certificate),
+    ...serverName(host),
+    checkServerIdentity: (_name, certificate) => verifyIdentity(host, certificate),
     ALPNProtocols: ['http/1.1'],
-    minVersion: 'TLSv1.2',
+    secureContext: context,
     rejectUnauthorized: true,
-    ...(roots ? { ca: [...roots] } : {}),
   });
   return ready(socket, {
     event: 'secureConnect',
     error: 'tls_failed',
-    timeout: 'tls_failed',
-    clock,
-    ms: connectMs,
+    timeout: 'connect_timeout',
+    ...within,
   });
 }
 
@@ -95,22 +102,20 @@ interface Awaited extends Within {
   readonly timeout: FailureName;
 }
 
-/** The socket once it is ready, or destroyed. */
+/** The socket once it is ready, or destroyed. From here on an error of its own never goes unheard. */
 function ready(socket: Socket, { event, error, timeout, clock, ms }: Awaited): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(ms, () => fail(new UpstreamFailure(timeout)));
     const fail = (failure: UpstreamFailure): void => {
       cancel();
-      socket.off(event, succeed).off('error', refuse);
-      socket.on('error', () => undefined).destroy();
+      socket.off(event, succeed).destroy();
       reject(failure);
     };
-    const refuse = (cause: Error): void => fail(new UpstreamFailure(error, cause.message, { cause }));
     const succeed = (): void => {
       cancel();
-      socket.off('error', refuse);
       resolve(socket);
     };
-    socket.once(event, succeed).once('error', refuse);
+    const cancel = clock.after(ms, () => fail(new UpstreamFailure(timeout)));
+    socket.on('error', (cause) => fail(new UpstreamFailure(error, cause.message, { cause })));
+    socket.once(event, succeed);
   });
 }

@@ -6,6 +6,7 @@ import { Pool } from './pool.ts';
 import { Relay } from './relay.ts';
 import type { RelayParts } from './relay.ts';
 import { Scavenger } from './scavenger.ts';
+import { trustOf } from './tls-identity.ts';
 
 /** How upstreams are called; all times in milliseconds. */
 export interface UpstreamSettings {
@@ -39,8 +40,8 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs } = settings;
-    this.#pool = new Pool({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
+    const { headMs, bodyIdleMs, roots } = settings;
+    this.#pool = new Pool({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust: trustOf(roots) });
     const release = (lane: Lane): void => this.#pool.giveBack(lane);
     this.#relaying = { clock, headMs, bodyIdleMs, release, scavenger: new Scavenger() };
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
 import t from 'tap';
-import { exchangeRaw, lastEnded, startRaw, startSidecar } from './small-gate.ts';
+import { exchangeRaw, lastEnded, RawAgent, startRaw, startSidecar } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
 
 const pem = (name: string): string =>
@@ -67,17 +67,35 @@ t.test('an upstream that cannot be verified gets no byte of the request', async 
 });
 
 t.test('a port that speaks no TLS, or nothing, is a failed upstream', async (t) => {
-  const plain = await startRaw(t, (socket) => socket.write('220 ready\r\n'));
-  const silent = await startRaw(t, () => undefined);
-  for (const { port } of [plain, silent]) {
+  const plain = await startRaw(t, (socket) => socket.resume().write('220 ready\r\n'));
+  const silent = await startRaw(t, (socket) => socket.resume());
+  for (const [{ port }, status, failure] of [
+    [plain, 502, 'tls_failed'],
+    [silent, 504, 'connect_timeout'],
+  ] as const) {
     const routes = [{ upstream: `https://127.0.0.1:${port}` }];
     const sidecar = await startSidecar(t, {
       carrier: 'reverse',
       routes,
       settings: { roots, connectMs: 200 },
     });
-    t.match(await exchangeRaw(sidecar.port, GET), /^HTTP\/1.1 502 .*urn:writ:upstream:tls_failed/s);
+    const heard = await exchangeRaw(sidecar.port, GET);
+    t.match(heard, new RegExp(`^HTTP/1.1 ${status} .*urn:writ:upstream:${failure}`, 's'));
   }
+  while (plain.sockets.size + silent.sockets.size > 0) await new Promise(setImmediate);
+});
+
+t.test('an agent that goes away stops a handshake', async (t) => {
+  const { port, sockets } = await startRaw(t, (socket) => socket.resume());
+  const routes = [{ upstream: `https://127.0.0.1:${port}` }];
+  const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { roots } });
+  const agent = new RawAgent(sidecar.port);
+  agent.socket.write(GET);
+  while (sockets.size === 0) await new Promise(setImmediate);
+  agent.socket.destroy();
+  await sidecar.finished(1);
+  while (sockets.size > 0) await new Promise(setImmediate);
+  t.match(lastEnded(sidecar), { ended: 'client-abort', answered: false });
 });
 
 t.test('no session is resumed', async (t) => {
