@@ -90,7 +90,8 @@ function recordedGrant(found: Findings): DecisionPredicate['grant'] {
   const { grant, coverage } = found;
   if (!grant) return null;
   const { root, key, digest } = grant;
-  const intent = root.intent !== undefined && isTooLong(found) ? salted(found.salt, root.intent) : root.intent;
+  const intent =
+    root.intent !== undefined && isTooLong(found) ? salted(found.salt, root.intent) : root.intent;
   const covering = coverage
     ? {
         entry: coverage.index,

@@ -17,6 +17,24 @@ export function forwardHead(method: string, target: string, ...lines: readonly s
   return [`${method} ${target} HTTP/1.1`, `Host: ${new URL(target).host}`, ...lines, '', ''].join('\r\n');
 }
 
+/** Everything that comes back for these bytes, until the other side has said `count` replies with counted bodies. */
+export async function exchangeAll(port: number, bytes: string, count: number): Promise<readonly Reply[]> {
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+  socket.on('error', () => undefined).write(bytes, 'latin1');
+  const replies: Reply[] = [];
+  let heard = '';
+  for await (const chunk of socket as AsyncIterable<string>) {
+    heard += chunk;
+    for (let end = firstEnd(heard); end > 0; end = firstEnd(heard)) {
+      const reply = readReply(heard.slice(0, end), false);
+      if (reply) replies.push(reply);
+      heard = heard.slice(end);
+    }
+    if (replies.length >= count) break; // which destroys the socket
+  }
+  return replies;
+}
+
 /** Sends bytes (octets as latin1); resolves with the first reply once its counted body is whole, or the connection ends. */
 export function exchange(port: number, bytes: string): Promise<Reply> {
   return new Promise((resolve, reject) => {
@@ -59,4 +77,12 @@ function isWhole(text: string): boolean {
   const reply = readReply(text, false);
   const length = reply?.headers['content-length'];
   return reply !== undefined && length !== undefined && Buffer.byteLength(reply.body) >= Number(length);
+}
+
+/** Where the first reply of a text ends; 0 while it is not whole. All ours and the tests' are ASCII. */
+function firstEnd(text: string): number {
+  const head = text.indexOf('\r\n\r\n') + 4;
+  const length = /\r\ncontent-length: (\d+)\r\n/i.exec(text.slice(0, head))?.[1];
+  const end = head + Number(length);
+  return head > 3 && length !== undefined && text.length >= end ? end : 0;
 }
