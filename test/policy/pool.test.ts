@@ -70,7 +70,8 @@ t.test('every input gets its own answer, with the digest of the sorted answer', 
   t.strictSame(evaluations[0]?.answer, { ok: true, value: JSON.parse(deny) as unknown });
 });
 
-t.test('what is asked in one turn of the event loop goes out in one message', async (t) => {
+/** Counts the messages to threads that this test starts. */
+function countOrders(t: Test): () => number {
   let orders = 0;
   onWorker(t, (worker) => {
     const post = worker.postMessage.bind(worker);
@@ -79,11 +80,16 @@ t.test('what is asked in one turn of the event loop goes out in one message', as
       post(value);
     };
   });
+  return () => orders;
+}
+
+t.test('what is asked in one turn of the event loop goes out in one message', async (t) => {
+  const orders = countOrders(t);
   const pool = await poolOf(t, {});
   await words(pool, Array<string>(100).fill('1'));
-  t.equal(orders, 1);
+  t.equal(orders(), 1);
   await words(pool, Array<string>(600).fill('1'));
-  t.equal(orders, 4, 'and no message holds more than 256');
+  t.equal(orders(), 4, 'and no message holds more than 256');
 });
 
 t.test('an endless evaluation is denied at its deadline, and all others go on', async (t) => {
@@ -109,6 +115,17 @@ t.test('nobody waits for ever behind endless evaluations', async (t) => {
   const answers = await words(pool, [...Array<string>(20).fill('!'), 'a']);
   t.ok(answers.every((answer) => answer === 'policy_timeout' || answer === 'policy_failed'));
   t.equal(answers.filter((answer) => answer === 'policy_timeout').length, 8);
+});
+
+t.test('after every death there is a stand-in again', async (t) => {
+  let started = 0;
+  onWorker(t, () => started++);
+  const pool = await poolOf(t, { evaluate: bodies.endlessOn('!') });
+  await words(pool, ['a']);
+  for (let deaths = 1; deaths <= 5; deaths++) {
+    t.strictSame(await words(pool, ['!', 'a']), ['policy_timeout', 'allow']);
+    t.equal(started, 2 + deaths);
+  }
 });
 
 t.test('main goes on while an evaluation is endless', async (t) => {
@@ -182,6 +199,9 @@ t.test('threads that all die are not started for ever, and the pool heals', asyn
 
 t.test('a bundle that cannot be opened leaves the active one as it was', async (t) => {
   const pool = await poolOf(t, {}, { loading: 3000 });
+  await words(pool, ['a']);
+  let started = 0;
+  onWorker(t, () => started++);
   const before = pool.active;
   const refusals: readonly (readonly [name: string, shape: ModuleShape, words: RegExp])[] = [
     ['another ABI', { major: 2 }, /ABI version 2/],
@@ -191,6 +211,8 @@ t.test('a bundle that cannot be opened leaves the active one as it was', async (
   for (const [name, shape, fault] of refusals) {
     t.match(await pool.activate(await handmade(shape)), { ok: false, fault }, name);
     t.equal(pool.active, before);
+    t.equal(started, 1, `${name}: one try`);
+    started = 0;
     t.equal(word(await pool.decide('a')), 'allow', `${name}: the active one goes on`);
   }
 });
@@ -233,8 +255,10 @@ t.test('a bundle that is replaced ends its threads once it owes nothing', async 
 });
 
 t.test('input over the limit is not even sent', async (t) => {
+  const orders = countOrders(t);
   const pool = await poolOf(t, {});
   t.equal(word(await pool.decide(`"${'x'.repeat(10 * 2 ** 20)}"`)), 'policy_input_too_large');
+  t.equal(orders(), 0);
   const small = await poolOf(t, {}, { engine: { ...engineLimits, inputBytes: 3 } });
   t.equal(word(await small.decide('"ä"')), 'policy_input_too_large', 'bytes are counted, not characters');
   t.equal(word(await small.decide('"a"')), 'allow');
