@@ -21,7 +21,8 @@ export function showEntry(seq: number, command: Command): void {
   if (!bytes) throw new CommandFailure(EXIT.no, `the log has no entry ${seq} yet`);
   const statement = statementOf({ seq, bytes });
   if (command.opts()['json']) return out.json(statement);
-  out.fields(statementFields(statement));
+  const isOpen = openPermits(layoutOf(settings.home).segments, [{ seq, statement }]).has(seq);
+  out.fields([...statementFields(statement), ['outcome', isOpen ? OUTCOME_UNKNOWN : undefined]]);
   out.line();
   out.json(statement);
 }
@@ -33,20 +34,53 @@ export function showEntries(command: Command): void {
   const vouched = readVouched(layout, readIdentity(layout).logKey).size;
   const options: Readonly<Record<string, unknown>> = command.opts();
   const entries = select(layout.segments, { count: Number(options['last']), from: options['from'], vouched });
+  const shown = entries.map((entry) => ({ seq: entry.seq, statement: statementOf(entry) }));
+  const open = openPermits(layout.segments, shown);
   if (options['json'])
     return out.json(
-      entries.map((entry) => ({
-        seq: entry.seq,
-        vouched: entry.seq < vouched,
-        statement: statementOf(entry),
+      shown.map(({ seq, statement }) => ({
+        seq,
+        vouched: seq < vouched,
+        ...(open.has(seq) && { outcome: 'unknown' }),
+        statement,
       })),
     );
-  out.table(['entry', 'at', 'what', 'call', 'agent'], entries.map(row));
-  const open = entries.filter(({ seq }) => seq >= vouched).length;
-  if (open > 0)
+  out.table(
+    ['entry', 'at', 'what', 'call', 'agent'],
+    shown.map((entry) => row(entry, open.has(entry.seq))),
+  );
+  const unvouched = shown.filter(({ seq }) => seq >= vouched).length;
+  if (unvouched > 0)
     out.line(
-      out.paint('dim', `the last ${open} may not be durable yet: the checkpoint file ends before them`),
+      out.paint('dim', `the last ${unvouched} may not be durable yet: the checkpoint file ends before them`),
     );
+}
+
+/** An entry that was read. */
+interface Shown {
+  readonly seq: number;
+  readonly statement: Json;
+}
+
+/** A permit that nothing closes: its call still runs, or a crash left it so. It never reads as if it had gone well. */
+const OUTCOME_UNKNOWN = 'outcome unknown';
+const OUTCOME = Buffer.from('"predicateType":"urn:writ:outcome:v1"');
+
+/** Which of these entries are permits without an outcome anywhere in the log. */
+function openPermits(segments: string, shown: readonly Shown[]): ReadonlySet<number> {
+  const open = new Set(shown.flatMap((entry) => (isPermit(entry) ? [entry.seq] : [])));
+  const [first] = open;
+  if (first === undefined) return open;
+  for (const entry of readEntries(segments, first)) {
+    if (Buffer.from(entry.bytes).includes(OUTCOME))
+      open.delete(Number(memberOf(memberOf(statementOf(entry), 'predicate'), 'permit')));
+    if (open.size === 0) break;
+  }
+  return open;
+}
+
+function isPermit({ statement }: Shown): boolean {
+  return textOf(memberOf(memberOf(statement, 'predicate'), 'verdict')) === 'permit';
 }
 
 /** The first `count` from `from` on, or the last `count` of all. The log is at least as long as its checkpoint says. */
@@ -65,13 +99,14 @@ function select(
   return kept;
 }
 
-function row(entry: LogEntry): readonly Cell[] {
-  const statement = statementOf(entry);
+function row({ seq, statement }: Shown, isOpen: boolean): readonly Cell[] {
   const predicate = memberOf(statement, 'predicate');
   return [
-    entry.seq,
+    seq,
     textOf(memberOf(memberOf(predicate, 'entry'), 'at')),
-    { text: whatOf(statement), style: styleOf(predicate) },
+    isOpen
+      ? { text: `${whatOf(statement)}, ${OUTCOME_UNKNOWN}`, style: 'warn' }
+      : { text: whatOf(statement), style: styleOf(predicate) },
     callOf(predicate) || permitOf(predicate),
     textOf(memberOf(memberOf(predicate, 'grant'), 'sub')) ?? '',
   ];
