@@ -40,13 +40,14 @@ claim_state() {
   write_settings
 }
 
-# vfs needs no overlay mount; runc and cgroupfs need no systemd; `no-conmon` leaves conmon in our
-# cgroup; the limits are below every hard limit, because raising one takes CAP_SYS_RESOURCE.
-# static_dir keeps its default: the command that conmon runs when a container ends is not told of another.
+# runc and cgroupfs need no systemd; `no-conmon` leaves conmon in our cgroup; the limits are below every
+# hard limit, because raising one takes CAP_SYS_RESOURCE. static_dir keeps its default: the command that
+# conmon runs when a container ends is not told of another.
 write_settings() {
-  cat >"$CONTAINERS_STORAGE_CONF" <<SETTINGS
+  # Storage once made keeps its driver.
+  [ -e "$CONTAINERS_STORAGE_CONF" ] || cat >"$CONTAINERS_STORAGE_CONF" <<SETTINGS
 [storage]
-driver = "vfs"
+driver = "$(storage_driver)"
 graphroot = "$state/storage"
 runroot = "$state/run"
 SETTINGS
@@ -66,6 +67,19 @@ tmp_dir = "$state/libpod-tmp"
 volume_path = "$state/volumes"
 SETTINGS
   mkdir -p "$state/networks"
+}
+
+# vfs works everywhere, and copies the whole image for each container.
+storage_driver() {
+  local probe=$state/probe
+  mkdir -p "$probe"/{lower,upper,work,merged}
+  if mount -t overlay -o "lowerdir=$probe/lower,upperdir=$probe/upper,workdir=$probe/work" overlay "$probe/merged" 2>/dev/null; then
+    umount "$probe/merged"
+    echo overlay
+  else
+    echo vfs
+  fi
+  rm -rf "$probe"
 }
 
 pinned_node() {
@@ -88,7 +102,7 @@ import_base() {
   local tree=$state/base
   rm -rf "$tree"
   add_node "$tree/add/usr/local"
-  mmdebstrap --quiet --variant=minbase --include=ca-certificates \
+  mmdebstrap --quiet --variant=minbase --include=ca-certificates --dpkgopt=force-unsafe-io \
     --customize-hook="cp -R $tree/add/usr \"\$1\"/" bookworm "$tree/root.tar" >&2
   podman import --quiet --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     "$tree/root.tar" "$1" >&2

@@ -20,7 +20,7 @@ t.test('the example pod, from image to verified denial', { skip, timeout: 420_00
   t.match(JSON.parse(refused.body), { code: 'scope_action' }, 'because the grant does not cover it');
 
   const arrived = await container('podman', 'logs', 'example-origin-origin');
-  t.match(arrived, /^GET \/hello /m);
+  t.match(arrived, /^GET \/hello /m, 'the origin saw the first call');
   t.notMatch(arrived, /DELETE/, 'nothing of the refused call reaches the origin');
   t.notMatch(arrived, /writ-grant/i, 'the grant stays here');
 
@@ -30,7 +30,8 @@ t.test('the example pod, from image to verified denial', { skip, timeout: 420_00
     writeFileSync(denial, refused.body);
     writeFileSync(trust, await container('podman', 'exec', 'example-agent-writ', 'writ', 'trust', 'export'));
     const genuine = await writ('receipt', 'verify', denial, '--trust', trust);
-    t.equal(genuine.exit, 0, genuine.stdout + genuine.stderr);
+    t.equal(genuine.exit, 0, 'as it came');
+    t.match(genuine.stdout, /^anchored +yes/m);
 
     writeFileSync(denial, refused.body.replace('scope_action', 'scope_actiom'));
     t.equal((await writ('receipt', 'verify', denial, '--trust', trust)).exit, 1, 'altered, it does not');
@@ -42,13 +43,13 @@ t.test('the example pod, from image to verified denial', { skip, timeout: 420_00
     t.match(status, /^CapBnd:\s0+$/m, 'no capabilities');
     t.match(status, /^NoNewPrivs:\s1$/m, 'no way to new ones');
     t.match(status, /^Uid:\s65532\s/m, 'not root');
-    t.equal(await tryWrite('example-agent-writ', '/opt/writ/x'), 'EROFS');
+    t.equal(await tryWrite('example-agent-writ', '/opt/writ/x'), 'EROFS', 'its root is read-only');
   });
 
   await t.test('the agent has another uid and no way to the keys', async (t) => {
-    t.match(await inAgent('process.getuid()'), '10001');
-    t.match(await inAgent('fs.existsSync("/var/lib/writ")'), 'false');
-    t.equal(await tryWrite('example-agent-agent', '/opt/example/x'), 'EROFS');
+    t.match(await inAgent('process.getuid()'), '10001', 'another uid');
+    t.match(await inAgent('fs.existsSync("/var/lib/writ")'), 'false', 'no volume of the sidecar');
+    t.equal(await tryWrite('example-agent-agent', '/opt/example/x'), 'EROFS', 'its root is read-only');
   });
 
   await t.test('SIGTERM ends the sidecar with exit 0, and its log verifies', async (t) => {
@@ -63,7 +64,7 @@ t.test('the example pod, from image to verified denial', { skip, timeout: 420_00
       '{{.State.ExitCode}}',
       'example-agent-writ',
     );
-    t.equal(exit.trim(), '0');
+    t.equal(exit.trim(), '0', 'stopped by itself');
   });
 });
 
