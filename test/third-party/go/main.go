@@ -1,0 +1,155 @@
+// A verifier of Writ's log that shares no code with it: Go's own note and tlog packages.
+//
+// It reads one JSON document from standard input and exits 0 where everything in it verifies, 1 with a sentence
+// otherwise.
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+type inclusion struct {
+	Entry []byte // base64 in JSON, as all byte slices here
+	Proof string // tlog-proof text
+}
+
+type document struct {
+	VerifierKey string
+	Checkpoint  string
+	Inclusions  []inclusion
+	// The consistency proof from an older checkpoint.
+	OldCheckpoint string
+	Consistency   [][]byte
+	// The full tiles of level 0, in order, and the leaf hashes after them.
+	Tiles [][]byte
+	Tail  [][]byte
+}
+
+func main() {
+	var given document
+	if err := json.NewDecoder(os.Stdin).Decode(&given); err != nil {
+		fail(err)
+	}
+	verifiers := trusted(given.VerifierKey)
+	head := open(given.Checkpoint, verifiers)
+	for _, one := range given.Inclusions {
+		checkInclusion(one, verifiers)
+	}
+	if given.OldCheckpoint != "" {
+		old := open(given.OldCheckpoint, verifiers)
+		proof := tlog.TreeProof(hashes(given.Consistency))
+		if err := tlog.CheckTree(proof, head.N, head.Hash, old.N, old.Hash); err != nil {
+			fail(err)
+		}
+	}
+	if len(given.Tiles)+len(given.Tail) > 0 {
+		checkTiles(given, head)
+	}
+	fmt.Printf("%d entries, %d inclusion proofs\n", head.N, len(given.Inclusions))
+}
+
+func trusted(key string) note.Verifiers {
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		fail(err)
+	}
+	return note.VerifierList(verifier)
+}
+
+// The package's own ParseTree is for the Go checksum database; a checkpoint's three lines are read here.
+func open(checkpoint string, verifiers note.Verifiers) tlog.Tree {
+	opened, err := note.Open([]byte(checkpoint), verifiers)
+	if err != nil {
+		fail(err)
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) != 4 || lines[0] != opened.Sigs[0].Name {
+		fail(fmt.Errorf("not a checkpoint: %q", opened.Text))
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		fail(err)
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		fail(err)
+	}
+	return tlog.Tree{N: size, Hash: root}
+}
+
+func checkInclusion(one inclusion, verifiers note.Verifiers) {
+	head, checkpoint, found := strings.Cut(one.Proof, "\n\n")
+	lines := strings.Split(head, "\n")
+	if !found || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		fail(fmt.Errorf("not a tlog-proof: %q", one.Proof))
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	if err != nil {
+		fail(err)
+	}
+	var path [][]byte
+	for _, line := range lines[2:] {
+		hash, err := base64.StdEncoding.DecodeString(line)
+		if err != nil {
+			fail(err)
+		}
+		path = append(path, hash)
+	}
+	tree := open(checkpoint, verifiers)
+	if err := tlog.CheckRecord(tlog.RecordProof(hashes(path)), tree.N, tree.Hash, index, tlog.RecordHash(one.Entry)); err != nil {
+		fail(err)
+	}
+}
+
+// Rebuilds the whole tree from the tiles' leaf hashes.
+func checkTiles(given document, head tlog.Tree) {
+	leaves := bytes.Join(append(append([][]byte{}, given.Tiles...), given.Tail...), nil)
+	var stored []tlog.Hash
+	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		found := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			found[i] = stored[index]
+		}
+		return found, nil
+	})
+	for n := int64(0); n < int64(len(leaves)/tlog.HashSize); n++ {
+		leaf := hashes([][]byte{leaves[n*tlog.HashSize : (n+1)*tlog.HashSize]})[0]
+		added, err := tlog.StoredHashesForRecordHash(n, leaf, reader)
+		if err != nil {
+			fail(err)
+		}
+		stored = append(stored, added...)
+	}
+	root, err := tlog.TreeHash(int64(len(leaves)/tlog.HashSize), reader)
+	if err != nil {
+		fail(err)
+	}
+	if root != head.Hash {
+		fail(fmt.Errorf("the tiles hash to %v, the checkpoint says %v", root, head.Hash))
+	}
+}
+
+func hashes(raw [][]byte) []tlog.Hash {
+	list := make([]tlog.Hash, len(raw))
+	for i, bytes := range raw {
+		if len(bytes) != tlog.HashSize {
+			fail(fmt.Errorf("a hash of %d bytes", len(bytes)))
+		}
+		copy(list[i][:], bytes)
+	}
+	return list
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
