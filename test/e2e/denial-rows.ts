@@ -230,7 +230,7 @@ export const addressRows: readonly Row[] = [
 
 /** What ends a call that had been let out, before its answer began. */
 export const leaseRows: readonly Row[] = [
-  { ...call('lease_expired', 'its grant expires', (stage) => ({ path: '/silent', grant: stage.grant({ seconds: 1 }) })), permitted: true },
+  { ...call('lease_expired', 'its grant expires', (stage) => ({ path: '/silent', grant: stage.grant({ seconds: 2 }) })), permitted: true },
   { ...call('lease_seconds', 'by its grant', (stage) => ({ path: '/silent', grant: stage.grant({ entry: { max_seconds: 1 } }) })), permitted: true },
   { ...call('lease_seconds', 'by policy', { path: '/one-second' }), permitted: true },
   { ...call('lease_request_bytes', 'in chunks', (stage) => ({ path: '/silent', ...chunked('5\r\n12345\r\n'), grant: stage.grant({ entry: { max_request_bytes: 4 } }) })), permitted: true },
