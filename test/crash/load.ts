@@ -140,7 +140,7 @@ function readAnswer(
   {
     statusCode = 0,
     headers,
-  }: { readonly statusCode?: number; readonly headers: NodeJS.Dict<string | string[]> },
+  }: { readonly statusCode?: number | undefined; readonly headers: NodeJS.Dict<string | string[]> },
   body: string,
 ): Answer {
   const [, id = '', entry] = /id="([^"]+)"(?:.*entry=(\d+))?/.exec(String(headers['writ-decision'])) ?? [];
