@@ -20,7 +20,7 @@ call := {
 		"path": "/v1/items",
 		"segments": ["v1", "items"],
 		"query": {},
-		"headers": {"accept": ["application/json"], "authorization": ["Bearer"]},
+		"headers": {"accept": ["application/json"], "authorization": ["bearer"]},
 		"content": {"state": "none"},
 		"carrier": "forward",
 		"mode": "jailed",
