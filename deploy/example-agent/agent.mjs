@@ -10,6 +10,7 @@ const ready = process.env.WRIT_READY ?? 'http://127.0.0.1:15020/readyz';
 const grantFile = process.env.GRANT_FILE ?? '/run/secrets/grant/token';
 const proxied = new Agent({ proxyEnv: process.env });
 
+process.on('SIGTERM', () => process.exit(0));
 await sidecarReady();
 console.log('permitted:', await call('GET', `${origin}/hello`));
 console.log('refused:', await call('DELETE', `${origin}/hello`));
