@@ -29,11 +29,13 @@ async function serve(command: Command): Promise<void> {
     );
   const log = makeLog(settings.log.level, process.stderr);
   const options = { settings, log, version: version(), exposed: false, reread: () => rereadFor(command) };
+  process.on('SIGHUP', () => undefined); // while it starts, all it reads is new enough
   const sidecar = await startSidecar(options).catch((cause: unknown) => {
     throw startFailure(cause);
   });
-  log.info('listening', { ...sidecar.urls, origin: sidecar.origin, ready: sidecar.readiness.ready });
-  process.exitCode = await runUntilStopped({ sidecar, stop: () => sidecar.stop() }, log);
+  const stopped = runUntilStopped({ sidecar, stop: () => sidecar.stop() }, log);
+  log.info('listening', { ...sidecar.urls, origin: sidecar.origin, ready: sidecar.readiness.ready }); // and hears signals
+  process.exitCode = await stopped;
 }
 
 /** The settings of the same command line, read again. */
