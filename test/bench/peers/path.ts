@@ -40,3 +40,4 @@ const listener = new Listener({
 const { port } = await listener.listen(0, '127.0.0.1');
 process.stdout.write(`${JSON.stringify({ port })}\n`);
 process.on('message', () => process.send?.({ rss: process.memoryUsage.rss() })); // where a parent asks
+process.on('disconnect', () => process.exit());
