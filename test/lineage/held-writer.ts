@@ -1,0 +1,15 @@
+/** A writer thread that blocks, as on a hung disk, until it is let go: then it answers. Entry file of a worker. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Turn, WriterMessage } from '../../src/lineage/writer-protocol.ts';
+
+const { gate } = workerData as { gate: Int32Array };
+let size = 1;
+parentPort?.on('message', (turn: Turn) => {
+  Atomics.wait(gate, 0, 0);
+  if (Atomics.load(gate, 0) === 2) throw new Error('the disk is gone');
+  const first = size;
+  size += turn.texts.length / 2;
+  const answers = [{ first, evidence: [], answers: turn.asks.map(() => ({ text: 'answered' })) }];
+  parentPort?.postMessage({ answers, failure: undefined, head: 'head', size } satisfies WriterMessage);
+  if (turn.close) parentPort?.close();
+});
