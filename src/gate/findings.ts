@@ -27,7 +27,7 @@ export interface Findings extends Fresh {
   content?: { readonly sha256: string; readonly sha3_512: string; readonly length: number };
 }
 
-/** The members that permit and denial have in common. */
+/** The members that permit and denial have in common. Literals keep canonical order, which is cheapest to write. */
 export function recordedFindings(
   found: Findings,
 ): Pick<DecisionPredicate, 'assurance' | 'call' | 'evaluated' | 'grant' | 'settings'> &
@@ -35,9 +35,9 @@ export function recordedFindings(
   const { evaluation, replay } = found;
   return {
     assurance: {
+      ...(found.exposed ? { keys: 'exposed' as const } : {}),
       seen: 'inspected',
       tier: found.rules.tier,
-      ...(found.exposed ? { keys: 'exposed' as const } : {}),
     },
     call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
     evaluated: evaluation?.answer.ok ?? false,
@@ -92,18 +92,20 @@ function recordedGrant(found: Findings): DecisionPredicate['grant'] {
   const { root, key, digest } = grant;
   const intent =
     root.intent !== undefined && isTooLong(found) ? salted(found.salt, root.intent) : root.intent;
-  const covering = coverage
-    ? {
-        entry: coverage.index,
-        ...(coverage.entry.max_calls === undefined ? {} : { max: coverage.entry.max_calls }),
-      }
-    : {};
+  const max = coverage?.entry.max_calls;
+  const link = {
+    digest,
+    ...(coverage ? { entry: coverage.index } : {}),
+    jti: root.jti,
+    key: key.id,
+    ...(max === undefined ? {} : { max }),
+  };
   return {
-    chain: [{ digest, jti: root.jti, key: key.id, ...covering }],
+    chain: [link],
     expires: root.exp,
+    ...(intent === undefined ? {} : { intent }),
     iss: root.iss,
     sub: root.sub,
-    ...(intent === undefined ? {} : { intent }),
   };
 }
 
