@@ -40,13 +40,24 @@ export class ChildSidecar {
     createInterface({ input: child.stderr }).on('line', (line) => this.#hear(line));
   }
 
-  /** Starts one on a home; resolves once it listens. It is killed with the test if it still runs then. */
-  static async start(t: Teardown, home: TestHome, nodeArgs: readonly string[] = []): Promise<ChildSidecar> {
+  /** Starts one on a home, and does not wait for it. It is killed with the test if it still runs then. */
+  static launch(t: Teardown, home: TestHome, nodeArgs: readonly string[] = []): ChildSidecar {
     const sidecar = new ChildSidecar(home, nodeArgs);
     t.teardown(() => sidecar.kill());
-    await sidecar.says('listening');
-    sidecar.#urls = JSON.parse(readFileSync(home.layout.run, 'utf8')) as Record<string, string>; // what serve wrote
     return sidecar;
+  }
+
+  /** Starts one on a home; resolves once it listens. */
+  static async start(t: Teardown, home: TestHome, nodeArgs: readonly string[] = []): Promise<ChildSidecar> {
+    const sidecar = ChildSidecar.launch(t, home, nodeArgs);
+    await sidecar.listens();
+    return sidecar;
+  }
+
+  /** Resolves once it listens. */
+  async listens(): Promise<void> {
+    await this.says('listening');
+    this.#urls = JSON.parse(readFileSync(this.home.layout.run, 'utf8')) as Record<string, string>; // what serve wrote
   }
 
   /** The port of a listener, as `run.json` says. */
