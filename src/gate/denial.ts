@@ -11,7 +11,7 @@ export interface Denial {
   readonly status: 403 | 407;
   /** Serialised problem+json with `receipt` and `proof`. */
   readonly body: string;
-  /** Without a working signer the connection closes after the reply. */
+  /** Without a working signer, and after a call that broke the rules of HTTP, the connection closes after the reply. */
   readonly close: boolean;
 }
 

@@ -87,7 +87,7 @@ export class Refuser {
       if (!(cause instanceof LineageUnavailable)) throw cause;
     }
     if (!recorded?.evidence) return { denial: await this.#signOnly(found, prepared, 'log_unavailable') };
-    return { denial: denialOf(found.id, prepared.problem, recorded.evidence), seq: recorded.seq };
+    return { denial: answerTo(found, prepared.problem, recorded.evidence), seq: recorded.seq };
   }
 
   /** Signed and never logged: `refusal:v1`. Without a working signer: nothing to show, and the connection closes. */
@@ -105,8 +105,15 @@ export class Refuser {
     } catch (cause) {
       if (!(cause instanceof LineageUnavailable)) throw cause;
     }
-    return denialOf(found.id, prepared.problem, evidence);
+    return answerTo(found, prepared.problem, evidence);
   }
+}
+
+/** After a head or a body that breaks the rules nothing further on its connection is believed (threats.md §2). */
+function answerTo(found: Findings, problem: Problem, evidence: Evidence): Denial {
+  const denial = denialOf(found.id, problem, evidence);
+  const brokeRules = !found.call || problem.code === 'trailers_unsupported';
+  return brokeRules ? { ...denial, close: true } : denial;
 }
 
 /** Whom a denial is counted against: the holder of a valid grant, or all strangers together. */
