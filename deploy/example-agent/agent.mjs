@@ -20,7 +20,10 @@ if (process.argv.includes('--stay')) await new Promise(() => setInterval(() => {
 /** Resolves when the sidecar says that keys, policy, log and listeners are good. */
 async function sidecarReady() {
   for (;;) {
-    const status = await send('GET', ready, {}, undefined).then((answer) => answer.status, () => 0);
+    const status = await send('GET', ready, {}, undefined).then(
+      (answer) => answer.status,
+      () => 0,
+    );
     if (status === 200) return;
     await pause(200);
   }
