@@ -18,7 +18,8 @@ const columns = [
   ['thread', 'main'],
 ];
 
-const inRooms = (rooms) => (rooms.includes('main') ? `^src/(${rooms.join('|')})([./])` : `^src/(${rooms.join('|')})/`);
+const inRooms = (rooms) =>
+  rooms.includes('main') ? `^src/(${rooms.join('|')})([./])` : `^src/(${rooms.join('|')})/`;
 
 /** One rule a room: everything in src that is neither itself nor to its left is forbidden. */
 const direction = columns.flatMap((column, i) =>
@@ -27,12 +28,16 @@ const direction = columns.flatMap((column, i) =>
     comment: `${room} may know only what is to its left: see the columns in .dependency-cruiser.cjs`,
     severity: 'error',
     from: { path: inRooms([room]) },
-    to: { path: '^src/', pathNot: inRooms([...columns.slice(0, i).flat(), room, ...(room === 'thread' ? ['main'] : [])]) },
+    to: {
+      path: '^src/',
+      pathNot: inRooms([...columns.slice(0, i).flat(), room, ...(room === 'thread' ? ['main'] : [])]),
+    },
   })),
 );
 
 /** What the browser's proof viewer and the CLI both run. */
-const portable = '^src/(crypto/(?!node[.]ts)|receipt/(verify|statement|body|dsse|verdict)|lineage/(merkle|proof|checkpoint|note|tlog-policy)[.]ts)';
+const portable =
+  '^src/(crypto/(?!node[.]ts)|receipt/(verify|statement|body|dsse|verdict)|lineage/(merkle|proof|checkpoint|note|tlog-policy)[.]ts)';
 
 module.exports = {
   forbidden: [
@@ -93,6 +98,9 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

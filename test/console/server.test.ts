@@ -131,7 +131,9 @@ t.test('keys, checkpoint and proofs are public', async (t) => {
 });
 
 t.test('everything else needs the token, exactly', async (t) => {
-  const { server } = await start(t, { authority: new Hono().post('/authority/grants', (c) => c.text('granted')) });
+  const { server } = await start(t, {
+    authority: new Hono().post('/authority/grants', (c) => c.text('granted')),
+  });
   const paths = [
     '/api/status',
     '/api/entries/0',

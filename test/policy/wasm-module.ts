@@ -81,7 +81,13 @@ const types = [
 
 const INPUT = 0;
 const COUNT = 1;
-const address = { builtins: 1024, entrypoints: 2048, answer: 4096, laterAnswer: 81920, heap: 196608 } as const;
+const address = {
+  builtins: 1024,
+  entrypoints: 2048,
+  answer: 4096,
+  laterAnswer: 81920,
+  heap: 196608,
+} as const;
 
 interface AbiFunction {
   readonly name: string;
