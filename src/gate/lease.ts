@@ -39,6 +39,7 @@ export class HeldLease implements Lease {
   readonly #forget: (lease: HeldLease) => void;
   #ended: DenialCode | undefined;
   #closed = false;
+  #expires = Infinity;
   #listeners: ((code: DenialCode) => void)[] = [];
   #timers: (() => void)[] = [];
   #requestLeft = Infinity;
@@ -51,10 +52,12 @@ export class HeldLease implements Lease {
   }
 
   get alive(): boolean {
-    return this.#ended === undefined;
+    return this.ended === undefined;
   }
 
+  /** Asks the clock as well: its timer comes late where the event loop stood still, the machine slept or time was set. */
   get ended(): DenialCode | undefined {
+    if (this.#clock.wall() >= this.#expires) this.end('lease_expired');
     return this.#ended;
   }
 
@@ -82,7 +85,8 @@ export class HeldLease implements Lease {
   }
 
   onEnd(listener: (code: DenialCode) => void): void {
-    if (this.#ended) listener(this.#ended);
+    const ended = this.ended;
+    if (ended) listener(ended);
     else this.#listeners.push(listener);
   }
 
@@ -105,9 +109,8 @@ export class HeldLease implements Lease {
   }
 
   #expireAt(expires: number): void {
-    const left = expires - this.#clock.wall();
-    if (left <= 0) this.end('lease_expired');
-    else if (left <= MAX_TIMER_MS) this.#endAfter(left, 'lease_expired');
+    this.#expires = Math.min(this.#expires, expires);
+    if (this.alive) this.#endAfter(expires - this.#clock.wall(), 'lease_expired');
   }
 
   #endAfter(milliseconds: number, code: DenialCode): void {
