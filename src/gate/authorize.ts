@@ -29,7 +29,9 @@ export async function authorize(
   if (!evaluation) return deny('policy_unavailable', 'no policy bundle is active');
   found.evaluation = evaluation;
   found.replay = { input: salted(found.salt, input), now: new Date(wallMs).toISOString() };
-  const { answer } = evaluation;
+  const { answer, bundle } = evaluation;
+  const { policy: bound = bundle.digest } = coverage.grant.root;
+  if (bound !== bundle.digest) return deny('grant_wrong_policy', `${bound}, decided by ${bundle.digest}`); // changed since
   if (!answer.ok) return answer;
   const { allow, reasons, obligations } = answer.value;
   if (!allow) return { ...deny('policy_denied', `by ${reasons.join(', ') || 'no allow rule'}`), reasons };
