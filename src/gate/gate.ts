@@ -6,6 +6,7 @@ import type { Call, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
+import { pairName } from '../grant/authorities.ts';
 import { coverCall } from '../grant/scope.ts';
 import type { Uses } from '../grant/uses.ts';
 import type { GrantVerifier } from '../grant/verify.ts';
@@ -104,7 +105,8 @@ export class Gate<E extends Exchange> {
 
     if (isTooLong(found)) return deny('entry_too_large', 'path and intent');
 
-    const lease = leases.open(grant.value.key.id, grant.value.root.exp * 1000); // hears of expiry from here on
+    const { root, key } = grant.value;
+    const lease = leases.open(pairName(root.iss, key), root.exp * 1000); // hears of expiry from here on
     found.lease = lease;
 
     const covered = coverCall(grant.value, call.value);

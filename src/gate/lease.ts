@@ -33,7 +33,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** One lease as the gate holds it. Limits can only be narrowed. */
 export class HeldLease implements Lease {
-  /** Whose authority it rests on, so that withdrawn trust can end it. */
+  /** Whose authority it rests on (`pairName`), so that withdrawn trust can end it. */
   readonly authority: string;
   readonly #clock: Clock;
   readonly #forget: (lease: HeldLease) => void;
@@ -133,7 +133,7 @@ export class Leases {
     return this.#live.size;
   }
 
-  /** A lease until the grant expires. `authority` is the id of the key that it rests on. */
+  /** A lease until the grant expires. `authority` names the pinned pair that it rests on. */
   open(authority: string, expires: number): HeldLease {
     const lease = new HeldLease({
       authority,

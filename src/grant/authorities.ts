@@ -10,6 +10,11 @@ export interface Authority {
   readonly key: PublicKey;
 }
 
+/** A pair's name, where only its sameness counts: the same key under another `iss` is another pair. */
+export function pairName(iss: string, { id }: PublicKey): string {
+  return `${id} ${iss}`;
+}
+
 /** A parsed list, or why it is none. */
 export type AuthorityList =
   | { readonly ok: true; readonly authorities: readonly Authority[] }

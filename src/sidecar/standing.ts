@@ -3,8 +3,9 @@ import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
 import { placeRoutes } from '../call/route.ts';
 import type { Readiness } from '../console/readiness.ts';
+import type { Leases } from '../gate/lease.ts';
 import type { Rules } from '../gate/rules.ts';
-import { Authorities } from '../grant/authorities.ts';
+import { Authorities, pairName } from '../grant/authorities.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { loadBundle } from '../policy/bundle.ts';
 import type { Bundle } from '../policy/bundle.ts';
@@ -21,6 +22,8 @@ export interface StandingParts {
   readonly lineage: Lineage;
   readonly readiness: Readiness;
   readonly log: Log;
+  /** End where the authority that they rest on is not trusted any more. */
+  readonly leases: Leases;
   /** Thumbprints of the sidecar's own keys. */
   readonly keys: { readonly receipt: string; readonly log: string };
 }
@@ -60,7 +63,7 @@ export class Standing {
 
   /** First loading. A faulty policy or list of authorities closes the gate, and is said; the process goes on. */
   async begin(): Promise<void> {
-    this.#loadAuthorities();
+    this.loadAuthorities();
     const fault = await this.loadPolicy('start');
     if (fault !== undefined) this.#parts.readiness.bad('policy', fault);
     await this.#adopt(this.#settings);
@@ -71,18 +74,29 @@ export class Standing {
     const waiting = needRestart(this.#settings, wanted);
     if (waiting.length > 0)
       this.#parts.log.warn('changed settings that wait for a restart', { settings: waiting });
-    const before = this.#settings;
-    this.#settings = applyLive(before, wanted);
-    const faults = [this.#loadAuthorities(), await this.loadPolicy('reload')].filter(
+    this.#settings = applyLive(this.#settings, wanted);
+    const faults = [this.loadAuthorities(), await this.loadPolicy('reload')].filter(
       (fault) => fault !== undefined,
     );
     await this.#adopt(this.#settings);
     return faults;
   }
 
-  /** An unreadable list closes the gate: withdrawn trust is never kept. Also called where settings are faulty. */
-  reloadAuthorities(): string | undefined {
-    return this.#loadAuthorities();
+  /**
+   * Reads who may sign grants. Withdrawn trust is never kept: what runs under it ends before anything else happens, and
+   * an unreadable list closes the gate. Also called where settings are faulty.
+   */
+  loadAuthorities(): string | undefined {
+    const path = this.#settings.grant.authorities;
+    const fault = this.authorities.load(readText(path));
+    const trusted = new Set(this.authorities.pairs.map(({ iss, key }) => pairName(iss, key)));
+    this.#parts.leases.endWhere(({ authority }) => !trusted.has(authority), 'grant_unknown_key');
+    if (fault === undefined) this.#parts.readiness.good('keys');
+    else {
+      this.#parts.readiness.bad('keys', `${path}: ${fault}`);
+      this.#parts.log.error('the list of authorities closes the gate', { path, fault });
+    }
+    return fault && `${path}: ${fault}`;
   }
 
   /** Opens the bundle of the settings and makes it the active one; undefined where that went well. */
@@ -114,17 +128,6 @@ export class Standing {
     const kept = this.policy.active;
     this.#parts.log.error('policy cannot be used', { fault, kept: kept?.revision ?? 'none' });
     return fault;
-  }
-
-  #loadAuthorities(): string | undefined {
-    const path = this.#settings.grant.authorities;
-    const fault = this.authorities.load(readText(path));
-    if (fault === undefined) this.#parts.readiness.good('keys');
-    else {
-      this.#parts.readiness.bad('keys', `${path}: ${fault}`);
-      this.#parts.log.error('the list of authorities closes the gate', { path, fault });
-    }
-    return fault && `${path}: ${fault}`;
   }
 
   async #adopt(settings: Settings): Promise<void> {

@@ -82,7 +82,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   recount(settings.home, uses);
   readiness.good('log');
   const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
-  const standing = new Standing({ settings, lineage, readiness, log, keys });
+  const leases = new Leases(systemClock);
+  const standing = new Standing({ settings, lineage, readiness, log, leases, keys });
   await standing.begin();
 
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
@@ -96,7 +97,6 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,
   });
-  const leases = new Leases(systemClock);
   lineage.onFailure((cause) => {
     log.error('the log cannot record any more', { cause: cause.message });
     readiness.bad('log', cause.message);
@@ -108,7 +108,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const upstream = makeUpstream(settings);
   const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses, observer, own, exposure });
-  const reload = (): Promise<Reloaded> => reloadFrom(options, standing, leases);
+  const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
   const doors = await openDoors(settings, { gate, observer, limit, exposure });
   const status = (): object => describe(options, standing, doors);
   const authority = options.authority?.(lineage);
@@ -192,13 +192,11 @@ function makeUpstream({ upstream }: Settings): HttpUpstream {
 }
 
 /** Faulty settings leave the old ones in force; the list of authorities is read again all the same (fail closed). */
-async function reloadFrom(options: SidecarOptions, standing: Standing, leases: Leases): Promise<Reloaded> {
+async function reloadFrom(options: SidecarOptions, standing: Standing): Promise<Reloaded> {
   const reread = options.reread();
   const faults = reread.ok
     ? await standing.reload(reread.settings)
-    : [...reread.faults, standing.reloadAuthorities()].filter((fault) => fault !== undefined);
-  const trusted = new Set(standing.authorities.pairs.map(({ key }) => key.id));
-  leases.endWhere(({ authority }) => !trusted.has(authority), 'grant_unknown_key');
+    : [...reread.faults, standing.loadAuthorities()].filter((fault) => fault !== undefined);
   if (faults.length === 0) options.log.info('reloaded');
   else options.log.error('reload failed; what was faulty stays as it was', { faults });
   return faults.length === 0 ? { ok: true } : { ok: false, faults };
