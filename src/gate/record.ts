@@ -30,7 +30,7 @@ export function permitEntry(found: Findings, addresses: readonly Address[]): Ent
 export function outcomeEntry(id: string, permit: number, ended: Ended): EntryRequest {
   const { answered: _answered, ...told } = ended;
   const predicate: OutcomePredicate = { ...told, duration_ms: Math.round(told.duration_ms), permit };
-  return { ...draft('outcome', id, predicate), receipt: false };
+  return { ...draft('outcome', id, predicate), receipt: false, patient: true };
 }
 
 /** The end of a permit under which nothing was sent. */

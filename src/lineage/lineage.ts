@@ -5,6 +5,8 @@ import type { Draft } from './statement.ts';
 export interface EntryRequest extends Draft {
   /** Sign a receipt and make an inclusion proof (denials). */
   readonly receipt: boolean;
+  /** Taken, and waited for, however slow the log is: what closes a permit. It lets nothing out. */
+  readonly patient?: boolean;
   /** Called where the entry became durable only after its promise had been rejected for waiting too long. */
   readonly late?: (seq: number) => void;
 }

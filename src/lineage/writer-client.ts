@@ -13,6 +13,7 @@ interface PendingAppend {
   readonly resolve: (recorded: Recorded) => void;
   readonly reject: (cause: Error) => void;
   readonly late: ((seq: number) => void) | undefined;
+  readonly patient: boolean;
 }
 
 interface PendingAsk {
@@ -35,6 +36,13 @@ class PendingTurn {
 
   reject(cause: Error): void {
     for (const { reject } of [...this.appends, ...this.answers]) reject(cause);
+  }
+
+  /** Nobody waits for it any more, but for what has the patience. */
+  giveUp(cause: Error): void {
+    this.overdue = true;
+    const impatient = this.appends.filter(({ patient }) => !patient);
+    for (const { reject } of [...impatient, ...this.answers]) reject(cause);
   }
 }
 
@@ -79,7 +87,8 @@ export class WriterClient implements Lineage {
   }
 
   append(request: EntryRequest): Promise<Recorded> {
-    return new Promise((resolve, reject) => this.#queue(request, { resolve, reject, late: request.late }));
+    const { late, patient = false } = request;
+    return new Promise((resolve, reject) => this.#queue(request, { resolve, reject, late, patient }));
   }
 
   appendAll(requests: readonly EntryRequest[]): Promise<readonly Recorded[]> {
@@ -136,15 +145,16 @@ export class WriterClient implements Lineage {
     return this.#sent[0]?.overdue ? 'stalled' : 'writing';
   }
 
-  /** Why nothing can be recorded now, if so. */
-  #unavailable(): LineageUnavailable | undefined {
+  /** Why this cannot be recorded now, if so. */
+  #unavailable({ patient = false }: EntryRequest): LineageUnavailable | undefined {
     if (this.#closing) return new LineageUnavailable('the log is closed');
     if (this.#failure) return this.#failure;
-    return this.#sent[0]?.overdue ? new LineageUnavailable('the log does not answer in time') : undefined;
+    if (patient || !this.#sent[0]?.overdue) return undefined;
+    return new LineageUnavailable('the log does not answer in time');
   }
 
   #queue(request: EntryRequest, pending: PendingAppend): void {
-    const unavailable = this.#unavailable() ?? tooLarge(request);
+    const unavailable = this.#unavailable(request) ?? tooLarge(request);
     if (unavailable) return pending.reject(unavailable);
     const turn = this.#openTurn();
     if (request.receipt) turn.evidenceFor.push(turn.appends.length);
@@ -200,8 +210,7 @@ export class WriterClient implements Lineage {
     const limit = performance.now() - this.#deadlineMs;
     for (const turn of this.#sent) {
       if (turn.overdue || turn.since > limit) continue;
-      turn.overdue = true;
-      turn.reject(new LineageUnavailable(`the log did not answer within ${this.#deadlineMs} ms`));
+      turn.giveUp(new LineageUnavailable(`the log did not answer within ${this.#deadlineMs} ms`));
     }
     this.#armDeadline();
   }
@@ -229,7 +238,7 @@ function settle(turn: PendingTurn, answer: TurnAnswer, failure: LineageUnavailab
   for (const [i, pending] of turn.appends.entries()) {
     const seq = answer.first + i;
     if (failure) pending.reject(failure);
-    else if (turn.overdue) pending.late?.(seq);
+    else if (turn.overdue && !pending.patient) pending.late?.(seq);
     else pending.resolve(recorded(seq, evidence.get(i)));
   }
   for (const [i, pending] of turn.answers.entries()) settleAsk(pending, answer.answers[i]);

@@ -196,6 +196,24 @@ t.test('an append that waits too long is rejected, and heard of when it was reco
   await client.close();
 });
 
+t.test('what closes a permit is taken and waited for however slow the log is', async (t) => {
+  const { client, open } = heldClient(scratchFolder(t), 50);
+  const patient = { receipt: false, patient: true } as const;
+  const before = client.append({ ...callDraft('/before'), ...patient });
+  await t.rejects(client.append({ ...callDraft('/permit'), receipt: false }), LineageUnavailable);
+  t.match(await client.health(), { state: 'stalled' });
+  const meanwhile = client.append({ ...callDraft('/meanwhile'), ...patient });
+  open(1);
+  t.match(await before, { seq: 1 });
+  t.match(await meanwhile, { seq: 3 });
+  await client.close();
+  await t.rejects(
+    client.append({ ...callDraft('/after'), ...patient }),
+    LineageUnavailable,
+    'but no closed one',
+  );
+});
+
 t.test('a writer thread that dies rejects what waits', async (t) => {
   const { client, open } = heldClient(scratchFolder(t), 5000);
   const failed = new Promise<Error>((resolve) => client.onFailure(resolve));
