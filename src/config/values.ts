@@ -1,5 +1,6 @@
 /** What a single setting may be: each reader takes text or numbers as they stand in a file and gives a strict value. */
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 
 /** Where a listener binds. Port 0: any free one. */
@@ -47,7 +48,7 @@ const ALLOWED = [
   /^(?<address>[0-9a-f:.]+)\/(?<prefix>\d{1,3}):(?<port>\d+)$/i,
 ];
 
-/** `address:port` or `cidr:port`. */
+/** `address:port` or `cidr:port`; `10.1.2.3/16` is more likely a slip than a wish. */
 export const allowedAddress = z
   .string('must be address:port or cidr:port')
   .transform((text, context): AllowedAddress => {
@@ -56,7 +57,10 @@ export const allowedAddress = z
     const full = isIP(address) === 6 ? 128 : 32;
     const bits = prefix === undefined ? full : Number(prefix);
     const port = portOf(digits, 1);
-    if (port !== undefined && isIP(address) && bits <= full) return { address, bits, port };
+    const fits = port !== undefined && isIP(address) && bits <= full;
+    if (fits && isNetwork(address, bits)) return { address, bits, port };
+    if (fits)
+      return fault(context, `has bits beyond its prefix of ${bits}: name a whole range or one address`);
     return fault(
       context,
       'must be address:port or cidr:port, such as 10.0.0.7:443, 10.0.0.0/24:443 or [fd00::1]:443',
@@ -118,6 +122,11 @@ export const path = z
 function splitAddress(text: string): readonly [string, string] | undefined {
   const found = /^\[([^\]]+)\]:(\d+)$/.exec(text) ?? /^([^:[\]]+):(\d+)$/.exec(text);
   return found?.[1] === undefined || found[2] === undefined ? undefined : [found[1], found[2]];
+}
+
+function isNetwork(address: string, bits: number): boolean {
+  const bytes = ipaddr.parse(address).toByteArray();
+  return bytes.every((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, bits - 8 * i)))) === 0);
 }
 
 function portOf(digits: string, least: number): number | undefined {

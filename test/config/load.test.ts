@@ -176,6 +176,7 @@ t.test('text of environment and flags is read strictly by the setting’s type',
     ['WRIT_UPSTREAM__ALLOW', '10.0.0.7:443, [fd00::/8]:80', null],
     ['WRIT_UPSTREAM__ALLOW', '', null],
     ['WRIT_UPSTREAM__ALLOW', '10.0.0.7', 'must be address:port'],
+    ['WRIT_UPSTREAM__ALLOW', '10.1.2.3/16:80', 'has bits beyond its prefix of 16'],
     ['WRIT_ROUTES', '', null],
   ];
   for (const [name, text, wanted] of rows) {
@@ -229,7 +230,8 @@ t.test('listeners and allowed addresses have one meaning or none', (t) => {
     ['[fd00::1]:443', { address: 'fd00::1', bits: 128, port: 443 }],
     ['[fd00::/8]:443', { address: 'fd00::', bits: 8, port: 443 }],
     ['fd00::/8:443', { address: 'fd00::', bits: 8, port: 443 }],
-    ...['10.0.0.0/33:443', '10.0.0.0/:443', '10.0.0.0/-1:443', '10.0.0.7:0', '10.0.0.7', 'host:443', '*:443', '10.0.0.7/24/24:1', 'fd00::1:443', '[10.0.0.7]x:1'].map(
+    ['10.16.0.0/12:443', { address: '10.16.0.0', bits: 12, port: 443 }],
+    ...['10.1.2.3/16:443', '10.8.0.0/12:443', '[fd00::1/64]:443', '10.0.0.0/33:443', '10.0.0.0/:443', '10.0.0.0/-1:443', '10.0.0.7:0', '10.0.0.7', 'host:443', '*:443', '10.0.0.7/24/24:1', 'fd00::1:443', '[10.0.0.7]x:1'].map(
       (text): [string, unknown] => [text, undefined],
     ),
   ]; // prettier-ignore
