@@ -22,8 +22,8 @@ export async function readBoundBody(
   if (!coverage.needsBody) return pass({ coverage });
   const body = await exchange.readBody(found.rules.boundBytes);
   if (!body.ok) return body;
-  const sha256 = sha256Hex(body.value);
-  found.content = { length: body.value.length, sha256, sha3_512: sha3Hex(body.value) };
-  const covered = coverContent(coverage.grant, call, sha256);
+  const { length } = body.value;
+  found.content = { length, sha256: sha256Hex(body.value), sha3_512: sha3Hex(body.value) };
+  const covered = coverContent(coverage.grant, call, found.content);
   return covered.ok ? pass({ coverage: covered.value, body: body.value }) : covered;
 }

@@ -30,10 +30,17 @@ export function coverCall(grant: Grant, call: Call): Outcome<Coverage> {
   return refusalAt(best, call);
 }
 
-/** The first entry that covers a call whose body has this SHA-256 (lower-case hex): content included. */
-export function coverContent(grant: Grant, call: Call, sha256: string): Outcome<Coverage> {
+/** A body that was read: SHA-256 in lower-case hex, and bytes. */
+export interface Content {
+  readonly sha256: string;
+  readonly length: number;
+}
+
+/** The first entry that covers a call with this body: content included, and by now also the length of a chunked one. */
+export function coverContent(grant: Grant, call: Call, { sha256, length }: Content): Outcome<Coverage> {
+  const read: Call = { ...call, framing: { kind: 'length', bytes: length } };
   const index = grant.root.scope.findIndex(
-    (entry) => coversContent(entry, sha256) && coversCall(entry, call),
+    (entry) => coversContent(entry, sha256) && coversCall(entry, read),
   );
   const entry = grant.root.scope[index];
   if (!entry) return deny('scope_content', `no entry covers a body of ${sha256}`);
@@ -69,7 +76,7 @@ function coversPath({ paths }: ScopeEntry, { segments }: Call): boolean {
   return paths === undefined || paths.some((pattern) => matchesPath(pattern, segments));
 }
 
-/** The declared length; a chunked body is counted by its lease as it streams. */
+/** The length, declared or read; a chunked body that is not read is counted by its lease as it streams. */
 function coversLength({ max_request_bytes = Infinity }: ScopeEntry, { framing }: Call): boolean {
   return framing.kind !== 'length' || framing.bytes <= max_request_bytes;
 }

@@ -108,13 +108,28 @@ t.test(
     const [first, second, other] = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
     if (!first || !second || !other) throw new Error('three digests');
     const bound = grantOf(entry({ content_sha256: first }), entry({ content_sha256: second }));
-    t.match(coverContent(bound, callOf(), first), { ok: true, value: { index: 0 } });
-    t.match(coverContent(bound, callOf(), second), { ok: true, value: { index: 1 } });
-    t.match(coverContent(bound, callOf(), other), { ok: false, code: 'scope_content' });
+    t.match(coverContent(bound, callOf(), { sha256: first, length: 3 }), { ok: true, value: { index: 0 } });
+    t.match(coverContent(bound, callOf(), { sha256: second, length: 3 }), { ok: true, value: { index: 1 } });
+    t.match(coverContent(bound, callOf(), { sha256: other, length: 3 }), {
+      ok: false,
+      code: 'scope_content',
+    });
     const free = grantOf(entry({ content_sha256: first }), entry({ paths: ['/elsewhere'] }), entry());
-    t.match(coverContent(free, callOf(), other), { ok: true, value: { index: 2 } });
+    t.match(coverContent(free, callOf(), { sha256: other, length: 3 }), { ok: true, value: { index: 2 } });
   },
 );
+
+t.test('once it is read, a chunked body has a length, too', async (t) => {
+  const content_sha256 = 'a'.repeat(64);
+  const grant = grantOf(entry({ content_sha256, max_request_bytes: 5 }));
+  const call = callOf(({ headers }) => headers.push(['Transfer-Encoding', 'chunked']));
+  t.match(coverCall(grant, call), { ok: true, value: { needsBody: true } });
+  t.match(coverContent(grant, call, { sha256: content_sha256, length: 5 }), { ok: true });
+  t.match(coverContent(grant, call, { sha256: content_sha256, length: 6 }), {
+    ok: false,
+    code: 'scope_content',
+  });
+});
 
 t.test('a body of the very length is covered, and a chunked one is left to its lease', async (t) => {
   const grant = grantOf(entry({ max_request_bytes: 5 }));
