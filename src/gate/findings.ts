@@ -25,6 +25,8 @@ export interface Findings extends Fresh {
   evaluation?: Evaluation;
   replay?: { readonly input: string; readonly now: string };
   content?: { readonly sha256: string; readonly sha3_512: string; readonly length: number };
+  /** `seq` of its permit, once that is durable: a denial from here on names it. */
+  permit?: number;
 }
 
 /** The members that permit and denial have in common. Literals keep canonical order, which is cheapest to write. */

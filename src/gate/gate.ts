@@ -11,7 +11,7 @@ import { coverCall } from '../grant/scope.ts';
 import type { Uses } from '../grant/uses.ts';
 import type { GrantVerifier } from '../grant/verify.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
-import type { Lineage } from '../lineage/lineage.ts';
+import type { EntryRequest, Lineage } from '../lineage/lineage.ts';
 import type { PolicyEngine } from '../policy/decision.ts';
 import { authorize } from './authorize.ts';
 import { readBoundBody } from './bound-body.ts';
@@ -136,6 +136,7 @@ export class Gate<E extends Exchange> {
 
     const late = (seq: number): void => this.#closeLate(seq);
     const recorded = await lineage.append({ ...permitEntry(found, addresses.value), late }); // durable from here on
+    found.permit = recorded.seq;
     return pass({ ...bound.value, call: call.value, addresses: addresses.value, lease, seq: recorded.seq });
   }
 
@@ -149,22 +150,21 @@ export class Gate<E extends Exchange> {
       ? await upstream.execute(body ? { ...passage, body } : passage)
       : neverSent(lease.ended ?? 'internal_error');
     lease.close();
+    const outcome = outcomeEntry(this.#parts.fresh().id, seq, ended);
+    if (ended.ended === 'cut' && !ended.answered) await this.#refuseCut(found, ended, { exchange, outcome });
+    else await lineage.append(outcome).catch(onlyUnavailable);
     observer.finished({ ...ended, id: call.id, carrier, host: call.host, permit: seq });
-    if (ended.ended === 'cut' && !ended.answered)
-      return this.#refuseCut(found, ended, { exchange, permit: seq });
-    await lineage.append(outcomeEntry(this.#parts.fresh().id, seq, ended)).catch(onlyUnavailable);
   }
 
   /** A permitted call that was cut before its response head: outcome and denial in one batch, nothing more is charged. */
   async #refuseCut(
     found: Findings,
     ended: Ended,
-    { exchange, permit }: { exchange: E; permit: number },
+    { exchange, outcome }: { exchange: E; outcome: EntryRequest },
   ): Promise<void> {
     const { fresh, refuser } = this.#parts;
     const refusal = deny(ended.by ?? 'internal_error', 'the lease ended before the response began');
-    const outcome = outcomeEntry(fresh().id, permit, ended);
-    const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, { ...refusal, permit });
+    const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, refusal);
     exchange.refuse(refused.denial);
   }
 
@@ -189,8 +189,9 @@ export class Gate<E extends Exchange> {
   /** For every throw on the way: a denial all the same, and a closed connection where even that fails. */
   async #fail(found: Findings, cause: unknown, given: { arrival: Arrival<E>; began: number }): Promise<void> {
     const code = cause instanceof LineageUnavailable ? 'log_unavailable' : 'internal_error';
+    const after = found.permit === undefined ? found : { ...found, id: this.#parts.fresh().id }; // the permit has the call's
     try {
-      await this.#refuse(found, deny(code, describe(cause)), given);
+      await this.#refuse(after, deny(code, describe(cause)), given);
     } catch (worse) {
       given.arrival.exchange.drop();
       this.#report(found, given.arrival, {

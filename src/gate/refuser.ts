@@ -54,16 +54,11 @@ export class Refuser {
   }
 
   /** The denial of a permit that ended before its response head, in one batch with the permit's outcome. */
-  async refuseAfter(
-    outcome: EntryRequest,
-    found: Findings,
-    given: Refusal & { permit: number },
-  ): Promise<Refused> {
-    const prepared = this.#prepare(found, given, given.permit);
-    return this.#record(found, prepared, [outcome]);
+  async refuseAfter(outcome: EntryRequest, found: Findings, refusal: Refusal): Promise<Refused> {
+    return this.#record(found, this.#prepare(found, refusal), [outcome]);
   }
 
-  #prepare(found: Findings, refusal: Refusal, permit?: number): Prepared {
+  #prepare(found: Findings, refusal: Refusal): Prepared {
     const { code, reasons = [] } = refusal;
     const status = this.#parts.challenge && code === 'grant_missing' ? 407 : 403;
     const problem = problemOf({ id: found.id, code, reasons, salt: found.salt, status });
@@ -73,7 +68,7 @@ export class Refuser {
       reasons,
       shown: shownDigest(problem),
       verdict: 'deny',
-      ...(permit === undefined ? {} : { permit }),
+      ...(found.permit === undefined ? {} : { permit: found.permit }),
     };
     return { problem, predicate };
   }

@@ -3,13 +3,22 @@ import type { Log } from '../config/log.ts';
 import type { Readiness } from '../console/readiness.ts';
 import type { Decided, Finished, Observer } from '../gate/observer.ts';
 
-/** One observer that tells all of them. */
-export function joinObservers(all: readonly Observer[]): Observer {
+/** One observer that tells all of them. One that throws is named in the log, and changes nothing for call or others. */
+export function joinObservers(all: readonly Observer[], log: Log): Observer {
+  const tell = (what: (observer: Observer) => void): void => {
+    for (const observer of all) {
+      try {
+        what(observer);
+      } catch (cause) {
+        log.error('an observer failed', { cause: String(cause) });
+      }
+    }
+  };
   return {
-    decided: (event) => all.forEach((observer) => observer.decided(event)),
-    finished: (event) => all.forEach((observer) => observer.finished(event)),
-    malformed: (event) => all.forEach((observer) => observer.malformed(event)),
-    aggregated: (code) => all.forEach((observer) => observer.aggregated(code)),
+    decided: (event) => tell((observer) => observer.decided(event)),
+    finished: (event) => tell((observer) => observer.finished(event)),
+    malformed: (event) => tell((observer) => observer.malformed(event)),
+    aggregated: (code) => tell((observer) => observer.aggregated(code)),
   };
 }
 

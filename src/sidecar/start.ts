@@ -87,12 +87,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   await standing.begin();
 
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
-  const observer = joinObservers([
-    metrics,
-    logObserver(log),
-    ...(options.observers ?? []),
-    watchLog(readiness),
-  ]);
+  const watchers = [metrics, logObserver(log), ...(options.observers ?? []), watchLog(readiness)];
+  const observer = joinObservers(watchers, log);
   const limit = new RecordingLimit({
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,

@@ -1,0 +1,118 @@
+/** A gate of real parts in this process: log on disk, policy on its thread, sockets on both sides. */
+import { connect } from 'node:net';
+import { systemClock, systemFresh } from '../../src/config/system.ts';
+import { node } from '../../src/crypto/node.ts';
+import { Gate } from '../../src/gate/gate.ts';
+import type { GateParts } from '../../src/gate/gate.ts';
+import { Leases } from '../../src/gate/lease.ts';
+import type { Observer } from '../../src/gate/observer.ts';
+import { RecordingLimit } from '../../src/gate/recording-limit.ts';
+import { Refuser } from '../../src/gate/refuser.ts';
+import { Uses } from '../../src/grant/uses.ts';
+import { GrantVerifier } from '../../src/grant/verify.ts';
+import { openLineage } from '../../src/lineage/open.ts';
+import { pass } from '../../src/denial/outcome.ts';
+import { PolicyPool } from '../../src/policy/pool.ts';
+import { parseException } from '../../src/proxy/exception.ts';
+import type { AgentExchange } from '../../src/proxy/exchange.ts';
+import { Listener } from '../../src/proxy/listener.ts';
+import type { Door } from '../../src/proxy/listener.ts';
+import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
+import { VettingResolver } from '../../src/proxy/resolver.ts';
+import { HttpUpstream } from '../../src/proxy/upstream.ts';
+import { makeHome } from '../e2e/home.ts';
+import type { Teardown, TestHome } from '../e2e/home.ts';
+import { startOrigin } from '../e2e/origin.ts';
+import type { Origin } from '../e2e/origin.ts';
+import { trusting } from '../grant/tokens.ts';
+import { bundleOf, defaultFiles } from '../policy/bundle-files.ts';
+
+/** Everything a gate is made of. */
+export type Parts = GateParts<AgentExchange>;
+
+/** The parts, and what is around them. */
+export interface RealGate {
+  readonly home: TestHome;
+  readonly origin: Origin;
+  readonly parts: Parts;
+  /** What was observed. */
+  readonly observed: readonly (readonly [what: keyof Observer, event: unknown])[];
+  /** A forward port before a gate in which these stand instead of the real ones. */
+  listen(t: Teardown, instead?: Partial<Parts>, around?: (gate: Door) => Door): Promise<number>;
+}
+
+/** Makes the parts; they go with the test. */
+export async function realGate(t: Teardown): Promise<RealGate> {
+  const origin = await startOrigin(t);
+  const home = await makeHome(t, { origins: [origin] });
+  const lineage = await openLineage({ home: home.path, deadlineMs: 5000 });
+  const policy = new PolicyPool({ deadline: 5000 });
+  const upstream = new HttpUpstream(systemClock);
+  t.teardown(async () => {
+    upstream.close();
+    await policy.close();
+    await lineage.close();
+  });
+  await policy.activate(await bundleOf(await defaultFiles()));
+  const observed: [keyof Observer, unknown][] = [];
+  const clock = systemClock;
+  const parts: Parts = {
+    clock,
+    fresh: systemFresh,
+    verifier: new GrantVerifier({
+      ...{ suite: node, authorities: trusting(), audience: lineage.origin },
+      ...{ maxLifetimeSeconds: 3600, clockSkewSeconds: 30 },
+    }),
+    uses: new Uses(clock.wall),
+    policy,
+    trust: () => pass('trusted' as const),
+    leases: new Leases(clock),
+    resolver: new VettingResolver({
+      lookup: boundedLookup({ clock, timeoutMs: 1000 }),
+      exceptions: () => [parseException(`127.0.0.1:${origin.port}`)].filter((each) => each !== undefined),
+      ownPorts: () => new Set(),
+      interfaces: interfaceAddresses,
+    }),
+    lineage,
+    refuser: new Refuser({
+      ...{ lineage, clock, challenge: false },
+      limit: new RecordingLimit({ burst: 1000, perSecond: 1 }),
+    }),
+    upstream,
+    observer: {
+      decided: (event) => void observed.push(['decided', event]),
+      finished: (event) => void observed.push(['finished', event]),
+      malformed: (event) => void observed.push(['malformed', event]),
+      aggregated: (event) => void observed.push(['aggregated', event]),
+    },
+    rules: () => ({
+      ...{ settings: 0, routes: [], origins: new Map(), tier: 'cooperative', path: 'full', boundBytes: 1000 },
+    }),
+    exposed: () => false,
+  };
+  const listen: RealGate['listen'] = async (t, instead = {}, around = (gate) => gate) => {
+    const listener = new Listener({
+      ...{ carrier: 'forward', clock, maxConnections: 100, headMs: 10_000, keepAliveMs: 5000 },
+      gate: around(new Gate<AgentExchange>({ ...parts, ...instead })),
+      onMalformed: () => undefined,
+    });
+    t.teardown(() => {
+      const stopped = listener.stop();
+      listener.destroy();
+      return stopped;
+    });
+    return (await listener.listen(0, '127.0.0.1')).port;
+  };
+  return { home, origin, parts, observed, listen };
+}
+
+/** Everything that comes back until the other side closes; the request says `Connection: close`. */
+export function ask(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let heard = '';
+    const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+    socket.on('data', (chunk: string) => (heard += chunk));
+    socket.on('error', () => undefined).on('close', () => resolve(heard));
+    socket.write(bytes);
+  });
+}
