@@ -2,7 +2,7 @@
  * A policy bundle on disk: `policy.wasm`, `data.json` and `.manifest` of one folder. Nothing of it runs here; what only
  * an instance can tell (ABI, entrypoints, builtins) the policy thread checks when it opens the bundle (engine.ts).
  */
-import { constants, open } from 'node:fs/promises';
+import { constants, open, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { canonicalJson, hasDuplicateKey } from '../crypto/json.ts';
@@ -47,11 +47,12 @@ type Read<T> = { readonly ok: true; readonly value: T } | BundleFault;
 
 /** Loads the bundle of a folder. Never rejects: whatever is wrong with the folder is a fault. */
 export async function loadBundle(folder: string): Promise<Loaded> {
-  const wasm = await readFile(folder, 'policy.wasm');
+  const real = await realpath(folder).catch(() => folder); // a link may be turned to the next bundle meanwhile
+  const wasm = await readFile(real, 'policy.wasm');
   if (!wasm.ok) return wasm;
-  const data = await readFile(folder, 'data.json');
+  const data = await readFile(real, 'data.json');
   if (!data.ok) return data;
-  const manifest = await readFile(folder, '.manifest');
+  const manifest = await readFile(real, '.manifest');
   if (!manifest.ok) return manifest;
   return readBundle({ 'policy.wasm': wasm.value, 'data.json': data.value, '.manifest': manifest.value });
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadBundle, readBundle } from '../../src/policy/bundle.ts';
@@ -35,6 +35,29 @@ t.test('a revision is a name only: the digest does not hang on it', async (t) =>
   t.equal(one.bundle.identity.digest, other.bundle.identity.digest);
   t.equal(one.bundle.identity.revision, 'mine');
   t.equal(one.bundle.readsContent, true);
+});
+
+t.test('a link that is turned meanwhile never mixes two bundles', async (t) => {
+  const home = t.testdir();
+  const revisions = ['a', 'b'] as const;
+  const dataOf = (revision: string): string => JSON.stringify({ revision });
+  for (const revision of revisions)
+    await written(join(home, revision), {
+      'policy.wasm': wasmModule({}),
+      'data.json': Buffer.from(dataOf(revision)),
+      '.manifest': manifest({ revision }),
+    });
+  const turn = async (to: string): Promise<void> => {
+    await symlink(to, join(home, 'next'));
+    await rename(join(home, 'next'), join(home, 'active'));
+  };
+  for (let round = 0; round < 25; round++) {
+    await turn('a');
+    const [loaded] = await Promise.all([loadBundle(join(home, 'active')), turn('b')]);
+    if (!loaded.ok) throw new Error(loaded.fault);
+    const { revision, data } = loaded.bundle.identity;
+    t.equal(data, hex(dataOf(revision)), `round ${round}`);
+  }
 });
 
 t.test('what is wrong with a folder is said', async (t) => {
