@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { join } from 'node:path';
 import t from 'tap';
 import { readLogKeys } from '../../src/lineage/identity.ts';
@@ -6,6 +7,7 @@ import { segmentPath } from '../../src/lineage/layout.ts';
 import { Composer } from '../../src/lineage/composer.ts';
 import { NO_PREVIOUS } from '../../src/lineage/audit.ts';
 import { node } from '../../src/crypto/node.ts';
+import { batchesOf } from '../../src/lineage/read.ts';
 import { signHead } from '../../src/lineage/seal.ts';
 import { Tree } from '../../src/lineage/tree.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
@@ -39,6 +41,28 @@ t.test('a changed byte of a log is found and blamed on its entry', (t) => {
     else check(stretch, start + Math.floor(Math.random() * (end - start)));
   }
   t.match(verdictOn(log), { ok: true, size: 200 }, `good again after ${flips} flips`);
+  t.end();
+});
+
+t.test('a changed entry is found and named also where someone mended the CRC', (t) => {
+  const log = logOf200(scratchFolder(t));
+  const path = segmentPath(log.layout.segments, 0);
+  const good = readFileSync(path);
+  const stretches = stretchesOf(log);
+  for (const seq of [0, 1, 2, 60, 174, 175, 198, 199]) {
+    const entry = stretches.find(({ kind, first }) => kind === 'entry' && first === seq);
+    const at = (entry?.start ?? 0) + 100;
+    const bad = Buffer.from(good);
+    bad[at] = (bad[at] ?? 0) ^ 2;
+    for (const { offset, length } of batchesOf({ path, first: 0 }, { until: 1e9 })) {
+      const end = offset + length - 4;
+      if (at > offset && at < end) bad.writeUInt32BE(crc32(bad.subarray(offset, end)), end);
+    }
+    writeFileSync(path, bad);
+    t.match(verdictOn(log), { ok: false, code: 'log_damaged', index: seq }, `entry ${seq}`);
+    t.throws(() => openStore(log), { code: 'log_damaged', index: seq });
+    writeFileSync(path, good);
+  }
   t.end();
 });
 

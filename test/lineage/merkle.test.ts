@@ -107,7 +107,7 @@ function checkInclusion(
   };
   if (!leadsToRoot({})) t.fail(`${name}: does not verify`);
   for (const bad of spoilt(hashes)) if (leadsToRoot({ hashes: bad })) t.fail(`${name}: verifies when spoilt`);
-  for (const claim of [{ leaf: flipped(leaf, 3) }, { index: size }, { index: -1 }])
+  for (const claim of [{ leaf: flipped(leaf, 3) }, { index: size }, { index: -1 }, { size: 2 * size }])
     if (leadsToRoot(claim)) t.fail(`${name}: verifies for ${Object.keys(claim).join()}`);
   if (size > 1 && leadsToRoot({ index: (index + 1) % size })) t.fail(`${name}: verifies for another index`);
 }

@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -137,6 +138,31 @@ t.test('a segment that is no longer ours is noticed before the next acknowledgem
     t.ok(store.failure);
     t.doesNotThrow(() => store.close());
   }
+  t.end();
+});
+
+t.test('a file of the right length that is not ours is noticed as well', (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const store = openStore(log);
+  const path = segmentPath(log.layout.segments, 0);
+  const lengths = [1, 2].map(() => (store.append([callDraft('/same')]), statSync(path).size));
+  copyFileSync(path, `${path}.copy`);
+  truncateSync(`${path}.copy`, 2 * (lengths[1] ?? 0) - (lengths[0] ?? 0)); // as long as ours will be
+  renameSync(`${path}.copy`, path);
+  t.throws(() => store.append([callDraft('/same')]), { message: /replaced by another file/ });
+  t.end();
+});
+
+t.test('a failure is for good, also where its cause goes away', (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const store = openStore(log);
+  const path = segmentPath(log.layout.segments, 0);
+  fill(store, 1);
+  renameSync(path, `${path}.away`);
+  t.throws(() => store.append([callDraft('/lost')]), { code: 'ENOENT' });
+  renameSync(`${path}.away`, path);
+  t.throws(() => store.append([callDraft('/after')]), { code: 'ENOENT' });
+  t.throws(() => store.vouch(), { code: 'ENOENT' });
   t.end();
 });
 
