@@ -55,8 +55,6 @@ export interface Call {
    */
   readonly headers: readonly Header[];
   readonly framing: Framing;
-  /** `Expect: 100-continue` was asked for: answered by the sidecar after the permit. */
-  readonly expectsContinue: boolean;
   /** Absent where the call carries no grant. */
   readonly credential?: Credential;
   /** W3C traceparent that is forwarded: the agent's trace id where it sent a valid one. */

@@ -7,7 +7,7 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Call, Carrier, RawHead } from './call.ts';
 import { forwardedHeaders } from './clean.ts';
 import { findCredential } from './credential.ts';
-import { strangeExpectation, waitsForContinue } from './expect.ts';
+import { strangeExpectation } from './expect.ts';
 import { announcedTrailers, readFraming } from './framing.ts';
 import { readHeaders, repeatedHeader } from './headers.ts';
 import type { HeaderSection } from './headers.ts';
@@ -84,7 +84,6 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
     ...(override.value !== undefined && { override: override.value }),
     headers: forwardedHeaders(section, hostHeader(place), trace),
     framing: framing.value,
-    expectsContinue: waitsForContinue(section, framing.value, head.version),
     ...(credential.value && { credential: credential.value }),
     trace: trace.parent,
     salt: context.salt,

@@ -176,8 +176,3 @@ export const denials = {
 
 /** A code of the table. */
 export type DenialCode = keyof typeof denials;
-
-/** Whether a text is a code of the table. */
-export function isDenialCode(text: string): text is DenialCode {
-  return Object.hasOwn(denials, text);
-}

@@ -217,7 +217,6 @@ t.test('a good call carries exactly what will be forwarded', async (t) => {
         ['set', 'b'],
         ['traceparent', '00-0191b3c45d6e7f809a1b2c3d4e5f6071-9a1b2c3d4e5f6071-00'],
       ],
-      expectsContinue: true,
       credential: { from: 'writ-grant', text: 'token' },
       trace: '00-0191b3c45d6e7f809a1b2c3d4e5f6071-9a1b2c3d4e5f6071-00',
     },
@@ -236,20 +235,6 @@ t.test('a Connection header cannot take away what guards the call', async (t) =>
     forward,
   );
   t.match(call, { ok: true, value: { credential: { text: 'a' }, framing: { bytes: 3 } } });
-});
-
-t.test('nobody is asked for 100 Continue without a body, or in HTTP/1.0', async (t) => {
-  const waits = (change: Fault): boolean => {
-    const call = readCall(makeHead(all(header('Expect', '100-continue'), change)), forward);
-    return call.ok && call.value.expectsContinue;
-  };
-  t.equal(
-    waits(() => {}),
-    false,
-  );
-  t.equal(waits(header('Content-Length', '0')), false);
-  t.equal(waits(all(header('Content-Length', '1'), (p) => (p.version = '1.0'))), false);
-  t.equal(waits(header('Transfer-Encoding', 'chunked')), true);
 });
 
 t.test('what other clients send passes', async (t) => {

@@ -31,7 +31,6 @@ const call: Call = {
     ['accept', 'text/plain'],
   ],
   framing: { kind: 'none' },
-  expectsContinue: false,
   trace: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   salt: new Uint8Array(16),
 };
