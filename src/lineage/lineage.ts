@@ -50,7 +50,7 @@ export interface Lineage {
   health(): Promise<LineageHealth>;
   /** Calls back once, when the log stops recording for good. */
   onFailure(listener: (cause: Error) => void): void;
-  /** Writes what waits, syncs, closes, releases the lock. */
+  /** Writes what waits, syncs, closes, releases the lock; waits no longer than an append may. */
   close(): Promise<void>;
 }
 

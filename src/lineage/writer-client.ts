@@ -135,8 +135,13 @@ export class WriterClient implements Lineage {
 
   async #close(): Promise<void> {
     if (!this.#dead) this.#openTurn().close = true;
-    await this.#exited;
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, this.#deadlineMs);
+    await Promise.race([this.#exited, patience.promise]);
+    clearTimeout(timer);
     clearTimeout(this.#timer);
+    this.#end(new Error('the log is closed'));
+    this.#worker.unref(); // a writer that hangs in the kernel must not keep the process
   }
 
   #state(): LineageHealth['state'] {

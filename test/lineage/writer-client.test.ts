@@ -214,6 +214,15 @@ t.test('what closes a permit is taken and waited for however slow the log is', a
   );
 });
 
+t.test('closing does not wait for a writer that hangs', async (t) => {
+  const { client, open } = heldClient(scratchFolder(t), 20);
+  const append = t.rejects(client.append({ ...callDraft('/x'), receipt: false }), LineageUnavailable);
+  await client.close();
+  await append;
+  t.match(await client.health(), { state: 'closed' });
+  open(1);
+});
+
 t.test('a writer thread that dies rejects what waits', async (t) => {
   const { client, open } = heldClient(scratchFolder(t), 5000);
   const failed = new Promise<Error>((resolve) => client.onFailure(resolve));
