@@ -118,7 +118,12 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
 
   const { run } = homeLayout(settings.home);
   const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run });
-  replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
+  try {
+    replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
+  } catch (cause) {
+    await sidecar.stop(); // it listens by now
+    throw cause;
+  }
   return sidecar;
 }
 

@@ -185,12 +185,16 @@ t.test('serve refuses to start, says why, and exits 3', async (t) => {
   cpSync(keysOnly, emptyLog, { recursive: true });
   mkdirSync(join(emptyLog, 'lineage'));
   mkdirSync(join(folder, 'empty'));
+  const unwritable = join(folder, 'unwritable');
+  cpSync(path, unwritable, { recursive: true });
+  mkdirSync(join(unwritable, 'run.json.tmp'));
 
   const cases: [string, readonly string[], RegExp][] = [
     ['a home that is not there', ['--home', join(folder, 'nowhere')], /there is no home in .*nowhere/],
     ['a volume that is not mounted yet', ['--home', join(folder, 'empty')], /there is no home in .*empty/],
     ['a home without its log', ['--home', keysOnly], /There is a log key, but no log/],
     ['a log’s volume that is not mounted yet', ['--home', emptyLog], /There is a log key, but no log/],
+    ['a home where it cannot say how to reach it', ['--home', unwritable], /EISDIR.*run\.json/],
     ...(['forward', 'reverse', 'admin'] as const).map((name): [string, readonly string[], RegExp] => [
       `a busy ${name} port`,
       [`--${name}`, busy],
