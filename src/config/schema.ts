@@ -190,7 +190,8 @@ export const settingsSchema = z.strictObject({
   limits: section({
     max_connections: setting(whole(1, 1_000_000), 1024, {
       kind: 'whole',
-      description: 'Connections from the agent, on each listener. Each may cost two descriptors.',
+      description:
+        'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer.',
     }),
     header_timeout_ms: setting(whole(100, 120_000), 10_000, {
       kind: 'whole',

@@ -1,5 +1,6 @@
-/** Time and randomness of the real machine, for those who take them as arguments. */
+/** Time, randomness and limits of the real machine, for those who take them as arguments. */
 import { randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { v7 } from 'uuid';
 
 /** Wall time for what is signed, monotonic time for what is measured, both in milliseconds. */
@@ -32,4 +33,15 @@ function randomBytes(count: number): Uint8Array {
   }
   used += count;
   return pool.slice(used - count, used);
+}
+
+/** How many descriptors this process may hold, as Linux tells (proc(5)); infinite where the system does not say. */
+export function descriptorLimit(): number {
+  try {
+    return Number(
+      /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity,
+    );
+  } catch {
+    return Infinity; // not Linux, or hidden from us
+  }
 }

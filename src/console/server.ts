@@ -35,7 +35,7 @@ interface Bindings {
 }
 
 const MAX_BODY_BYTES = 65_536;
-const MAX_CONNECTIONS = 256;
+const MAX_CONNECTIONS = 64;
 const REQUEST_MS = 10_000;
 const CHECK_MS = 1000;
 const MAX_HEAD_BYTES = 16_384;

@@ -1,6 +1,7 @@
 /** The two ports that agents call. */
+import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
-import { systemClock } from '../config/system.ts';
+import { descriptorLimit, systemClock } from '../config/system.ts';
 import type { Observer } from '../gate/observer.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
 import { Listener } from '../proxy/listener.ts';
@@ -26,9 +27,14 @@ export interface DoorParts {
   readonly observer: Observer;
   readonly limit: RecordingLimit;
   readonly exposure: Exposure;
+  readonly log: Log;
 }
 
 const KEEP_ALIVE_MS = 65_000;
+/** Descriptors for what is ours: threads, the log's files, bundles, the admin listener's connections. */
+const OWN_DESCRIPTORS = 128;
+/** Two listeners, and for each connection of an agent one to an upstream. */
+const DESCRIPTORS_EACH = 4;
 
 /** A listener, and where it listens. */
 export interface OpenDoor {
@@ -41,11 +47,12 @@ export interface OpenDoor {
 
 /** Opens the ports that the settings name. Rejects with `PortUnavailable`; what was opened before is closed again. */
 export async function openDoors(settings: Settings, parts: DoorParts): Promise<readonly OpenDoor[]> {
+  const maxConnections = affordable(settings.limits.max_connections, parts.log);
   const opened: OpenDoor[] = [];
   for (const carrier of ['forward', 'reverse'] as const) {
     const at = settings.listen[carrier];
     if (!at) continue;
-    const listener = makeListener(carrier, settings, parts);
+    const listener = makeListener(carrier, { ...settings.limits, max_connections: maxConnections }, parts);
     try {
       const { port } = await listener.listen(at.port, at.host);
       opened.push({ carrier, listener, port, url: urlOf(at.host, port) });
@@ -62,13 +69,30 @@ export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function makeListener(carrier: 'forward' | 'reverse', settings: Settings, parts: DoorParts): Listener {
+/** No agent may take the descriptors that the log needs: without one it fails, and the sidecar with it. */
+function affordable(wanted: number, log: Log): number {
+  const descriptors = descriptorLimit();
+  const most = Math.max(1, Math.floor((descriptors - OWN_DESCRIPTORS) / DESCRIPTORS_EACH));
+  if (wanted > most)
+    log.warn('fewer connections than limits.max_connections: raise the limit of open files', {
+      wanted,
+      taken: most,
+      descriptors,
+    });
+  return Math.min(wanted, most);
+}
+
+function makeListener(
+  carrier: 'forward' | 'reverse',
+  limits: Settings['limits'],
+  parts: DoorParts,
+): Listener {
   return new Listener({
     carrier,
     gate: parts.gate,
     clock: systemClock,
-    maxConnections: settings.limits.max_connections,
-    headMs: settings.limits.header_timeout_ms,
+    maxConnections: limits.max_connections,
+    headMs: limits.header_timeout_ms,
     keepAliveMs: KEEP_ALIVE_MS,
     onOpen: (ports) => parts.exposure.look(ports),
     onMalformed: ({ status, why }) => {

@@ -105,7 +105,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses, observer, own, exposure });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
-  const doors = await openDoors(settings, { gate, observer, limit, exposure });
+  const doors = await openDoors(settings, { gate, observer, limit, exposure, log });
   const status = (): object => describe(options, standing, doors);
   const authority = options.authority?.(lineage);
   const asked = { settings, log, readiness, metrics, lineage, status, reload, identity, authority };
