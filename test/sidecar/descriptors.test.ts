@@ -32,8 +32,8 @@ t.test(
     const urls = JSON.parse(readFileSync(home.layout.run, 'utf8')) as { forward: string; admin: string }; // what serve wrote
     const sockets: Socket[] = [];
     t.teardown(() => sockets.forEach((socket) => socket.destroy()));
-    const flood = (url: string): Promise<unknown> => {
-      const opened = Array.from({ length: FILES }, () => connect(Number(new URL(url).port), '127.0.0.1'));
+    const flood = (url: string, count = FILES): Promise<unknown> => {
+      const opened = Array.from({ length: count }, () => connect(Number(new URL(url).port), '127.0.0.1'));
       sockets.push(...opened);
       return Promise.all(
         opened.map((socket) =>
