@@ -29,9 +29,19 @@ export class ChildSidecar {
   #urls: Readonly<Record<string, string>> = {};
 
   private constructor(home: TestHome, nodeArgs: readonly string[]) {
-    const args = [...nodeArgs, BIN, 'serve', '--config', home.settingsFile];
+    // tap adds a loader to every child's NODE_OPTIONS, and with it handlers of signals that Node ignores (SIGXFSZ).
+    const args = [
+      '-u',
+      'NODE_OPTIONS',
+      process.execPath,
+      ...nodeArgs,
+      BIN,
+      'serve',
+      '--config',
+      home.settingsFile,
+    ];
     const env = { PATH: process.env['PATH'] };
-    const child = spawn(process.execPath, args, { cwd: home.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('env', args, { cwd: home.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     if (child.pid === undefined) throw new Error('the sidecar cannot be started');
     this.home = home;
     this.#child = child;

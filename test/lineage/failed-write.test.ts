@@ -14,7 +14,8 @@ const CHILD = fileURLToPath(new URL('appending-process.ts', import.meta.url));
 
 /** What a writer printed that ran under a shell's limits until its log failed. */
 function runUnder(prelude: string, home: string): { acknowledged: number[]; end: Record<string, unknown> } {
-  const script = `${prelude}; exec "$0" "$@"`;
+  // tap's loader, which NODE_OPTIONS brings, would handle the signals that Node ignores
+  const script = `unset NODE_OPTIONS; ${prelude}; exec "$0" "$@"`;
   const { stdout, stderr } = spawnSync('bash', ['-c', script, process.execPath, CHILD, home, 'x'], {
     encoding: 'utf8',
   });
