@@ -71,7 +71,8 @@ export class PolicyThread<J> {
     this.#setup = setup;
     this.#listener = listener;
     const start: ThreadStart = { bundle: setup.bundle, limits: setup.engine, progress: this.#progress };
-    this.#worker = new Worker(entry, { workerData: start, resourceLimits, env: {} });
+    // neither secrets of the environment nor code that the process preloads; its hardening flags hold all the same
+    this.#worker = new Worker(entry, { workerData: start, resourceLimits, env: {}, execArgv: [] });
     this.#worker.on('message', (word: Opening | readonly ThreadAnswer[]) => {
       if ('fault' in word) this.#open(word);
       else this.#hear(word);
