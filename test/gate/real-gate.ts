@@ -53,7 +53,8 @@ export async function realGate(t: Teardown): Promise<RealGate> {
     await policy.close();
     await lineage.close();
   });
-  await policy.activate(await bundleOf(await defaultFiles()));
+  const activated = await policy.activate(await bundleOf(await defaultFiles()));
+  if (!activated.ok) throw new Error(activated.fault);
   const observed: [keyof Observer, unknown][] = [];
   const clock = systemClock;
   const parts: Parts = {
