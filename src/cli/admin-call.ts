@@ -1,9 +1,13 @@
 /** Asking the running sidecar of a home over its admin listener. */
+import { statSync } from 'node:fs';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
+import { listenerUids } from '../proxy/peer-uid.ts';
 import { homeLayout } from '../sidecar/home.ts';
+import { unable } from './exit.ts';
 import { readIfThere } from './home-keys.ts';
 import { readRunning } from './running.ts';
+import type { Running } from './running.ts';
 
 /** What the sidecar answered. */
 export interface AdminAnswer {
@@ -14,15 +18,30 @@ export interface AdminAnswer {
 
 const PATIENCE_MS = 10_000;
 
-/** POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there). */
+/**
+ * POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there); a
+ * command failure where somebody else listens there, who must not have the token.
+ */
 export async function askSidecar(home: string, path: string, body: object): Promise<AdminAnswer | undefined> {
   const running = readRunning(home);
   const token = readIfThere(homeLayout(home).adminToken);
   if (!running || token === undefined) return undefined;
+  refuseImpostor(home, running);
   const answer = await post(new URL(path, running.admin), token.trim(), JSON.stringify(body));
   if (!answer) return undefined;
   const parsed = parseStrictJson(await answer.text());
   return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
+}
+
+/** After a crash `run.json` stays behind, and an agent under another uid can listen where the sidecar did. */
+function refuseImpostor(home: string, { admin }: Running): void {
+  const owner = statSync(homeLayout(home).run).uid;
+  const other = listenerUids(Number(new URL(admin).port)).find((uid) => uid !== owner);
+  if (other === undefined) return;
+  throw unable(
+    `user ${other}, not the sidecar’s user ${owner}, listens at ${admin}`,
+    'Find out who that is, then start the sidecar again. The admin token was not sent.',
+  );
 }
 
 /** A stale `run.json` points to a port where nobody listens: that is no sidecar. */

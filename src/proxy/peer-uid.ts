@@ -1,4 +1,4 @@
-/** Which user is at the other end of a loopback connection, as Linux tells in /proc/net/tcp (proc(5)). */
+/** Which user a socket of this machine belongs to, as Linux tells in /proc/net/tcp (proc(5)). */
 import { readFileSync } from 'node:fs';
 
 /** The ports of one connection as we see it: ours is local, the agent's remote. */
@@ -7,23 +7,35 @@ export interface PeerPorts {
   readonly remotePort: number;
 }
 
-/** Columns of a row: index, local address, remote address … the user id is the eighth. */
+/** Columns of a row: index, local address, remote address, state … the user id is the eighth. */
 const LOCAL = 1;
 const REMOTE = 2;
+const STATE = 3;
 const UID = 7;
+const LISTENING = '0A';
 
 /** The uid that owns the agent's end; undefined where it is not on this machine or the system does not say. */
 export function peerUid({ localPort, remotePort }: PeerPorts): number | undefined {
   const theirs = hexPort(remotePort);
   const ours = hexPort(localPort);
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of readTable(table)) {
-      if (!line.includes(theirs)) continue;
-      const columns = line.trim().split(/\s+/);
-      if (columns[LOCAL]?.endsWith(theirs) && columns[REMOTE]?.endsWith(ours)) return Number(columns[UID]);
-    }
-  }
-  return undefined;
+  const row = rowsOf(theirs).find((columns) => columns[REMOTE]?.endsWith(ours));
+  return row && Number(row[UID]);
+}
+
+/** The uids that listen on a port of this machine, on whatever address; none where the system does not say. */
+export function listenerUids(port: number): readonly number[] {
+  return rowsOf(hexPort(port))
+    .filter((columns) => columns[STATE] === LISTENING)
+    .map((columns) => Number(columns[UID]));
+}
+
+/** The rows whose local port is this. */
+function rowsOf(local: string): readonly (readonly string[])[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6']
+    .flatMap(readTable)
+    .filter((line) => line.includes(local))
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns[LOCAL]?.endsWith(local));
 }
 
 /** `:0C38` */
