@@ -112,7 +112,7 @@ export class Gate<E extends Exchange> {
     const covered = coverCall(grant.value, call.value);
     if (!covered.ok) return covered;
     found.coverage = covered.value;
-    const bound = await readBoundBody(found, { call: call.value, coverage: covered.value, exchange });
+    const bound = await readBoundBody(found, { call: call.value, coverage: covered.value, exchange, lease });
     if (!bound.ok) return bound;
     const { coverage } = bound.value;
     found.coverage = coverage;
