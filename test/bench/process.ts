@@ -22,7 +22,10 @@ const taskset = existsSync('/usr/bin/taskset');
 export async function start(core: number, args: readonly string[]): Promise<Started> {
   const command = [...(taskset ? ['taskset', '-c', String(core)] : []), process.execPath, ...args];
   const [program = '', ...rest] = command;
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, rest, {
+    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   const { port } = JSON.parse(line) as { port: number };
   return { port, pid: child.pid ?? 0, stop: () => end(child) };

@@ -13,6 +13,8 @@ import { signGrants } from './grants.ts';
 
 const ROUNDS = Number(process.env['WRIT_BENCH_ROUNDS'] ?? 5);
 const CALLS = Number(process.env['WRIT_BENCH_CALLS'] ?? 20_000);
+/** As in deploy/image/writ. */
+const IMAGE_FLAGS = ['--disable-proto=delete', '--max-semi-space-size=2', '--max-old-space-size=192'];
 const CONNECTIONS = 64;
 const PACED = { rate: 500, calls: 2500, connections: 64 };
 const STEADY_CALLS = 200_000;
@@ -40,7 +42,7 @@ async function bench(): Promise<void> {
   const httpProxy = await begin(PROXY_CORE, peer('http-proxy.ts'));
   const writ = await begin(
     PROXY_CORE,
-    '--disable-proto=delete',
+    ...IMAGE_FLAGS,
     join(import.meta.dirname, 'writ.ts'),
     home,
     String(origin.port),
