@@ -22,12 +22,15 @@ export function joinObservers(all: readonly Observer[], log: Log): Observer {
   };
 }
 
-/** Writes denials and broken calls to the operator's log; permits only at debug level. */
+/**
+ * Writes recorded denials and broken calls to the operator's log. At debug level only: permits, and what anybody could
+ * fill a disk with, denials that were only counted and bytes that are not HTTP.
+ */
 export function logObserver(log: Log): Observer {
   return {
     decided: (event) => logDecision(log, event),
     finished: (event) => logEnd(log, event),
-    malformed: ({ carrier, status, why }) => log.warn('bytes that are not HTTP', { carrier, status, why }),
+    malformed: ({ carrier, status, why }) => log.debug('bytes that are not HTTP', { carrier, status, why }),
     aggregated: () => undefined, // counted in metrics, and on record in `refusals:v1`
   };
 }
@@ -39,6 +42,7 @@ function logDecision(
   const what = { id, method, host, path, seq };
   if (verdict === 'permit') log.debug('permitted', what);
   else if (code === 'internal_error') log.error('failed to decide', { ...what, detail });
+  else if (seq === undefined && code !== 'log_unavailable') log.debug('denied', { ...what, code, detail });
   else log.info('denied', { ...what, code, reasons, detail });
 }
 

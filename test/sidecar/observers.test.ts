@@ -69,6 +69,9 @@ t.test('the operator’s log tells denials from faults', (t) => {
   const denial = { ...decided, verdict: 'deny' } as const;
   observer.decided(decided);
   observer.decided({ ...denial, code: 'grant_missing', detail: 'no grant header' });
+  const { seq: _none, ...counted } = denial;
+  observer.decided({ ...counted, code: 'grant_missing', detail: 'one of a flood' });
+  observer.decided({ ...counted, code: 'log_unavailable', detail: 'too slow' });
   observer.decided({ ...denial, code: 'internal_error', detail: 'a stack' });
   observer.finished({ ...finished, ended: 'cut', by: 'lease_expired' });
   observer.finished({ ...finished, ended: 'upstream-error' });
@@ -76,10 +79,12 @@ t.test('the operator’s log tells denials from faults', (t) => {
   t.match(said(), [
     { level: 'debug', msg: 'permitted' },
     { level: 'info', msg: 'denied', code: 'grant_missing', detail: 'no grant header' },
+    { level: 'debug', msg: 'denied', code: 'grant_missing', detail: 'one of a flood' },
+    { level: 'info', msg: 'denied', code: 'log_unavailable', detail: 'too slow' },
     { level: 'error', msg: 'failed to decide', detail: 'a stack' },
     { level: 'info', msg: 'cut', by: 'lease_expired' },
     { level: 'warn', msg: 'upstream failed' },
-    { level: 'warn', msg: 'bytes that are not HTTP', status: 431 },
+    { level: 'debug', msg: 'bytes that are not HTTP', status: 431 },
   ]);
   t.end();
 });
