@@ -212,7 +212,8 @@ export class Gate<E extends Exchange> {
       verdict: refusal ? 'deny' : 'permit',
       reasons: refusal?.reasons ?? [],
       ms: this.#parts.clock.monotonic() - began,
-      ...(found.call ? { host: found.call.host, path: found.call.path } : {}),
+      ...(found.call && { host: found.call.host }),
+      ...(found.call && found.rules.path === 'full' && { path: found.call.path }),
       ...(refusal ? { code: refusal.code, detail: refusal.detail } : {}),
       ...(seq === undefined ? {} : { seq }),
     });

@@ -10,6 +10,7 @@ export interface Decided {
   readonly method: string;
   /** Absent where the target could not be read. */
   readonly host?: string;
+  /** Absent also where `lineage.path` keeps paths off the record. */
   readonly path?: string;
   readonly verdict: 'permit' | 'deny';
   readonly code?: DenialCode;

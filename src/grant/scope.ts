@@ -83,5 +83,5 @@ function coversLength({ max_request_bytes = Infinity }: ScopeEntry, { framing }:
 
 function refusalAt(step: number, call: Call): Refusal {
   const code = steps[step]?.otherwise ?? 'scope_location';
-  return deny(code, `${call.method} ${call.origin}${call.path}`);
+  return deny(code, `${call.method} ${call.origin}`);
 }
