@@ -19,7 +19,7 @@ const EMPTY = {
 export function permitEntry(found: Findings, addresses: readonly Address[]): EntryRequest {
   const predicate: DecisionPredicate = {
     ...recordedFindings(found),
-    addresses: addresses.map(spell),
+    addresses: addresses.map(addressText),
     reasons: [],
     verdict: 'permit',
   };
@@ -38,6 +38,7 @@ export function neverSent(by: DenialCode): Ended {
   return { answered: false, by, duration_ms: 0, ended: 'cut', request: EMPTY, response: EMPTY };
 }
 
-function spell({ address, family, port }: Address): string {
+/** `address:port` as it goes on record, IPv6 in brackets. */
+export function addressText({ address, family, port }: Address): string {
   return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }

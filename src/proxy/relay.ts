@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici';
 import type { DenialCode } from '../denial/table.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
+import { addressText } from '../gate/record.ts';
 import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
 import type { Errand, Lane } from './lane.ts';
@@ -185,7 +186,7 @@ export class Relay implements Errand {
     const { clock, lane } = this.#parts;
     const dialled = lane.dialled;
     return {
-      ...(dialled ? { dialled: spell(dialled) } : {}),
+      ...(dialled ? { dialled: addressText(dialled) } : {}),
       ...(this.#status === undefined ? {} : { status: this.#status }),
       request: this.#up.close(),
       response: this.#down.close(),
@@ -195,8 +196,4 @@ export class Relay implements Errand {
       answered,
     };
   }
-}
-
-function spell({ address, family, port }: { address: string; family: 4 | 6; port: number }): string {
-  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
