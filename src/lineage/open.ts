@@ -34,10 +34,21 @@ export async function openLineage(options: LineageOptions): Promise<Lineage> {
   const { home, name, deadlineMs, segmentBytes = 64 * MEBIBYTE, vouchMs = 2000 } = options;
   const workerData: WriterData = { home, name, segmentBytes, vouchMs };
   const worker = new Worker(WRITER, { workerData });
-  const [ready] = (await once(worker, 'message')) as [WriterReady]; // the writer's first message
+  const exited = once(worker, 'exit'); // asked for before the first word: both may come in one turn
+  const ready = await firstWord(worker, exited);
   if (!ready.ready) {
-    await once(worker, 'exit');
+    await exited;
     throw new LogFault(ready.code as LogFaultCode, ready.message, ready.index); // it sends a LogFault's own code
   }
   return new WriterClient({ worker, ready, directory: layoutOf(home).directory, deadlineMs });
+}
+
+/** What the writer says first. Rejects where it dies without a word. */
+function firstWord(worker: Worker, exited: Promise<unknown>): Promise<WriterReady> {
+  const word = once(worker, 'message').then(([ready]) => ready as WriterReady); // its first message
+  const silence = exited.then((): never => {
+    throw new LogFault('log_unreadable', 'The log cannot be opened: its writer ended without a word.');
+  });
+  silence.catch(() => undefined); // a writer that ends later is its client's business
+  return Promise.race([word, silence]);
 }
