@@ -1,5 +1,4 @@
 /** Opens a log for writing: starts its writer thread and waits until it says that the log is good. */
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { LogFault } from './fault.ts';
 import type { LogFaultCode } from './fault.ts';
@@ -30,25 +29,26 @@ const WRITER = new URL(
 );
 
 /** The log of a home, locked, recovered and verified. Rejects with `LogFault`, whose message tells what to do. */
-export async function openLineage(options: LineageOptions): Promise<Lineage> {
+export function openLineage(options: LineageOptions): Promise<Lineage> {
   const { home, name, deadlineMs, segmentBytes = 64 * MEBIBYTE, vouchMs = 2000 } = options;
   const workerData: WriterData = { home, name, segmentBytes, vouchMs };
   const worker = new Worker(WRITER, { workerData });
-  const exited = once(worker, 'exit'); // asked for before the first word: both may come in one turn
-  const ready = await firstWord(worker, exited);
-  if (!ready.ready) {
-    await exited;
-    throw new LogFault(ready.code as LogFaultCode, ready.message, ready.index); // it sends a LogFault's own code
-  }
-  return new WriterClient({ worker, ready, directory: layoutOf(home).directory, deadlineMs });
+  const { directory } = layoutOf(home);
+  return new Promise((resolve, reject) => {
+    let fault: Error = new LogFault(
+      'log_unreadable',
+      'The writer of the log ended without a word. Start again.',
+    );
+    worker.once('message', (ready: WriterReady) => {
+      // At once: a thread may be gone in the same turn in which its first word arrives.
+      if (ready.ready) resolve(new WriterClient({ worker, ready, directory, deadlineMs }));
+      else fault = faultOf(ready);
+    });
+    worker.once('error', reject);
+    worker.once('exit', () => reject(fault));
+  });
 }
 
-/** What the writer says first. Rejects where it dies without a word. */
-function firstWord(worker: Worker, exited: Promise<unknown>): Promise<WriterReady> {
-  const word = once(worker, 'message').then(([ready]) => ready as WriterReady); // its first message
-  const silence = exited.then((): never => {
-    throw new LogFault('log_unreadable', 'The log cannot be opened: its writer ended without a word.');
-  });
-  silence.catch(() => undefined); // a writer that ends later is its client's business
-  return Promise.race([word, silence]);
+function faultOf({ code, message, index }: Extract<WriterReady, { ready: false }>): LogFault {
+  return new LogFault(code as LogFaultCode, message, index); // the writer sends a LogFault's own code
 }
