@@ -61,6 +61,7 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
     observers: [live],
     upstreamPort,
     reread,
+    activateOnly: options.policy !== undefined,
   }).catch((cause: unknown) => {
     throw startFailure(cause);
   });

@@ -20,6 +20,7 @@ import type { Lineage } from '../lineage/lineage.ts';
 import { makeDefaultHome } from '../sidecar/first-home.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';
 import { startSidecar } from '../sidecar/start.ts';
+import type { SidecarOptions } from '../sidecar/start.ts';
 import { startDemoUpstream } from './upstream.ts';
 import type { DemoUpstream } from './upstream.ts';
 
@@ -31,7 +32,8 @@ export interface StageOptions {
   readonly observers?: readonly Observer[];
   /** Port of the demo upstream; 0 takes a free one. */
   readonly upstreamPort: number;
-  readonly reread: Parameters<typeof startSidecar>[0]['reread'];
+  readonly reread: SidecarOptions['reread'];
+  readonly activateOnly?: boolean;
 }
 
 /** A stage that is set. */

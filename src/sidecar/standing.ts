@@ -24,6 +24,8 @@ export interface StandingParts {
   readonly log: Log;
   /** End where the authority that they rest on is not trusted any more. */
   readonly leases: Leases;
+  /** Policies come by `activate` alone; the bundle that the settings name is not read. */
+  readonly activateOnly: boolean;
   /** Thumbprints of the sidecar's own keys. */
   readonly keys: { readonly receipt: string; readonly log: string };
 }
@@ -101,6 +103,7 @@ export class Standing {
 
   /** Opens the bundle of the settings and makes it the active one; undefined where that went well. */
   async loadPolicy(by: 'start' | 'reload'): Promise<string | undefined> {
+    if (this.#parts.activateOnly) return undefined;
     const loaded = await loadBundle(this.#settings.policy.bundle);
     if (loaded.ok) return this.activate(loaded.bundle, by);
     return this.#policyFault(loaded.fault);

@@ -49,6 +49,8 @@ export interface SidecarOptions {
   readonly reread: () =>
     | { readonly ok: true; readonly settings: Settings }
     | { readonly ok: false; readonly faults: readonly string[] };
+  /** Policies come by `standing.activate` alone (`writ dev --policy`): until the first one, every call is denied. */
+  readonly activateOnly?: boolean;
   /** The embedded authority (`writ dev` only), given the log that records what it issues. */
   readonly authority?: (lineage: Lineage) => Hono;
 }
@@ -75,7 +77,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 }
 
 async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Sidecar> {
-  const { settings, log } = options;
+  const { settings, log, activateOnly = false } = options;
   const identity = readIdentity(layoutOf(settings.home));
   const readiness = new Readiness();
   const uses = new Uses(systemClock.wall);
@@ -83,7 +85,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   readiness.good('log');
   const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
   const leases = new Leases(systemClock);
-  const standing = new Standing({ settings, lineage, readiness, log, leases, keys });
+  const standing = new Standing({ settings, lineage, readiness, log, leases, activateOnly, keys });
   await standing.begin();
 
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });

@@ -20,7 +20,7 @@ const silent = {
 };
 const ISSUERS = ['urn:writ:authority:a', 'urn:writ:authority:b'] as const;
 
-async function stage(t: Test) {
+async function stage(t: Test, activateOnly = false) {
   const home = await makeHome(t);
   const settings = home.settings();
   const pin = (...issuers: readonly string[]): void => {
@@ -31,7 +31,7 @@ async function stage(t: Test) {
   const lineage = await openLineage({ home: home.path, deadlineMs: 5000 });
   const leases = new Leases(systemClock);
   const standing = new Standing({
-    ...{ settings, lineage, leases, log: silent, readiness: new Readiness() },
+    ...{ settings, lineage, leases, log: silent, readiness: new Readiness(), activateOnly },
     keys: { receipt: authority.key.id, log: stranger.key.id },
   });
   t.teardown(async () => {
