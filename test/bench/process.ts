@@ -1,7 +1,7 @@
-/** The processes of the bench: the proxies under test on one core, the load and its origin on the other. */
+/** The processes of the bench. Nothing is pinned: Writ's threads may use what cores the load leaves them. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
@@ -12,17 +12,9 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-/** Core of the proxies; the load generator and the origin share the other one. */
-export const PROXY_CORE = 1;
-export const LOAD_CORE = 0;
-
-const taskset = existsSync('/usr/bin/taskset');
-
-/** Starts a Node program on one core and reads `{"port":…}` from its first line. */
-export async function start(core: number, args: readonly string[]): Promise<Started> {
-  const command = [...(taskset ? ['taskset', '-c', String(core)] : []), process.execPath, ...args];
-  const [program = '', ...rest] = command;
-  const child = spawn(program, rest, {
+/** Starts a Node program and reads `{"port":…}` from its first line. */
+export async function start(args: readonly string[]): Promise<Started> {
+  const child = spawn(process.execPath, args, {
     env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from './load.ts';
 import type { Plan, Result } from './load.ts';
-import { LOAD_CORE, PROXY_CORE, residentMiB, start } from './process.ts';
+import { residentMiB, start } from './process.ts';
 import type { Started } from './process.ts';
 import { signGrants } from './grants.ts';
 
 const ROUNDS = Number(process.env['WRIT_BENCH_ROUNDS'] ?? 5);
 const CALLS = Number(process.env['WRIT_BENCH_CALLS'] ?? 20_000);
 /** As in deploy/image/writ. */
-const IMAGE_FLAGS = ['--disable-proto=delete', '--max-semi-space-size=2', '--max-old-space-size=192'];
+const IMAGE_FLAGS = ['--disable-proto=delete', '--max-semi-space-size=4', '--max-old-space-size=192'];
 const CONNECTIONS = 64;
 const PACED = { rate: 500, calls: 2500, connections: 64 };
 const STEADY_CALLS = 200_000;
@@ -23,8 +23,8 @@ const WARM_CALLS = 5000;
 const home = mkdtempSync(join(tmpdir(), 'writ-bench-'));
 const peer = (name: string): string => join(import.meta.dirname, 'peers', name);
 const started: Started[] = [];
-const begin = async (core: number, ...args: readonly string[]): Promise<Started> => {
-  const process_ = await start(core, args);
+const begin = async (...args: readonly string[]): Promise<Started> => {
+  const process_ = await start(args);
   started.push(process_);
   return process_;
 };
@@ -37,16 +37,10 @@ try {
 }
 
 async function bench(): Promise<void> {
-  const origin = await begin(LOAD_CORE, join(import.meta.dirname, 'origin.ts'));
-  const undici = await begin(PROXY_CORE, peer('undici.ts'));
-  const httpProxy = await begin(PROXY_CORE, peer('http-proxy.ts'));
-  const writ = await begin(
-    PROXY_CORE,
-    ...IMAGE_FLAGS,
-    join(import.meta.dirname, 'writ.ts'),
-    home,
-    String(origin.port),
-  );
+  const origin = await begin(join(import.meta.dirname, 'origin.ts'));
+  const undici = await begin(peer('undici.ts'));
+  const httpProxy = await begin(peer('http-proxy.ts'));
+  const writ = await begin(...IMAGE_FLAGS, join(import.meta.dirname, 'writ.ts'), home, String(origin.port));
   const target = `http://127.0.0.1:${origin.port}`;
   say(`signing ${ROUNDS * CALLS} grants`);
   const [session = '', ...fresh] = signGrants(home, target, ROUNDS * CALLS + WARM_CALLS + 1);
