@@ -101,7 +101,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     leases.endWhere(() => true, 'log_unavailable');
   });
 
-  const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock.monotonic);
+  const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
   const own = new Set<number>();
   const upstream = makeUpstream(settings);
   const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
