@@ -40,10 +40,15 @@ function callMember(call: Call, mode: InputParts['mode']): object {
     segments: call.segments,
     query: queryMember(call.query),
     headers: multimap(withoutSecrets(call.headers)),
-    content: { state: call.framing.kind === 'none' ? 'none' : 'unread' },
+    content: { state: hasBody(call) ? 'unread' : 'none' },
     carrier: call.carrier,
     mode,
   };
+}
+
+/** A length of zero is no body; a chunked one may turn out to be empty, but that is not known yet. */
+function hasBody({ framing }: Call): boolean {
+  return framing.kind === 'chunked' || (framing.kind === 'length' && framing.bytes > 0);
 }
 
 /**

@@ -138,6 +138,7 @@ t.test('its members are those of the published schema', async (t) => {
 t.test('a body is none or unread', async (t) => {
   t.strictSame(inputOf({ call: { framing: { kind: 'none' } } }).call.content, { state: 'none' });
   t.strictSame(inputOf({ call: { framing: { kind: 'chunked' } } }).call.content, { state: 'unread' });
+  t.strictSame(inputOf({ call: { framing: { kind: 'length', bytes: 0 } } }).call.content, { state: 'none' });
   t.strictSame(inputOf({ call: { framing: { kind: 'length', bytes: 1 } } }).call.content, {
     state: 'unread',
   });
