@@ -5,7 +5,7 @@ import type { JsonObject } from '../crypto/json.ts';
 import { listenerUids } from '../proxy/peer-uid.ts';
 import { homeLayout } from '../sidecar/home.ts';
 import { unable } from './exit.ts';
-import { readIfThere } from './home-keys.ts';
+import { readText } from '../sidecar/reload.ts';
 import { readRunning } from './running.ts';
 import type { Running } from './running.ts';
 
@@ -24,7 +24,7 @@ const PATIENCE_MS = 10_000;
  */
 export async function askSidecar(home: string, path: string, body: object): Promise<AdminAnswer | undefined> {
   const running = readRunning(home);
-  const token = readIfThere(homeLayout(home).adminToken);
+  const token = readText(homeLayout(home).adminToken);
   if (!running || token === undefined) return undefined;
   refuseImpostor(home, running);
   const answer = await post(new URL(path, running.admin), token.trim(), JSON.stringify(body));

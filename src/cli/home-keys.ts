@@ -5,6 +5,7 @@ import { loadSigner } from '../crypto/node.ts';
 import type { PrivateJwk, Signer } from '../crypto/node.ts';
 import { Authorities } from '../grant/authorities.ts';
 import { layoutOf } from '../lineage/layout.ts';
+import { readText } from '../sidecar/reload.ts';
 import { unable } from './exit.ts';
 import type { LoadedSettings } from './settings-flags.ts';
 
@@ -25,7 +26,7 @@ export function readPrivateKey(file: string): Signer {
 /** The authorities of a home; a command failure where the file is not good. */
 export function readHomeAuthorities(file: string): Authorities {
   const authorities = new Authorities();
-  const fault = authorities.load(readIfThere(file));
+  const fault = authorities.load(readText(file));
   if (fault !== undefined) throw unable(`${file}: ${fault}`);
   return authorities;
 }
@@ -34,17 +35,8 @@ export function readHomeAuthorities(file: string): Authorities {
 export function homeAudience(settings: LoadedSettings['settings']): string {
   if (settings.grant.audience !== null) return settings.grant.audience;
   const { checkpoint } = layoutOf(settings.home);
-  const origin = readIfThere(checkpoint)?.split('\n', 1)[0];
+  const origin = readText(checkpoint)?.split('\n', 1)[0];
   if (!origin)
     throw unable(`${checkpoint} cannot be read, so the audience is not known`, 'Name it with --aud.');
   return origin;
-}
-
-/** The text of a file, undefined where it cannot be read. */
-export function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
