@@ -6,7 +6,8 @@ import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
 import type { Clock } from '../gate/outside.ts';
 import { AgentConnection } from './agent-connection.ts';
-import { AgentExchange } from './exchange.ts';
+import type { AgentExchange } from './exchange.ts';
+import { Http1Exchange } from './http1-exchange.ts';
 import { answerMalformed } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
 import type { PeerPorts } from './peer-uid.ts';
@@ -119,7 +120,7 @@ export class Listener {
 
   #run(request: IncomingMessage, response: ServerResponse, done: () => void): AgentExchange {
     const { gate, carrier, clock } = this.#parts;
-    const exchange = new AgentExchange(request, response, clock.after);
+    const exchange = new Http1Exchange(request, response, clock.after);
     response.once('close', done);
     gate.run({ head: headOf(request), carrier, exchange }).catch(() => exchange.drop());
     return exchange;

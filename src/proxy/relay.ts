@@ -1,4 +1,5 @@
 /** One permitted call on its way: bytes both ways under its lease, until one of the three parties ends it. */
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { DenialCode } from '../denial/table.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
@@ -41,7 +42,7 @@ export class Relay implements Errand {
   readonly #began: number;
   readonly #up = new Tally();
   readonly #down = new Tally();
-  readonly #body: ReturnType<AgentExchange['openBody']> | undefined;
+  readonly #body: Readable | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #settle: (ended: Ended) => void = () => undefined;
   #status: number | undefined;
@@ -123,7 +124,7 @@ export class Relay implements Errand {
     this.#end({ ended: 'upstream-error', cause });
   }
 
-  #openBody(): ReturnType<AgentExchange['openBody']> | undefined {
+  #openBody(): Readable | undefined {
     const { body, call, exchange, lease } = this.#parts.passage;
     if (body || call.framing.kind === 'none') return undefined;
     if (call.framing.kind === 'length' && call.framing.bytes === 0) return undefined;

@@ -1,24 +1,20 @@
 /** The agent's body on its way up: counted before it is passed on, read only as fast as the upstream takes it. */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { BodyWatch } from './exchange.ts';
 
-/** What must happen around the bytes. */
-export interface BodyWatch {
-  /** Before the first byte is read: the agent may wait for `100 Continue`. */
+/** What must happen around the bytes, and before the first is read: the agent may wait for `100 Continue`. */
+export interface WaitingBodyWatch extends BodyWatch {
   begin(): void;
-  /** Before a chunk is passed on; false holds it and everything after it back. */
-  admit(bytes: number): boolean;
-  /** The body ended with trailers, which are never forwarded. */
-  trailers(): void;
 }
 
 /** A request's body as a paused stream. Destroying it leaves the request itself alone, to be answered. */
 export class RequestBody extends Readable {
   readonly #source: IncomingMessage;
-  readonly #watch: BodyWatch;
+  readonly #watch: WaitingBodyWatch;
   #begun = false;
 
-  constructor(source: IncomingMessage, watch: BodyWatch) {
+  constructor(source: IncomingMessage, watch: WaitingBodyWatch) {
     super();
     this.#source = source;
     this.#watch = watch;

@@ -1,0 +1,204 @@
+/** An exchange over one request and response of node:http (HTTP/1.1 and HTTP/1.0). */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome } from '../denial/outcome.ts';
+import type { Denial } from '../gate/denial.ts';
+import type { Clock } from '../gate/outside.ts';
+import type { AgentExchange, BodyWatch } from './exchange.ts';
+import { denialReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+import { RequestBody } from './request-body.ts';
+
+/** What an agent may still send after we answered, before its connection closes: bytes, and milliseconds. */
+const DISCARD_BYTES = 1024 * 1024;
+const DISCARD_MS = 2000;
+
+/** The agent's end of a call on HTTP/1. A cut or dropped call takes its connection with it. */
+export class Http1Exchange implements AgentExchange {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #after: Clock['after'];
+  #gone = false;
+  #begun = false;
+  #flowing = false;
+  #closing = false;
+  #proceeded = false;
+  #onGone: (() => void) | undefined;
+  #body: Readable | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, after: Clock['after']) {
+    this.#request = request;
+    this.#response = response;
+    this.#after = after;
+    request.on('error', () => this.#leave());
+    response.on('error', () => this.#leave());
+    response.on('close', () => {
+      if (!response.writableFinished) this.#leave();
+    });
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  get closing(): boolean {
+    return this.#closing || !this.#response.shouldKeepAlive;
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+  }
+
+  onFlushed(listener: () => void): void {
+    this.#response.once('finish', listener);
+  }
+
+  onDrain(listener: () => void): void {
+    this.#response.on('drain', listener);
+  }
+
+  closeAfter(): void {
+    this.#closing = true;
+    if (!this.#response.headersSent) this.#response.shouldKeepAlive = false;
+  }
+
+  readBody(limit: number): Promise<Outcome<Uint8Array>> {
+    const request = this.#request;
+    this.#proceed();
+    return new Promise((resolve) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      const settle = (outcome: Outcome<Uint8Array>): void => {
+        request.off('data', take).off('end', finish).off('close', breakOff).pause();
+        resolve(outcome);
+      };
+      const take = (chunk: Buffer): void => {
+        length += chunk.length;
+        chunks.push(chunk);
+        if (length > limit) settle(deny('scope_content', `the body is longer than ${limit} bytes`));
+      };
+      const finish = (): void => {
+        if (request.rawTrailers.length > 0) settle(deny('trailers_unsupported', 'trailers after the body'));
+        else settle(pass(Buffer.concat(chunks)));
+      };
+      const breakOff = (): void => settle(deny('scope_content', 'the body broke off'));
+      if (this.#gone) breakOff();
+      else request.on('data', take).on('end', finish).on('close', breakOff);
+    });
+  }
+
+  openBody(watch: BodyWatch): Readable {
+    this.#body = new RequestBody(this.#request, { begin: () => this.#proceed(), ...watch });
+    return this.#body;
+  }
+
+  refuse(denial: Denial): void {
+    this.answer(denialReply(denial));
+  }
+
+  /** Unread rest of the request is discarded within limits, then the connection closes. */
+  answer({ status, headers, body, close }: Reply): void {
+    if (this.#gone || this.#begun) return;
+    this.#body?.destroy();
+    const unread = this.#bodyUnread();
+    if (close || unread) this.closeAfter();
+    const bytes = Buffer.from(body);
+    this.#begun = this.#flowing = true;
+    this.#response.writeHead(status, [...headers, 'content-length', String(bytes.length)]);
+    if (!unread) {
+      this.#request.resume();
+      this.#response.end(bytes);
+      return;
+    }
+    this.#response.write(bytes);
+    this.#response.flushHeaders(); // write() sends no head for HEAD
+    this.#discard(() => this.#response.end());
+  }
+
+  begin(status: number, headers: readonly string[]): void {
+    this.#response.writeHead(status, [...headers]);
+    this.#begun = true;
+    queueMicrotask(() => {
+      if (!this.#flowing && !this.#gone) this.#response.flushHeaders(); // no body came with it: do not wait for one
+    });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.#flowing = true;
+    return this.#response.write(chunk);
+  }
+
+  end(): void {
+    this.#flowing = true;
+    this.#body?.destroy(); // what it has not read is not the upstream's any more
+    if (this.#bodyUnread()) {
+      this.#closing = true;
+      this.onFlushed(() => this.#discard(() => this.#request.socket.destroySoon()));
+    } else this.#request.resume();
+    this.#response.end();
+  }
+
+  hint(links: readonly string[]): void {
+    if (!this.#begun && !this.#gone) this.#response.writeEarlyHints({ link: [...links] });
+  }
+
+  /** A chunked body lacks its end, a counted one its rest. */
+  cut(): void {
+    this.#closing = true;
+    const { socket } = this.#request;
+    if (this.#request.httpVersion === '1.0')
+      socket.resetAndDestroy(); // there the connection's end is the body's end
+    else socket.destroy();
+  }
+
+  drop(): void {
+    this.#closing = true;
+    this.#request.socket.destroy();
+  }
+
+  #leave(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#closing = true;
+    this.#onGone?.();
+  }
+
+  #proceed(): void {
+    if (this.#proceeded) return;
+    this.#proceeded = true;
+    if (this.#expects() && !this.#begun) this.#response.writeContinue();
+  }
+
+  #expects(): boolean {
+    return this.#request.httpVersion !== '1.0' && this.#request.headers.expect !== undefined;
+  }
+
+  /** Whether the agent still has to send, or we to read, a part of the body. */
+  #bodyUnread(): boolean {
+    const { complete, headers } = this.#request;
+    if (complete) return false;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  }
+
+  /** Lets the agent finish sending, so that its kernel does not throw our reply away with a reset. */
+  #discard(done: () => void): void {
+    const request = this.#request;
+    let left = DISCARD_BYTES;
+    const stop = (): void => {
+      cancel();
+      request.off('end', stop).off('close', stop);
+      done();
+    };
+    const cancel = this.#after(DISCARD_MS, stop);
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left <= 0) request.pause();
+    });
+    request.on('end', stop).on('close', stop).resume();
+  }
+}
