@@ -35,6 +35,8 @@ export interface Call {
   readonly id: string;
   readonly carrier: Carrier;
   readonly method: string;
+  /** What a grant's `actions` must hold: the method, or `CONNECT` or `UPGRADE` where nobody can read what follows. */
+  readonly action: string;
   readonly scheme: 'http' | 'https';
   /** Lower-case LDH name, or canonical IP literal without brackets. */
   readonly host: string;

@@ -22,6 +22,7 @@ import { headTooLarge, targetTooLarge, tooManyHeaders, unknownVersion } from './
 import { otherHost, readAbsolute, readHost, readOrigin, readTunnel, strangeTarget } from './target.ts';
 import type { Resource } from './target.ts';
 import { readTrace } from './trace.ts';
+import type { Tunnel } from './tunnel.ts';
 
 /** Where a head came in, and what is new about its call. */
 export interface CallContext {
@@ -32,7 +33,9 @@ export interface CallContext {
   readonly carrier: Carrier;
   /** Of `placeRoutes`; for the reverse port. */
   readonly routes?: readonly Route[];
-  /** What is loosened for which upstream origin; for the forward port. */
+  /** What the connection stands for; inside CONNECT, and on the transparent port. */
+  readonly tunnel?: Tunnel;
+  /** What is loosened for which upstream origin; for all ports but the reverse one. */
   readonly origins?: ReadonlyMap<string, UpstreamRules>;
 }
 
@@ -73,10 +76,12 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
   if (!override.ok) return override;
   if (section.values.has('upgrade')) return deny('upgrade_unsupported', 'Upgrade');
   const trace = readTrace(section, context.id);
+  const granted = credential.value ?? context.tunnel?.credential; // one of the two, never both merged
   return pass({
     id: context.id,
     carrier: context.carrier,
     method: head.method,
+    action: head.method,
     ...place,
     path,
     segments,
@@ -84,7 +89,7 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
     ...(override.value !== undefined && { override: override.value }),
     headers: forwardedHeaders(section, hostHeader(place), trace),
     framing: framing.value,
-    ...(credential.value && { credential: credential.value }),
+    ...(granted && { credential: granted }),
     trace: trace.parent,
     salt: context.salt,
   });
@@ -94,9 +99,15 @@ function readDestination(head: RawHead, section: HeaderSection, context: CallCon
   const host = readHost(section, head.version);
   if (!host.ok) return host;
   if (head.method === 'CONNECT') return refuseTunnel(head);
-  return context.carrier === 'forward'
-    ? readForward(head, host.value, context)
-    : readReverse(head, host.value, context);
+  switch (context.carrier) {
+    case 'forward':
+      return readForward(head, host.value, context);
+    case 'reverse':
+      return readReverse(head, host.value, context);
+    case 'connect':
+    case 'transparent':
+      return readInside(head, host.value, context);
+  }
 }
 
 /** The forward port: the target names the upstream. */
@@ -109,6 +120,19 @@ function readForward(head: RawHead, host: Authority | undefined, context: CallCo
   const rules = context.origins?.get(place.origin) ?? STRICT;
   const segments = readPath(path, rules);
   return segments.ok ? pass({ place, path, query, segments: segments.value, rules }) : segments;
+}
+
+/** On a connection that stands for one place: `Host` may name no other (threats.md §2, domain fronting). */
+function readInside(head: RawHead, host: Authority | undefined, context: CallContext): Outcome<Destination> {
+  const target = readOrigin(head);
+  if (!target.ok) return target;
+  if (!context.tunnel) return deny('authority_mismatch', 'the connection stands for no place');
+  const { place } = context.tunnel;
+  const other = otherHost(place, host);
+  if (other) return other;
+  const rules = context.origins?.get(place.origin) ?? STRICT;
+  const segments = readPath(target.value.path, rules);
+  return segments.ok ? pass({ place, ...target.value, segments: segments.value, rules }) : segments;
 }
 
 /** The reverse port: a route names the upstream, and the path is judged whole before its prefix is cut off. */

@@ -38,7 +38,7 @@ export function recordedFindings(
   return {
     assurance: {
       ...(found.exposed ? { keys: 'exposed' as const } : {}),
-      seen: 'inspected',
+      seen: found.call ? seenOf(found.call) : 'inspected',
       tier: found.rules.tier,
     },
     call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
@@ -51,6 +51,12 @@ export function recordedFindings(
       : {}),
     ...(found.call ? { trace: found.call.trace } : {}),
   };
+}
+
+/** How much of a call could be seen, known from the request (design.md §4). */
+function seenOf({ action }: Call): DecisionPredicate['assurance']['seen'] {
+  if (action === 'CONNECT') return 'host-only';
+  return action === 'UPGRADE' ? 'opaque' : 'inspected';
 }
 
 /**

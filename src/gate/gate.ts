@@ -2,8 +2,9 @@
  * The way of a call: verify → authorize → govern → record → execute → prove. The order stands in `#decide`, one step a
  * line; each step is a room of its own. What cannot be verified, decided, governed or recorded is refused, with proof.
  */
-import type { Call, RawHead } from '../call/call.ts';
+import type { Call, Carrier, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
+import type { Tunnel } from '../call/tunnel.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import { pairName } from '../grant/authorities.ts';
@@ -50,7 +51,9 @@ export interface GateParts<E extends Exchange> {
 /** One head that arrived, and the agent's end of it. */
 export interface Arrival<E extends Exchange> {
   readonly head: RawHead;
-  readonly carrier: 'forward' | 'reverse';
+  readonly carrier: Carrier;
+  /** What its connection stands for, inside CONNECT and on the transparent port. */
+  readonly tunnel?: Tunnel;
   readonly exchange: E;
 }
 
@@ -91,11 +94,11 @@ export class Gate<E extends Exchange> {
   }
 
   /** Every step up to the durable permit. The first that does not pass is the answer. */
-  async #decide(found: Findings, { head, carrier, exchange }: Arrival<E>): Promise<Outcome<Permit>> {
+  async #decide(found: Findings, arrival: Arrival<E>): Promise<Outcome<Permit>> {
     const { clock, verifier, uses, policy, trust, leases, resolver, lineage } = this.#parts;
-    const { rules } = found;
+    const { head, carrier, tunnel, exchange } = arrival;
 
-    const call = readCall(head, { ...found, ...rules, carrier });
+    const call = readCall(head, { ...found, ...found.rules, carrier, ...(tunnel && { tunnel }) });
     if (!call.ok) return call;
     found.call = call.value;
 

@@ -15,6 +15,7 @@ const steps: readonly Step[] = [
   { covers: coversLocation, otherwise: 'scope_location' },
   { covers: coversAction, otherwise: 'scope_action' },
   { covers: coversPath, otherwise: 'scope_path' },
+  { covers: coversUnread, otherwise: 'scope_content' },
   { covers: ({ mcp_tools }) => mcp_tools === undefined, otherwise: 'scope_tools_unsupported' },
   { covers: coversLength, otherwise: 'scope_request_bytes' },
 ];
@@ -67,13 +68,20 @@ function coversLocation({ locations }: ScopeEntry, { origin }: Call): boolean {
   return locations.includes(origin);
 }
 
-/** A method, and the one that an override header asks for as well (threats.md §2). */
-function coversAction({ actions }: ScopeEntry, { method, override = method }: Call): boolean {
-  return actions.includes(method) && actions.includes(override);
+/** An action, and the method that an override header asks for as well (threats.md §2). */
+function coversAction({ actions }: ScopeEntry, { action, override = action }: Call): boolean {
+  return actions.includes(action) && actions.includes(override);
 }
 
-function coversPath({ paths }: ScopeEntry, { segments }: Call): boolean {
-  return paths === undefined || paths.some((pattern) => matchesPath(pattern, segments));
+/** Nobody sees the paths inside a tunnel that stays closed. */
+function coversPath({ paths }: ScopeEntry, { action, segments }: Call): boolean {
+  return paths === undefined || (action !== 'CONNECT' && paths.some((each) => matchesPath(each, segments)));
+}
+
+/** What nobody reads cannot be bound to content (formats.md §2, "What we cannot read is its own action"). */
+function coversUnread({ content_sha256, mcp_tools }: ScopeEntry, { action }: Call): boolean {
+  const bound = content_sha256 !== undefined || mcp_tools !== undefined;
+  return !bound || (action !== 'CONNECT' && action !== 'UPGRADE');
 }
 
 /** The length, declared or read; a chunked body that is not read is counted by its lease as it streams. */

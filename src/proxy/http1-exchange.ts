@@ -1,6 +1,7 @@
 /** An exchange over one request and response of node:http (HTTP/1.1 and HTTP/1.0). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
@@ -151,8 +152,8 @@ export class Http1Exchange implements AgentExchange {
   cut(): void {
     this.#closing = true;
     const { socket } = this.#request;
-    if (this.#request.httpVersion === '1.0')
-      socket.resetAndDestroy(); // there the connection's end is the body's end
+    if (this.#request.httpVersion === '1.0' && !(socket instanceof TLSSocket))
+      socket.resetAndDestroy(); // there the connection's end is the body's end; in TLS its alert is missing
     else socket.destroy();
   }
 

@@ -4,6 +4,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
+import type { Tunnel } from '../call/tunnel.ts';
 import type { Clock } from '../gate/outside.ts';
 import { AgentConnection } from './agent-connection.ts';
 import type { AgentExchange } from './exchange.ts';
@@ -15,11 +16,16 @@ import type { PeerPorts } from './peer-uid.ts';
 /** The gate as a listener sees it. */
 export interface Door {
   /** Takes one call from its head to its last byte. Never rejects. */
-  run(arrival: {
-    readonly head: RawHead;
-    readonly carrier: Carrier;
-    readonly exchange: AgentExchange;
-  }): Promise<void>;
+  run(
+    arrival: ConnectionContext & { readonly head: RawHead; readonly exchange: AgentExchange },
+  ): Promise<void>;
+}
+
+/** How a connection reached us, and what it stands for. */
+export interface ConnectionContext {
+  readonly carrier: Carrier;
+  /** Inside CONNECT, and on the transparent port. */
+  readonly tunnel?: Tunnel;
 }
 
 /** What a listener is made of. */
@@ -36,7 +42,7 @@ export interface ListenerParts {
   /** Sees each connection before its first call. */
   onOpen?(ports: PeerPorts): void;
   /** Hears of bytes that were not HTTP. */
-  onMalformed(event: Malformed): void;
+  onMalformed(event: Malformed & { readonly carrier: Carrier }): void;
 }
 
 /** threats.md §2: one head. */
@@ -47,7 +53,8 @@ const CHECK_MS = 1000;
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
-  readonly #connections = new Map<Duplex, AgentConnection>();
+  readonly #connections = new Map<Duplex, Open>();
+  #stopped = false;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -83,8 +90,9 @@ export class Listener {
 
   /** Takes no new calls; resolves when the running ones are over. */
   stop(): Promise<void> {
+    this.#stopped = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const connection of this.#connections.values()) connection.stop();
+    for (const { calls } of [...this.#connections.values()]) calls.stop();
     return closed;
   }
 
@@ -93,44 +101,70 @@ export class Listener {
     for (const socket of this.#connections.keys()) socket.destroy();
   }
 
+  /** Speaks HTTP/1 on a connection that did not come in on this port by itself: an opened tunnel, a redirected one. */
+  serve(socket: Duplex, context: ConnectionContext): void {
+    if (this.#stopped) socket.destroy();
+    else {
+      this.#adopt(socket, context);
+      this.#server.emit('connection', socket);
+    }
+  }
+
   #open(socket: Socket): void {
+    if (this.#connections.has(socket)) return; // by `serve`
     const { localPort, remotePort } = socket;
     if (localPort !== undefined && remotePort !== undefined) this.#parts.onOpen?.({ localPort, remotePort });
-    this.#connections.set(socket, new AgentConnection(() => socket.destroy()));
+    this.#adopt(socket, { carrier: this.#parts.carrier });
+  }
+
+  #adopt(socket: Duplex, context: ConnectionContext): void {
+    this.#connections.set(socket, { context, calls: new AgentConnection(() => socket.destroy()) });
     socket.once('close', () => this.#connections.delete(socket));
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
-    this.#connections.get(request.socket)?.take((done) => this.#run(request, response, done));
+    const open = this.#connections.get(request.socket);
+    open?.calls.take((done) => this.#run(request, response, { ...open, done }));
   }
 
   /** CONNECT and Upgrade: node:http has let go of the socket, so it carries this one reply and then closes. */
   #takeRaw(request: IncomingMessage, socket: Duplex): void {
     const response = new ServerResponse(request);
     socket.on('error', () => socket.destroy());
-    this.#connections.get(socket)?.take((done) => {
+    const open = this.#connections.get(socket);
+    open?.calls.take((done) => {
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
       socket.resume(); // early bytes are never looked at
-      const exchange = this.#run(request, response, done);
+      const exchange = this.#run(request, response, { ...open, done });
       exchange.closeAfter();
       return exchange;
     });
   }
 
-  #run(request: IncomingMessage, response: ServerResponse, done: () => void): AgentExchange {
-    const { gate, carrier, clock } = this.#parts;
+  #run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { context, done }: Open & { readonly done: () => void },
+  ): AgentExchange {
+    const { gate, clock } = this.#parts;
     const exchange = new Http1Exchange(request, response, clock.after);
     response.once('close', done);
-    gate.run({ head: headOf(request), carrier, exchange }).catch(() => exchange.drop());
+    gate.run({ ...context, head: headOf(request), exchange }).catch(() => exchange.drop());
     return exchange;
   }
 
   #malformed(error: Error, socket: Duplex): void {
-    const busy = this.#connections.get(socket)?.busy ?? false;
-    const event = answerMalformed(error, socket, busy);
-    if (event) this.#parts.onMalformed(event);
+    const open = this.#connections.get(socket);
+    const event = answerMalformed(error, socket, open?.calls.busy ?? false);
+    if (event) this.#parts.onMalformed({ ...event, carrier: open?.context.carrier ?? this.#parts.carrier });
   }
+}
+
+/** A connection that is open, and its calls. */
+interface Open {
+  readonly context: ConnectionContext;
+  readonly calls: AgentConnection;
 }
 
 /** Every setting of node:http that our safety rests on, in one place (threats.md §1–2). */

@@ -95,7 +95,7 @@ function makeListener(
     headMs: limits.header_timeout_ms,
     keepAliveMs: KEEP_ALIVE_MS,
     onOpen: (ports) => parts.exposure.look(ports),
-    onMalformed: ({ status, why }) => {
+    onMalformed: ({ carrier, status, why }) => {
       parts.limit.count(`malformed_${status}`);
       parts.observer.malformed({ carrier, status, why });
     },

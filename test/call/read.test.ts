@@ -206,7 +206,14 @@ t.test('a good call carries exactly what will be forwarded', async (t) => {
   t.same(call, {
     ok: true,
     value: {
-      ...{ id: forward.id, salt: forward.salt, carrier: 'forward', method: 'POST', scheme: 'http' },
+      ...{
+        id: forward.id,
+        salt: forward.salt,
+        carrier: 'forward',
+        action: 'POST',
+        method: 'POST',
+        scheme: 'http',
+      },
       ...{ host: 'api.example.com', port: 80, origin: 'http://api.example.com', path: '/a/b' },
       ...{ segments: ['a', 'b'], query: 'x=1', framing: { kind: 'length', bytes: 5 } },
       headers: [

@@ -175,3 +175,24 @@ for (const [pattern, path, matches] of patterns) {
     t.equal(matchesPath(pattern.slice(1).split('/'), path.slice(1).split('/')), matches);
   });
 }
+
+t.test(
+  'what nobody can read is its own action, and no entry that binds what is inside covers it',
+  async (t) => {
+    const rows: readonly (readonly [string, Record<string, unknown>, string, DenialCode | undefined])[] = [
+    ['CONNECT granted', { actions: ['CONNECT'] }, 'CONNECT', undefined],
+    ['CONNECT not granted', { actions: ['GET', 'UPGRADE'] }, 'CONNECT', 'scope_action'],
+    ['CONNECT with paths', { actions: ['CONNECT'], paths: ['/**'] }, 'CONNECT', 'scope_path'],
+    ['CONNECT with content', { actions: ['CONNECT'], content_sha256: 'a'.repeat(64) }, 'CONNECT', 'scope_content'],
+    ['CONNECT with tools', { actions: ['CONNECT'], mcp_tools: ['a'] }, 'CONNECT', 'scope_content'],
+    ['UPGRADE granted, with paths', { actions: ['UPGRADE'], paths: ['/a/b'] }, 'UPGRADE', undefined],
+    ['UPGRADE not granted', { actions: ['GET', 'CONNECT'] }, 'UPGRADE', 'scope_action'],
+    ['UPGRADE with content', { actions: ['UPGRADE'], content_sha256: 'a'.repeat(64) }, 'UPGRADE', 'scope_content'],
+    ['UPGRADE with tools', { actions: ['UPGRADE'], mcp_tools: ['a'] }, 'UPGRADE', 'scope_content'],
+  ]; // prettier-ignore
+    for (const [name, members, action, code] of rows) {
+      const covered = coverCall(grantOf(entry(members)), { ...callOf(), action });
+      t.match(covered, code ? { ok: false, code } : { ok: true }, name);
+    }
+  },
+);

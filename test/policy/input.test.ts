@@ -18,6 +18,7 @@ const call: Call = {
   id: '01929b2c-0000-7000-8000-000000000000',
   carrier: 'forward',
   method: 'POST',
+  action: 'POST',
   scheme: 'https',
   host: 'api.example',
   port: 8443,
