@@ -52,6 +52,26 @@ export function pathBehind(route: Route, path: string): string {
   return path.slice(route.prefix.length) || '/';
 }
 
+/**
+ * What is loosened for calls that name an origin themselves, on the forward port: where several routes lead to it, only
+ * what all of them loosen.
+ */
+export function originRules(routes: readonly Route[]): ReadonlyMap<string, UpstreamRules> {
+  const origins = new Map<string, UpstreamRules>();
+  for (const { place, rules } of routes) {
+    const known = origins.get(place.origin);
+    origins.set(place.origin, known ? strictest(known, rules) : rules);
+  }
+  return origins;
+}
+
+function strictest(a: UpstreamRules, b: UpstreamRules): UpstreamRules {
+  return {
+    encoded_slash: a.encoded_slash === b.encoded_slash ? a.encoded_slash : 'reject',
+    overrides: (a.overrides ?? []).filter((name) => b.overrides?.includes(name)),
+  };
+}
+
 function placeRoute({ prefix = '/', host, upstream, ...rules }: RouteSetting): Route {
   const place = parseOrigin(upstream);
   if (!place) throw new Error(`upstream ${upstream} is not an origin such as https://api.example.com`);

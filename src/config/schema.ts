@@ -77,7 +77,7 @@ export const settingsSchema = z.strictObject({
     kind: 'routes',
     live: true,
     description:
-      'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one.',
+      'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one. On the forward port an origin has what all its routes loosen, and no more.',
   }),
   grant: section({
     authorities: setting(path, '<home>/authorities.json', {

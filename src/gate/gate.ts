@@ -22,7 +22,7 @@ import type { Findings } from './findings.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
 import type { Observer } from './observer.ts';
-import type { Address, Clock, Ended, Exchange, Fresh, Resolver, Upstream } from './outside.ts';
+import type { Address, Clock, Ended, Exchange, Fresh, Upstream } from './outside.ts';
 import { neverSent, outcomeEntry, permitEntry } from './record.ts';
 import type { Refused, Refuser } from './refuser.ts';
 import type { Rules } from './rules.ts';
@@ -38,7 +38,6 @@ export interface GateParts<E extends Exchange> {
   /** Passes while this sidecar is what it should be. */
   readonly trust: () => Outcome<'trusted'>;
   readonly leases: Leases;
-  readonly resolver: Resolver;
   readonly lineage: Lineage;
   readonly refuser: Refuser;
   readonly upstream: Upstream<E>;
@@ -95,10 +94,11 @@ export class Gate<E extends Exchange> {
 
   /** Every step up to the durable permit. The first that does not pass is the answer. */
   async #decide(found: Findings, arrival: Arrival<E>): Promise<Outcome<Permit>> {
-    const { clock, verifier, uses, policy, trust, leases, resolver, lineage } = this.#parts;
+    const { clock, verifier, uses, policy, trust, leases, lineage } = this.#parts;
     const { head, carrier, tunnel, exchange } = arrival;
+    const { rules } = found;
 
-    const call = readCall(head, { ...found, ...found.rules, carrier, ...(tunnel && { tunnel }) });
+    const call = readCall(head, { ...found, ...rules, carrier, ...(tunnel && { tunnel }) });
     if (!call.ok) return call;
     found.call = call.value;
 
@@ -130,7 +130,7 @@ export class Gate<E extends Exchange> {
     const limited = limitLease(lease, { call: call.value, entry, obligations: decision.value });
     if (!limited.ok) return limited;
 
-    const addresses = await resolver.vet(call.value); // the first byte that may leave
+    const addresses = await rules.resolver.vet(call.value); // the first byte that may leave
     if (!addresses.ok) return addresses;
     if (lease.ended) return deny(lease.ended, 'ended while it was decided');
 

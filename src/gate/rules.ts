@@ -1,5 +1,6 @@
 /** What the gate goes by beside grant and policy. */
 import type { Route, UpstreamRules } from '../call/route.ts';
+import type { Resolver } from './outside.ts';
 
 /** What may change at a reload; a call keeps the rules it began with. */
 export interface Rules {
@@ -13,4 +14,6 @@ export interface Rules {
   readonly path: 'full' | 'digest';
   /** Largest body, in bytes, that is buffered because a grant binds it. */
   readonly boundBytes: number;
+  /** Vets addresses by the exceptions that these rules name. */
+  readonly resolver: Resolver;
 }

@@ -10,11 +10,11 @@ import { namedByAddress, namedByRoute } from './exception.ts';
 import type { Exception } from './exception.ts';
 import type { Lookup } from './lookup.ts';
 
-/** What the resolver rests on; the functions are asked anew for every call, so that a reload counts at once. */
+/** What the resolver rests on. A reload makes another resolver: a call keeps the exceptions it began with. */
 export interface ResolverParts {
   readonly lookup: Lookup;
   /** Of `upstream.allow` and the reverse routes. */
-  exceptions(): readonly Exception[];
+  readonly exceptions: readonly Exception[];
   /** The ports of the sidecar's own listeners. */
   ownPorts(): ReadonlySet<number>;
   /** The addresses of this machine's interfaces, as text. */
@@ -54,10 +54,10 @@ export class VettingResolver implements Resolver {
     if (!parsed) return deny('address_forbidden', `${call.host} answered ${JSON.stringify(text)}`);
     const address = { address: spellAddress(parsed), family: familyOf(parsed), port: call.port };
     if (this.#isOwn(parsed, call.port)) return deny('address_own', `${address.address} port ${call.port}`);
-    if (namedByAddress(this.#parts.exceptions(), parsed, call.port)) return pass(address);
+    if (namedByAddress(this.#parts.exceptions, parsed, call.port)) return pass(address);
     const why = whyForbidden(parsed);
     if (!why) return pass(address);
-    if (why.unless === 'route' && namedByRoute(this.#parts.exceptions(), call)) return pass(address);
+    if (why.unless === 'route' && namedByRoute(this.#parts.exceptions, call)) return pass(address);
     return deny('address_forbidden', `${address.address} is ${why.is}`);
   }
 

@@ -1,9 +1,10 @@
 /** What calls are decided by right now: settings, authorities, policy, rules; on record before it is in force. */
 import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
-import { placeRoutes } from '../call/route.ts';
+import { originRules, placeRoutes } from '../call/route.ts';
 import type { Readiness } from '../console/readiness.ts';
 import type { Leases } from '../gate/lease.ts';
+import type { Resolver } from '../gate/outside.ts';
 import type { Rules } from '../gate/rules.ts';
 import { Authorities, pairName } from '../grant/authorities.ts';
 import type { Lineage } from '../lineage/lineage.ts';
@@ -28,6 +29,8 @@ export interface StandingParts {
   readonly activateOnly: boolean;
   /** Thumbprints of the sidecar's own keys. */
   readonly keys: { readonly receipt: string; readonly log: string };
+  /** The resolver that heeds these exceptions. */
+  resolver(exceptions: readonly Exception[]): Resolver;
 }
 
 /** The rules in force, and how they change. */
@@ -37,7 +40,6 @@ export class Standing {
   readonly #parts: StandingParts;
   #settings: Settings;
   #rules: Rules | undefined;
-  #exceptions: readonly Exception[] = [];
 
   constructor(parts: StandingParts) {
     const { deadline_ms, max_input_bytes } = parts.settings.policy;
@@ -57,10 +59,6 @@ export class Standing {
   get rules(): Rules {
     if (!this.#rules) throw new Error('no rules are in force yet');
     return this.#rules;
-  }
-
-  get exceptions(): readonly Exception[] {
-    return this.#exceptions;
   }
 
   /** First loading. A faulty policy or list of authorities closes the gate, and is said; the process goes on. */
@@ -134,22 +132,23 @@ export class Standing {
   }
 
   async #adopt(settings: Settings): Promise<void> {
-    const { lineage, keys } = this.#parts;
+    const { lineage, keys, resolver } = this.#parts;
     const routes = placeRoutes(settings.routes);
     const recorded = await lineage.append(
       settingsEntry(settings, { ...keys, authorities: this.authorities.pairs }),
     );
-    this.#exceptions = [
+    const exceptions = [
       ...settings.upstream.allow.flatMap((allowed) => parseException(spellAllowed(allowed)) ?? []),
       ...routes.map(({ place }) => routeException(place)),
     ];
     this.#rules = {
       settings: recorded.seq,
       routes,
-      origins: new Map(routes.map(({ place, rules }) => [place.origin, rules])),
+      origins: originRules(routes),
       tier: 'cooperative',
       path: settings.lineage.path,
       boundBytes: settings.limits.max_bound_body_bytes,
+      resolver: resolver(exceptions),
     };
   }
 }

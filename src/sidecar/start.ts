@@ -35,6 +35,7 @@ import { joinObservers, logObserver, watchLog } from './observers.ts';
 import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
+import type { StandingParts } from './standing.ts';
 
 /** What a sidecar is started with. */
 export interface SidecarOptions {
@@ -85,7 +86,9 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   readiness.good('log');
   const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
   const leases = new Leases(systemClock);
-  const standing = new Standing({ settings, lineage, readiness, log, leases, activateOnly, keys });
+  const own = new Set<number>();
+  const resolver = makeResolver(settings, own);
+  const standing = new Standing({ settings, lineage, readiness, log, leases, activateOnly, keys, resolver });
   await standing.begin();
 
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
@@ -102,10 +105,9 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   });
 
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
-  const own = new Set<number>();
   const upstream = makeUpstream(settings);
   const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
-  const gate = makeGate({ ...shared, uses, observer, own, exposure });
+  const gate = makeGate({ ...shared, uses, observer, exposure });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
   const doors = await openDoors(settings, { gate, observer, limit, exposure, log });
   const status = (): object => describe(options, standing, doors);
@@ -139,8 +141,6 @@ interface GateStuff {
   readonly limit: RecordingLimit;
   readonly upstream: HttpUpstream;
   readonly observer: Observer;
-  /** Ports of our own listeners, known once they listen. */
-  readonly own: ReadonlySet<number>;
   readonly exposure: Exposure;
 }
 
@@ -150,7 +150,6 @@ function makeGate({
   lineage,
   readiness,
   limit,
-  own,
   exposure,
   ...rest
 }: GateStuff): Gate<AgentExchange> {
@@ -169,16 +168,18 @@ function makeGate({
     }),
     policy: standing.policy,
     trust: () => readiness.trust(),
-    resolver: new VettingResolver({
-      lookup: boundedLookup({ clock: systemClock, timeoutMs: settings.upstream.dns_timeout_ms }),
-      exceptions: () => standing.exceptions,
-      ownPorts: () => own,
-      interfaces: interfaceAddresses,
-    }),
     refuser: new Refuser({ lineage, clock: systemClock, limit, challenge: settings.proxy.challenge }),
     rules: () => standing.rules,
     exposed: () => exposure.exposed,
   });
+}
+
+/** `own`: the ports of our listeners, known once they listen. */
+function makeResolver(settings: Settings, own: ReadonlySet<number>): StandingParts['resolver'] {
+  const lookup = boundedLookup({ clock: systemClock, timeoutMs: settings.upstream.dns_timeout_ms });
+  const ownPorts = (): ReadonlySet<number> => own;
+  return (exceptions) =>
+    new VettingResolver({ lookup, exceptions, ownPorts, interfaces: interfaceAddresses });
 }
 
 function makeUpstream({ upstream }: Settings): HttpUpstream {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readCall } from '../../src/call/read.ts';
-import { placeRoutes } from '../../src/call/route.ts';
+import { originRules, placeRoutes } from '../../src/call/route.ts';
+import type { RouteSetting, UpstreamRules } from '../../src/call/route.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
 import { forward, makeHead } from './heads.ts';
 
@@ -83,6 +84,33 @@ t.test('a route for every path leaves paths as they are', async (t) => {
         value: { path: target },
       },
     );
+});
+
+t.test('an origin that names itself has what all its routes loosen, and no more', (t) => {
+  const upstream = 'http://a.test';
+  const loose = {
+    upstream,
+    encoded_slash: 'segment',
+    overrides: ['x-http-method', 'x-method-override'],
+  } as const;
+  const rules = (...others: readonly RouteSetting[]): UpstreamRules | undefined => {
+    const routes = [loose, ...others].map((route, i) => ({ ...route, prefix: `/${i}` }));
+    const [one, other] = [routes, routes.toReversed()].map((given) =>
+      originRules(placeRoutes(given)).get(upstream),
+    );
+    t.strictSame(one, other, 'whatever their order');
+    return one;
+  };
+  t.match(rules(), { encoded_slash: 'segment', overrides: loose.overrides });
+  t.match(rules(loose), { encoded_slash: 'segment', overrides: loose.overrides });
+  t.match(rules({ ...loose, overrides: ['x-http-method'] }), {
+    encoded_slash: 'segment',
+    overrides: ['x-http-method'],
+  });
+  t.match(rules({ upstream }), { encoded_slash: 'reject', overrides: [] });
+  t.match(rules(loose, { upstream }, loose), { encoded_slash: 'reject', overrides: [] });
+  t.match(rules({ upstream: 'http://b.test' }), { encoded_slash: 'segment', overrides: loose.overrides });
+  t.end();
 });
 
 t.test('a faulty route does not start', async (t) => {

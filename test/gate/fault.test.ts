@@ -31,6 +31,11 @@ function butReading<T extends object>(whole: T, name: keyof T): T {
   });
 }
 
+/** The same rules, but that their resolver does this. */
+function vetting({ rules }: Parts, instead: () => unknown): Parts['rules'] {
+  return () => ({ ...rules(), resolver: but(rules().resolver, 'vet', instead) });
+}
+
 type Break = (parts: Parts) => Partial<Parts>;
 
 /** Breaks before the permit. Both a throw and a rejection count, wherever the gate waits. */
@@ -42,8 +47,8 @@ const before: readonly (readonly [name: string, instead: Break])[] = [
   ['policy.decide throws', (parts) => ({ policy: but(parts.policy, 'decide', broken) })],
   ['policy.decide rejects', (parts) => ({ policy: but(parts.policy, 'decide', rejects) })],
   ['trust', () => ({ trust: broken })],
-  ['resolver.vet throws', (parts) => ({ resolver: but(parts.resolver, 'vet', broken) })],
-  ['resolver.vet rejects', (parts) => ({ resolver: but(parts.resolver, 'vet', rejects) })],
+  ['resolver.vet throws', (parts) => ({ rules: vetting(parts, broken) })],
+  ['resolver.vet rejects', (parts) => ({ rules: vetting(parts, rejects) })],
   ['uses.charge', (parts) => ({ uses: but(parts.uses, 'charge', broken) })],
   ['lineage.append throws', (parts) => ({ lineage: but(parts.lineage, 'append', broken) })],
   ['lineage.append rejects', (parts) => ({ lineage: but(parts.lineage, 'append', rejects) })],

@@ -1,11 +1,15 @@
 /** Findings of a call that went all the way, for tests of what is recorded and answered. */
 import type { Findings } from '../../src/gate/findings.ts';
+import type { Resolver } from '../../src/gate/outside.ts';
 import { readCall } from '../../src/call/read.ts';
 import { coverCall } from '../../src/grant/scope.ts';
 import { makeHead } from '../call/heads.ts';
 import type { HeadParts } from '../call/heads.ts';
 import { entry, makeToken, makeVerifier, NOW } from '../grant/tokens.ts';
 import type { Recipe } from '../grant/tokens.ts';
+
+/** Not reached by what these findings are for. */
+const resolver: Resolver = { vet: () => Promise.reject(new Error('nothing is resolved here')) };
 
 export const ID = '0191b3c4-5d6e-7f80-9a1b-2c3d4e5f6071';
 export const SALT = Uint8Array.from({ length: 16 }, (_, i) => i);
@@ -38,7 +42,7 @@ export function foundAll({ head = () => {}, token = () => {}, rules = {} }: Chan
   if (!coverage.ok) throw new Error(coverage.detail);
   return {
     ...{ id: ID, salt: SALT, head: raw, exposed: false },
-    rules: { settings: 2, routes: [], origins: new Map(), tier: 'cooperative', path: 'full', boundBytes: 10, ...rules },
+    rules: { settings: 2, routes: [], origins: new Map(), tier: 'cooperative', path: 'full', boundBytes: 10, resolver, ...rules },
     ...{ call: call.value, grant: grant.value, coverage: coverage.value },
     evaluation: {
       answer: { ok: true, value: { allow: true, reasons: [], obligations: [] } },

@@ -1,5 +1,6 @@
 /** A lease may end at any moment: while the call is decided, and while its permit is being written. */
 import t from 'tap';
+import { deny } from '../../src/denial/outcome.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
 import type { Lineage } from '../../src/lineage/lineage.ts';
 import { assertDenied } from '../e2e/denied.ts';
@@ -17,8 +18,8 @@ const withdrawn: readonly (readonly [name: string, instead: (parts: Parts, end: 
   ['its policy is asked', ({ policy }, end) => ({
     policy: { active: policy.active, decide: (text) => policy.decide(text).finally(end) },
   })],
-  ['its host is looked up', ({ resolver }, end) => ({
-    resolver: { vet: (asked) => resolver.vet(asked).finally(end) },
+  ['its host is looked up', ({ rules }, end) => ({
+    rules: () => ({ ...rules(), resolver: { vet: (asked) => rules().resolver.vet(asked).finally(end) } }),
   })],
 ]; // prettier-ignore
 
@@ -40,6 +41,26 @@ t.test('while it is decided: nothing was let out, and nothing is charged', async
     /^HTTP\/1\.1 200 /,
     'its one use is still there',
   );
+});
+
+t.test('a call keeps the exceptions it began with, whatever is reloaded meanwhile', async (t) => {
+  const real = await realGate(t);
+  const { home, policy, rules } = { ...real, ...real.parts };
+  let current = rules();
+  const withdraw = (): void => {
+    current = {
+      ...current,
+      resolver: { vet: () => Promise.resolve(deny('address_forbidden', 'withdrawn')) },
+    };
+  };
+  const port = await real.listen(t, {
+    rules: () => current,
+    policy: { active: policy.active, decide: (text) => policy.decide(text).finally(withdraw) },
+  });
+  t.match(await ask(port, call(real)), /^HTTP\/1\.1 200 /);
+  const reply = readReply(await ask(port, call(real)), true);
+  if (!reply) throw new Error('no answer');
+  assertDenied(t, home, { reply, code: 'address_forbidden' });
 });
 
 t.test('while its permit is written: recorded, charged, and never sent', async (t) => {

@@ -57,6 +57,12 @@ export async function realGate(t: Teardown): Promise<RealGate> {
   if (!activated.ok) throw new Error(activated.fault);
   const observed: [keyof Observer, unknown][] = [];
   const clock = systemClock;
+  const resolver = new VettingResolver({
+    lookup: boundedLookup({ clock, timeoutMs: 1000 }),
+    exceptions: [parseException(`127.0.0.1:${origin.port}`)].filter((each) => each !== undefined),
+    ownPorts: () => new Set(),
+    interfaces: interfaceAddresses,
+  });
   const parts: Parts = {
     clock,
     fresh: systemFresh,
@@ -68,12 +74,6 @@ export async function realGate(t: Teardown): Promise<RealGate> {
     policy,
     trust: () => pass('trusted' as const),
     leases: new Leases(clock),
-    resolver: new VettingResolver({
-      lookup: boundedLookup({ clock, timeoutMs: 1000 }),
-      exceptions: () => [parseException(`127.0.0.1:${origin.port}`)].filter((each) => each !== undefined),
-      ownPorts: () => new Set(),
-      interfaces: interfaceAddresses,
-    }),
     lineage,
     refuser: new Refuser({
       ...{ lineage, clock, challenge: false },
@@ -88,6 +88,7 @@ export async function realGate(t: Teardown): Promise<RealGate> {
     },
     rules: () => ({
       ...{ settings: 0, routes: [], origins: new Map(), tier: 'cooperative', path: 'full', boundBytes: 1000 },
+      resolver,
     }),
     exposed: () => false,
   };

@@ -51,7 +51,7 @@ function resolver({
   const exceptions = [...allow.flatMap((text) => parseException(text) ?? []), ...routes.map(routeException)];
   return new VettingResolver({
     lookup: () => Promise.resolve(pass(answers)),
-    exceptions: () => exceptions,
+    exceptions,
     ownPorts: () => new Set(own),
     interfaces: () => interfaces,
   });
@@ -74,7 +74,7 @@ t.test('every answer is vetted, in order, and one bad answer denies all', async 
 });
 
 t.test('an address as host is vetted without being looked up', async (t) => {
-  const parts = { exceptions: () => [], ownPorts: () => new Set<number>(), interfaces: () => [] };
+  const parts = { exceptions: [], ownPorts: () => new Set<number>(), interfaces: () => [] };
   const never: Lookup = () => t.fail('looked up') as never;
   const literal = new VettingResolver({ ...parts, lookup: never });
   t.same(await literal.vet(callTo('8.8.8.8')), {
@@ -99,7 +99,7 @@ t.test('an address as host is vetted without being looked up', async (t) => {
 t.test('a failed lookup keeps its code', async (t) => {
   const failing = new VettingResolver({
     lookup: () => Promise.resolve(deny('name_timeout', 'slow.test')),
-    exceptions: () => [],
+    exceptions: [],
     ownPorts: () => new Set(),
     interfaces: () => [],
   });
@@ -203,7 +203,7 @@ t.test('a name that changes its answer is asked once a call', async (t) => {
   let asked = 0;
   const rebinding = new VettingResolver({
     lookup: () => Promise.resolve(pass(answers[asked++] ?? [])),
-    exceptions: () => [],
+    exceptions: [],
     ownPorts: () => new Set(),
     interfaces: () => [],
   });

@@ -132,7 +132,7 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
   ];
   const resolver = new VettingResolver({
     lookup: boundedLookup({ clock, timeoutMs: 5000 }),
-    exceptions: () => exceptions,
+    exceptions,
     ownPorts,
     interfaces: interfaceAddresses,
   });
