@@ -4,8 +4,10 @@ import { fromBase64 } from '../crypto/base64.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Lineage } from '../lineage/lineage.ts';
+import type { ServedLog } from '../lineage/tiles-served.ts';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
+import { bundlesPart } from './tiles.ts';
 
 /** What came of a reload: the new rules hold, or the old ones do and here is why. */
 export type Reloaded = { readonly ok: true } | { readonly ok: false; readonly faults: readonly string[] };
@@ -14,6 +16,7 @@ export type Reloaded = { readonly ok: true } | { readonly ok: false; readonly fa
 export interface OperatorParts {
   readonly readiness: Readiness;
   readonly lineage: Lineage;
+  readonly served: ServedLog;
   /** Version, bundle, settings digest, ports …: plain JSON without secrets. */
   readonly status: () => object;
   /** The same as SIGHUP. */
@@ -26,7 +29,7 @@ const SEQ = ':seq{[0-9]{1,15}}';
 const NO_ENTRY = 'The log has no such entry.';
 
 /** `/api/*` and `/authority/*`. */
-export function operatorPart({ readiness, lineage, status, reload, authority }: OperatorParts): Hono {
+export function operatorPart({ readiness, lineage, served, status, reload, authority }: OperatorParts): Hono {
   const part = new Hono()
     .get('/api/status', async (context) => {
       const log = await lineage.health();
@@ -39,14 +42,15 @@ export function operatorPart({ readiness, lineage, status, reload, authority }: 
     })
     .get(`/api/receipt/${SEQ}`, async (context) => {
       const seq = Number(context.req.param('seq'));
-      const [receipt, proof] = await Promise.all([lineage.receipt(seq), lineage.proof(seq)]);
+      const [receipt, proof] = await Promise.all([lineage.receipt(seq), served.proof(seq)]);
       if (receipt === undefined || proof === undefined) return problem(404, NO_ENTRY);
       return json(`{"receipt":${receipt},"proof":${JSON.stringify(proof)}}`);
     })
     .post('/api/reload', async (context) => {
       const reloaded = await reload();
       return context.json(reloaded, reloaded.ok ? 200 : 409);
-    });
+    })
+    .route('/', bundlesPart(served));
   return authority ? part.route('/', authority) : part;
 }
 

@@ -1,15 +1,15 @@
 /** What anyone may ask: health, metrics, and hashes and keys for those who verify. Never an entry's contents. */
 import { Hono } from 'hono';
-import type { Lineage } from '../lineage/lineage.ts';
+import type { ServedLog } from '../lineage/tiles-served.ts';
 import type { Metrics } from './metrics.ts';
-import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
+import { tilesPart } from './tiles.ts';
 
 /** What the public part shows. */
 export interface PublicParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
-  readonly lineage: Lineage;
+  readonly served: ServedLog;
   /** JSON text of what a verifier needs: `{"receiptKeys":[JWK…],"tlogPolicy":"…"}` (formats.md §0). */
   readonly trustFile: () => string;
 }
@@ -17,8 +17,8 @@ export interface PublicParts {
 const JSON_TEXT = { 'content-type': 'application/json' };
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' };
 
-/** `/livez /readyz /metrics /.well-known/writ/*`. */
-export function publicPart({ readiness, metrics, lineage, trustFile }: PublicParts): Hono {
+/** `/livez /readyz /metrics /checkpoint /tile/* /.well-known/writ/*`. */
+export function publicPart({ readiness, metrics, served, trustFile }: PublicParts): Hono {
   return new Hono()
     .get('/livez', (context) => context.body('ok\n', 200, PLAIN))
     .get('/readyz', (context) => {
@@ -29,13 +29,5 @@ export function publicPart({ readiness, metrics, lineage, trustFile }: PublicPar
       return context.body(await metrics.text(), 200, { 'content-type': metrics.contentType });
     })
     .get('/.well-known/writ/keys', (context) => context.body(trustFile(), 200, JSON_TEXT))
-    .get('/.well-known/writ/checkpoint', async (context) =>
-      context.body(await lineage.checkpoint(), 200, PLAIN),
-    )
-    .get('/.well-known/writ/proof/:seq{[0-9]{1,15}}', async (context) => {
-      const proof = await lineage.proof(Number(context.req.param('seq')));
-      return proof === undefined
-        ? problem(404, 'The log has no such entry.')
-        : context.body(proof, 200, PLAIN);
-    });
+    .route('/', tilesPart(served));
 }

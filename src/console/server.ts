@@ -40,7 +40,7 @@ const REQUEST_MS = 10_000;
 const CHECK_MS = 1000;
 const MAX_HEAD_BYTES = 16_384;
 
-/** On every reply: nothing here is a page, may be framed, sniffed, cached or read by another site. */
+/** On every reply: nothing here is a page, may be framed, sniffed, or read by another site, or cached unless it says so. */
 const HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -75,7 +75,9 @@ export function consoleApp(parts: ConsoleParts): Hono<Bindings> {
   const app = new Hono<Bindings>();
   app.use(async (context, next) => {
     await next();
+    const caching = context.res.headers.get('cache-control');
     for (const [name, value] of Object.entries(HEADERS)) context.res.headers.set(name, value);
+    if (caching) context.res.headers.set('cache-control', caching);
   });
   app.use(async (context, next) => {
     const turned = turnAway(knockOf(context.env.incoming), parts.hosts);

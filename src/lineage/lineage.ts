@@ -1,5 +1,6 @@
 /** What the rest of the house knows of the log: a promise for each entry. Threads and disks are behind it. */
 import type { Draft } from './statement.ts';
+import type { TileAddress } from './tile.ts';
 
 /** One entry to write. */
 export interface EntryRequest extends Draft {
@@ -47,6 +48,8 @@ export interface Lineage {
   proof(seq: number): Promise<string | undefined>;
   /** The receipt of any entry, signed on demand; undefined where there is no such entry. */
   receipt(seq: number): Promise<string | undefined>;
+  /** The first `width` hashes of a tile at the released head, 32 bytes each; undefined where it has not so many. */
+  tile(address: TileAddress, width: number): Promise<Uint8Array | undefined>;
   health(): Promise<LineageHealth>;
   /** Calls back once, when the log stops recording for good. */
   onFailure(listener: (cause: Error) => void): void;

@@ -109,7 +109,12 @@ function signedBy(
   if (type === 'log') return suite.verify(key, encodeUtf8(text), signature);
   if (signature.length !== 72) return false;
   const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);
-  return suite.verify(key, encodeUtf8(`cosignature/v1\ntime ${time}\n${text}`), signature.subarray(8));
+  return time < 2n ** 63n && suite.verify(key, encodeUtf8(cosignedText(text, time)), signature.subarray(8));
+}
+
+/** What a witness signs: the time (Unix, seconds) and the note's text (c2sp.org/tlog-cosignature, Ed25519). */
+export function cosignedText(text: string, time: bigint): string {
+  return `cosignature/v1\ntime ${time}\n${text}`;
 }
 
 function parseSignature(line: string): NoteSignature | undefined {

@@ -8,6 +8,9 @@ import { SegmentFile } from './segment-file.ts';
 import type { Composer } from './composer.ts';
 import type { Draft } from './statement.ts';
 import { writeTileFile } from './tile-files.ts';
+import { TILE_WIDTH } from './tile.ts';
+import type { TileAddress } from './tile.ts';
+import { tileWidth } from './tiles-path.ts';
 
 /** What an append left on disk. The views are good until the next append. */
 export interface Appended {
@@ -65,6 +68,16 @@ export class Store {
   /** The inclusion proof of an entry at the released head, leaf upwards; undefined where there is no such entry. */
   inclusion(seq: number): readonly Uint8Array[] | undefined {
     return this.#isEntry(seq) ? this.#composer.tree.inclusion(seq) : undefined;
+  }
+
+  /** The first `width` hashes of a tile at the released head (c2sp.org/tlog-tiles); undefined where it has not so many. */
+  tile(address: TileAddress, width: number): Uint8Array | undefined {
+    if (this.#failure || width < 1 || width > tileWidth(address, this.size)) return undefined;
+    const span = TILE_WIDTH ** address.level;
+    const start = (i: number): number => (address.index * TILE_WIDTH + i) * span;
+    const hash = (i: number): Uint8Array =>
+      this.#composer.tree.hashOf({ start: start(i), end: start(i + 1) });
+    return Buffer.concat(Array.from({ length: width }, (_, i) => hash(i)));
   }
 
   /** The bytes of an entry; undefined where there is no such entry. */

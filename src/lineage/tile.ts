@@ -61,6 +61,11 @@ export class Tile {
     this.#nodes.set(hash, offset(row, slot));
   }
 
+  /** What stands for this tile on the level above. Only of a full tile. */
+  root(suite: Suite): Uint8Array {
+    return nodeHash(suite, this.get(TILE_HEIGHT - 1, 0), this.get(TILE_HEIGHT - 1, 1));
+  }
+
   /** The 256 hashes, as the tile's file has them. Only of a full tile. */
   hashes(): Uint8Array {
     return this.#nodes.subarray(0, TILE_WIDTH * HASH_LENGTH);

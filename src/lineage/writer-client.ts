@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { LineageUnavailable } from './lineage.ts';
 import type { EntryRequest, Lineage, LineageHealth, Recorded } from './lineage.ts';
 import { MAX_ENTRY_LENGTH } from './segment.ts';
+import type { TileAddress } from './tile.ts';
 import type { Ask, AskAnswer, Turn, TurnAnswer, WriterMessage, WriterReady } from './writer-protocol.ts';
 
 /** What is left in an entry for the position: time, origin, chain hash, number. */
@@ -113,6 +114,11 @@ export class WriterClient implements Lineage {
 
   receipt(seq: number): Promise<string | undefined> {
     return this.#ask({ kind: 'receipt', seq });
+  }
+
+  async tile(address: TileAddress, width: number): Promise<Uint8Array | undefined> {
+    const text = await this.#ask({ kind: 'tile', address, width });
+    return text === undefined ? undefined : Buffer.from(text, 'base64');
   }
 
   async health(): Promise<LineageHealth> {

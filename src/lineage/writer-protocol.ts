@@ -2,12 +2,15 @@
  * What main and the writer thread say to each other. One message carries everything of one turn of main's event loop, as
  * flat as can be: copying objects between threads is what an append costs main most.
  */
+import type { TileAddress } from './tile.ts';
 
 /** Something else than an append. */
 export type Ask =
   | { readonly kind: 'refuse'; readonly statement: string }
   | { readonly kind: 'proof'; readonly seq: number }
-  | { readonly kind: 'receipt'; readonly seq: number };
+  | { readonly kind: 'receipt'; readonly seq: number }
+  /** Answered in base64. */
+  | { readonly kind: 'tile'; readonly address: TileAddress; readonly width: number };
 
 /** Main to writer. Answered in order, each by one `TurnAnswer`. */
 export interface Turn {

@@ -78,6 +78,10 @@ export class LogWriter {
         const entry = this.#store.entry(ask.seq);
         return entry && this.#seal.receipt(entry);
       }
+      case 'tile': {
+        const hashes = this.#store.tile(ask.address, ask.width);
+        return hashes && base64(hashes);
+      }
     }
   }
 

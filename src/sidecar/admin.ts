@@ -9,6 +9,7 @@ import { startConsole } from '../console/server.ts';
 import type { ConsoleServer } from '../console/server.ts';
 import type { LogIdentity } from '../lineage/identity.ts';
 import type { Lineage } from '../lineage/lineage.ts';
+import type { ServedLog } from '../lineage/tiles-served.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
 import { PortUnavailable } from './doors.ts';
 import { readText } from './reload.ts';
@@ -20,6 +21,7 @@ export interface AdminParts extends Pick<OperatorParts, 'status' | 'reload'> {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly lineage: Lineage;
+  readonly served: ServedLog;
   readonly identity: LogIdentity;
   readonly authority: Hono | undefined;
 }

@@ -22,6 +22,7 @@ import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { openLineage } from '../lineage/open.ts';
+import { ServedLog } from '../lineage/tiles-served.ts';
 import type { AgentExchange } from '../proxy/exchange.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
@@ -112,7 +113,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const doors = await openDoors(settings, { gate, observer, limit, exposure, log });
   const status = (): object => describe(options, standing, doors);
   const authority = options.authority?.(lineage);
-  const asked = { settings, log, readiness, metrics, lineage, status, reload, identity, authority };
+  const served = new ServedLog({ lineage, layout: layoutOf(settings.home), cosigned: () => undefined });
+  const asked = { settings, log, readiness, metrics, lineage, served, status, reload, identity, authority };
   const admin = await openAdmin(asked).catch(async (cause: unknown) => {
     await Promise.all(doors.map(({ listener }) => listener.stop()));
     throw cause;

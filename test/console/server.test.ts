@@ -8,8 +8,10 @@ import { startConsole } from '../../src/console/server.ts';
 import type { ConsoleParts, ConsoleServer } from '../../src/console/server.ts';
 import { toBase64 } from '../../src/crypto/base64.ts';
 import { encodeUtf8 } from '../../src/crypto/bytes.ts';
+import { layoutOf } from '../../src/lineage/layout.ts';
 import { LineageUnavailable } from '../../src/lineage/lineage.ts';
 import type { Lineage } from '../../src/lineage/lineage.ts';
+import { ServedLog } from '../../src/lineage/tiles-served.ts';
 
 const TOKEN = 'a'.repeat(43);
 const STATEMENT = '{"predicate":{"why":"ä"}}';
@@ -27,6 +29,7 @@ function oneEntry(): Lineage & { broken: boolean } {
       log.broken ? Promise.reject(new LineageUnavailable('gone')) : Promise.resolve('origin\n1\nroot\n'),
     proof: (seq: number) => Promise.resolve(seq === 0 ? 'c2sp.org/tlog-proof@v1\n' : undefined),
     receipt: (seq: number) => Promise.resolve(seq === 0 ? evidence : undefined),
+    tile: () => Promise.resolve(undefined),
     health: () => Promise.resolve({ state: 'writing' as const, size: 1, waiting: 0, free: 5e9 }),
     onFailure: () => undefined,
     close: () => Promise.resolve(),
@@ -51,6 +54,7 @@ async function start(test: Test, over: Partial<ConsoleParts> = {}): Promise<Sett
     readiness,
     metrics,
     lineage,
+    served: new ServedLog({ lineage, layout: layoutOf('/nowhere'), cosigned: () => undefined }),
     trustFile: () => JSON.stringify({ receiptKeys: [{ kty: 'OKP' }], tlogPolicy: 'log …' }),
     status: () => ({ version: '0' }),
     reload: () => Promise.resolve({ ok: true }),
@@ -138,6 +142,7 @@ t.test('everything else needs the token, exactly', async (t) => {
     '/api/status',
     '/api/entries/0',
     '/api/receipt/0',
+    '/tile/entries/000',
     '/',
     '/nothing',
     '/.well-known/writ/proof/x',
