@@ -1,105 +1,112 @@
 /** `writ lineage show`. */
 import type { Command } from 'commander';
-import { decodeUtf8 } from '../crypto/bytes.ts';
-import { parseStrictJson } from '../crypto/json.ts';
-import type { Json } from '../crypto/json.ts';
+import { Catalogue } from '../lineage/catalogue.ts';
+import type { GrantNode } from '../lineage/catalogue.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
-import { readEntries, readEntry } from '../lineage/read.ts';
-import type { LogEntry } from '../lineage/read.ts';
+import { readEntry } from '../lineage/read.ts';
 import { readVouched } from '../lineage/replay.ts';
 import { CommandFailure, EXIT } from './exit.ts';
+import { follow } from './lineage-follow.ts';
+import { openSearch, readFound, statementOf } from './lineage-search.ts';
+import type { ReadEntry, Search } from './lineage-search.ts';
 import { out } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
 import { callOf, memberOf, statementFields, styleOf, textOf, whatOf } from './statement-fields.ts';
 import type { Cell } from './table.ts';
 
+/** A permit that nothing closes: its call still runs, or a crash left it so. It never reads as if it had gone well. */
+const OUTCOME_UNKNOWN = 'outcome unknown';
+
 /** One entry in full. */
 export function showEntry(seq: number, command: Command): void {
   const { settings } = requireSettings(command);
-  const bytes = readEntry(layoutOf(settings.home).segments, seq);
+  const layout = layoutOf(settings.home);
+  const bytes = readEntry(layout.segments, seq);
   if (!bytes) throw new CommandFailure(EXIT.no, `the log has no entry ${seq} yet`);
-  const statement = statementOf({ seq, bytes });
+  const statement = statementOf(seq, bytes);
   if (command.opts()['json']) return out.json(statement);
-  const isOpen = openPermits(layoutOf(settings.home).segments, [{ seq, statement }]).has(seq);
+  const catalogue = new Catalogue({ layout, origin: readIdentity(layout).origin });
+  const isOpen = isOpenPermit(catalogue, { seq, bytes, statement });
+  catalogue.close();
   out.fields([...statementFields(statement), ['outcome', isOpen ? OUTCOME_UNKNOWN : undefined]]);
   out.line();
   out.json(statement);
 }
 
-/** The entries of a range, one line each. */
-export function showEntries(command: Command): void {
-  const { settings } = requireSettings(command);
-  const layout = layoutOf(settings.home);
-  const vouched = readVouched(layout, readIdentity(layout).logKey).size;
-  const options: Readonly<Record<string, unknown>> = command.opts();
-  const entries = select(layout.segments, { count: Number(options['last']), from: options['from'], vouched });
-  const shown = entries.map((entry) => ({ seq: entry.seq, statement: statementOf(entry) }));
-  const open = openPermits(layout.segments, shown);
-  if (options['json'])
-    return out.json(
-      shown.map(({ seq, statement }) => ({
-        seq,
-        vouched: seq < vouched,
-        ...(open.has(seq) && { outcome: 'unknown' }),
-        statement,
-      })),
-    );
+/** The entries that pass the filter, one line each; with `--follow` those that come, too, until it is stopped. */
+export async function showEntries(command: Command): Promise<void> {
+  const search = openSearch(command);
+  const { catalogue } = search;
+  try {
+    const options: Readonly<Record<string, unknown>> = command.opts();
+    const next = catalogue.refresh();
+    const entries = select(search, { limit: Number(options['limit']), from: options['from'] });
+    if (options['json']) showJson(search, entries);
+    else showTable(search, entries, options['follow'] === true);
+    if (options['follow'])
+      await follow(search, next, options['json'] === true ? printJson(search) : printRow);
+  } finally {
+    catalogue.close();
+  }
+}
+
+/** The first ones from `from` on, or the last ones of all. */
+function select(
+  { catalogue, filter }: Search,
+  { limit, from }: { readonly limit: number; readonly from: unknown },
+): readonly ReadEntry[] {
+  const order = typeof from === 'number' ? { from, limit } : { limit, newest: true };
+  return catalogue.find(filter, order).flatMap((found) => readFound(catalogue, found) ?? []);
+}
+
+function showTable(search: Search, entries: readonly ReadEntry[], following: boolean): void {
+  const { filter, catalogue } = search;
+  if (filter.grant !== undefined) showTree(catalogue.grantTree(filter.grant));
+  const vouched = vouchedSize(search);
+  if (following) return entries.forEach((entry) => printRow(entry));
+  if (entries.length === 0) return out.line(out.paint('dim', 'no entry is so'));
   out.table(
     ['entry', 'at', 'what', 'call', 'agent'],
-    shown.map((entry) => row(entry, open.has(entry.seq))),
+    entries.map((entry) => row(entry, isOpenPermit(catalogue, entry))),
   );
-  const unvouched = shown.filter(({ seq }) => seq >= vouched).length;
+  const unvouched = entries.filter(({ seq }) => seq >= vouched).length;
   if (unvouched > 0)
     out.line(
       out.paint('dim', `the last ${unvouched} may not be durable yet: the checkpoint file ends before them`),
     );
 }
 
-/** An entry that was read. */
-interface Shown {
-  readonly seq: number;
-  readonly statement: Json;
+/** Who was given what by whom, as far as calls are on record. */
+function showTree(node: GrantNode, depth = 0): void {
+  const counts = `${node.permits} permitted, ${node.denials} denied`;
+  out.line(`${'  '.repeat(depth)}${out.paint('name', node.jti)}  ${out.paint('dim', counts)}`);
+  for (const child of node.children) showTree(child, depth + 1);
+  if (depth === 0) out.line();
 }
 
-/** A permit that nothing closes: its call still runs, or a crash left it so. It never reads as if it had gone well. */
-const OUTCOME_UNKNOWN = 'outcome unknown';
-const OUTCOME = Buffer.from('"predicateType":"urn:writ:outcome:v1"');
+function vouchedSize({ layout, identity }: Search): number {
+  return readVouched(layout, identity.logKey).size;
+}
 
-/** Which of these entries are permits without an outcome anywhere in the log. */
-function openPermits(segments: string, shown: readonly Shown[]): ReadonlySet<number> {
-  const open = new Set(shown.flatMap((entry) => (isPermit(entry) ? [entry.seq] : [])));
-  const [first] = open;
-  if (first === undefined) return open;
-  for (const entry of readEntries(segments, first)) {
-    if (Buffer.from(entry.bytes).includes(OUTCOME))
-      open.delete(Number(memberOf(memberOf(statementOf(entry), 'predicate'), 'permit')));
-    if (open.size === 0) break;
+function showJson(search: Search, entries: readonly ReadEntry[]): void {
+  const vouched = vouchedSize(search);
+  for (const entry of entries) {
+    const { seq, statement } = entry;
+    const isOpen = isOpenPermit(search.catalogue, entry);
+    out.jsonLine({ seq, vouched: seq < vouched, ...(isOpen && { outcome: 'unknown' }), statement });
   }
-  return open;
 }
 
-function isPermit({ statement }: Shown): boolean {
-  return textOf(memberOf(memberOf(statement, 'predicate'), 'verdict')) === 'permit';
+/** Whether an entry is a permit that no entry closes. What is said to close it is read from the log. */
+function isOpenPermit(catalogue: Catalogue, { seq, statement }: ReadEntry): boolean {
+  if (textOf(memberOf(memberOf(statement, 'predicate'), 'verdict')) !== 'permit') return false;
+  const found = catalogue.outcomeOf(seq);
+  const outcome = found && readFound(catalogue, found)?.statement;
+  return memberOf(memberOf(outcome, 'predicate'), 'permit') !== seq;
 }
 
-/** The first `count` from `from` on, or the last `count` of all. The log is at least as long as its checkpoint says. */
-function select(
-  segments: string,
-  { count, from, vouched }: { readonly count: number; readonly from: unknown; readonly vouched: number },
-): readonly LogEntry[] {
-  const start = typeof from === 'number' ? from : Math.max(0, vouched - count);
-  const kept: LogEntry[] = [];
-  for (const entry of readEntries(segments, start)) {
-    kept.push(entry);
-    if (kept.length <= count) continue;
-    if (typeof from === 'number') return kept.slice(0, count);
-    kept.shift();
-  }
-  return kept;
-}
-
-function row({ seq, statement }: Shown, isOpen: boolean): readonly Cell[] {
+function row({ seq, statement }: ReadEntry, isOpen: boolean): readonly Cell[] {
   const predicate = memberOf(statement, 'predicate');
   return [
     seq,
@@ -107,20 +114,25 @@ function row({ seq, statement }: Shown, isOpen: boolean): readonly Cell[] {
     isOpen
       ? { text: `${whatOf(statement)}, ${OUTCOME_UNKNOWN}`, style: 'warn' }
       : { text: whatOf(statement), style: styleOf(predicate) },
-    callOf(predicate) || permitOf(predicate),
+    callOf(predicate) || permitOf(statement),
     textOf(memberOf(memberOf(predicate, 'grant'), 'sub')) ?? '',
   ];
 }
 
 /** An outcome names the permit that it closes. */
-function permitOf(predicate: Json | undefined): string {
-  const permit = memberOf(predicate, 'permit');
+function permitOf(statement: ReadEntry['statement']): string {
+  const permit = memberOf(memberOf(statement, 'predicate'), 'permit');
   return typeof permit === 'number' ? `of entry ${permit}` : '';
 }
 
-function statementOf({ seq, bytes }: LogEntry): Json {
-  const statement = parseStrictJson(decodeUtf8(bytes) ?? '');
-  if (statement === undefined)
-    throw new CommandFailure(EXIT.no, `entry ${seq} is damaged: see \`writ lineage verify\``);
-  return statement;
+const printJson =
+  (search: Search) =>
+  (entry: ReadEntry): void => {
+    const { seq, statement } = entry;
+    out.jsonLine({ seq, vouched: seq < vouchedSize(search), statement });
+  };
+
+/** A line of a list that goes on: a permit just given has no outcome yet, which says nothing. */
+function printRow(entry: ReadEntry): void {
+  out.table([], [row(entry, false)]);
 }

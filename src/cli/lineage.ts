@@ -1,22 +1,38 @@
-/** `writ lineage`: show, verify and prove entries of a log, from its files, without a lock. */
+/** `writ lineage`: find, show, verify and prove entries of a log, from its files, without a lock. */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { proveEntry } from './lineage-prove.ts';
+import { reindex } from './lineage-reindex.ts';
+import { addFilterFlags } from './lineage-search.ts';
 import { showEntries, showEntry } from './lineage-show.ts';
 import { verifyLineage } from './lineage-verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
 
-/** Adds `writ lineage show|verify|prove`. */
+/** Adds `writ lineage show|reindex|verify|prove`. */
 export function registerLineage(program: Command): void {
   const lineage = program.command('lineage').description('The log of every decision, tamper-evident.');
-  addHomeFlags(lineage.command('show').description('Show the last entries, or one of them in full.'))
+  addFilterFlags(
+    addHomeFlags(
+      lineage.command('show').description('Show the last entries, those of a filter, or one in full.'),
+    ),
+  )
     .argument('[seq]', 'number of one entry', wholeNumber)
-    .option('-n, --last <count>', 'how many entries', wholeNumber, 20)
-    .option('--from <seq>', 'the first entry to show', wholeNumber)
-    .option('--json', 'as JSON')
+    .option('-n, --limit <count>', 'at most so many entries', wholeNumber, 20)
+    .option('--from <seq>', 'from this entry on: the first ones instead of the last', wholeNumber)
+    .option('-f, --follow', 'and those that come, until it is stopped')
+    .option('--json', 'as JSON; of several entries one on each line')
     .action((seq: number | undefined, _, command: Command) =>
       seq === undefined ? showEntries(command) : showEntry(seq, command),
     );
+  addHomeFlags(
+    lineage
+      .command('reindex')
+      .description(
+        'Make the catalogue, by which entries are found, anew. Readers do so by themselves when it is bad.',
+      ),
+  )
+    .option('--json', 'as JSON')
+    .action((_, command: Command) => reindex(command));
   addHomeFlags(
     lineage
       .command('verify')

@@ -33,6 +33,8 @@ export interface Screen {
   fields(rows: readonly (readonly [name: string, value: Cell])[]): void;
   /** A JSON document, indented by 2, one line feed at its end. */
   json(value: unknown): void;
+  /** A JSON document on one line (JSON Lines). */
+  jsonLine(value: unknown): void;
 }
 
 const FORMATS = {
@@ -67,12 +69,13 @@ export function makeScreen(sink: Sink, env: Readonly<Record<string, string | und
       for (const text of align(named, paint)) line(text);
     },
     json: (value) => line(safeJson(value)),
+    jsonLine: (value) => line(safeJson(value, 0)),
   };
 }
 
-/** JSON text, indented, that no terminal can be steered by; still the same JSON. */
-export function safeJson(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
+/** JSON text, indented by so many spaces (0: on one line), that no terminal can be steered by; still the same JSON. */
+export function safeJson(value: unknown, indent = 2): string {
+  const text = JSON.stringify(value, null, indent);
   return text.replace(UNSAFE, (letter) => (letter === '\n' ? letter : jsonEscape(letter)));
 }
 

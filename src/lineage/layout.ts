@@ -16,6 +16,8 @@ export interface LogLayout {
   readonly torn: string;
   /** Stands while the log is being made. */
   readonly unfinished: string;
+  /** For finding entries; made from the log, and made again whenever it is not good. */
+  readonly catalogue: string;
 }
 
 /** The layout of the log in `home`. */
@@ -31,6 +33,7 @@ export function layoutOf(home: string): LogLayout {
     lock: join(directory, 'lock'),
     torn: join(directory, 'torn'),
     unfinished: join(directory, 'unfinished'),
+    catalogue: join(home, 'catalogue.sqlite'),
   };
 }
 

@@ -22,6 +22,12 @@ function writ(args: readonly string[], input: string | Buffer = ''): Ran {
   return spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', env: {}, input });
 }
 
+const jsonLines = ({ stdout }: Ran): readonly unknown[] =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+
 /** A home with a log of 9 entries, the denial that is the last of them, and the home's trust file, as files. */
 function evidence(
   t: Parameters<typeof scratchFolder>[0],
@@ -109,14 +115,11 @@ t.test('the log is shown, verified and proven from its files', (t) => {
     writ(['lineage', 'show', ...home]).stdout,
     /^entry +at +what +call +agent\n +0 .* genesis[^]*\n +8 .* deny policy_denied +GET /,
   );
-  const last = JSON.parse(writ(['lineage', 'show', '--last', '2', '--json', ...home]).stdout) as unknown[];
-  t.match(last, [
+  t.match(jsonLines(writ(['lineage', 'show', '--limit', '2', '--json', ...home])), [
     { seq: 7, vouched: true },
     { seq: 8, vouched: true, statement: {} },
   ]);
-  t.match(JSON.parse(writ(['lineage', 'show', '--from', '3', '-n', '1', '--json', ...home]).stdout), [
-    { seq: 3 },
-  ]);
+  t.match(jsonLines(writ(['lineage', 'show', '--from', '3', '-n', '1', '--json', ...home])), [{ seq: 3 }]);
   t.match(writ(['lineage', 'show', '8', ...home]).stdout, '"predicateType": "urn:writ:decision:v1"');
   t.equal(writ(['lineage', 'show', '9', ...home]).status, 1);
   t.equal(writ(['lineage', 'show', 'x', ...home]).status, 2);

@@ -14,11 +14,11 @@ const ROUNDS = 20;
 t.setTimeout(600_000);
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
 
-/** Runs a command on a home; its JSON. */
-async function writ(home: string, ...args: readonly string[]): Promise<unknown> {
+/** Runs a command on a home; what it printed with `--json`. */
+async function writ(home: string, ...args: readonly string[]): Promise<string> {
   const { exit, stdout, stderr } = await run(process.execPath, [BIN, ...args, '--home', home, '--json']);
   if (exit !== 0) throw new Error(`${args.join(' ')} ended with ${exit}: ${stderr}${stdout}`);
-  return JSON.parse(stdout);
+  return stdout;
 }
 
 function openPermits({ entries }: CheckedLog): readonly number[] {
@@ -41,7 +41,7 @@ t.test(`${ROUNDS} times killed under load, a sidecar has recorded all that it di
   const log = checkLog(home.path, home.origin);
   t.equal(log.torn, 0, 'a log that was closed has no torn end');
   t.equal(log.vouched, log.entries.length, 'and its checkpoint covers all of it');
-  t.match(await writ(home.path, 'lineage', 'verify'), { ok: true, size: log.entries.length });
+  t.match(JSON.parse(await writ(home.path, 'lineage', 'verify')), { ok: true, size: log.entries.length });
 
   const gaps = log.entries.filter(({ type }) => type === 'gap');
   t.ok(gaps.length > 0, `a kill that left an unvouched end is an entry itself (${gaps.length})`);
@@ -50,10 +50,11 @@ t.test(`${ROUNDS} times killed under load, a sidecar has recorded all that it di
     'which says how many entries were recovered',
   );
 
-  const shown = (await writ(home.path, 'lineage', 'show', '--from', '0', '--last', '1000000')) as readonly {
-    seq: number;
-    outcome?: string;
-  }[];
+  const lines = await writ(home.path, 'lineage', 'show', '--from', '0', '--limit', '1000000');
+  const shown = lines
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { seq: number; outcome?: string });
   const open = openPermits(log);
   t.ok(open.length > 0, `${open.length} permits have no outcome`);
   t.strictSame(

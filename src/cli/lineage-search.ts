@@ -1,0 +1,118 @@
+/** How commands find entries of a log: the flags of a filter, and the catalogue that answers it. */
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { denials } from '../denial/table.ts';
+import { Catalogue } from '../lineage/catalogue.ts';
+import type { CatalogueRules, Found } from '../lineage/catalogue.ts';
+import { decodeUtf8 } from '../crypto/bytes.ts';
+import { parseStrictJson } from '../crypto/json.ts';
+import type { Json } from '../crypto/json.ts';
+import type { EntryFilter } from '../lineage/filter.ts';
+import { readIdentity } from '../lineage/identity.ts';
+import type { LogIdentity } from '../lineage/identity.ts';
+import { layoutOf } from '../lineage/layout.ts';
+import type { LogLayout } from '../lineage/layout.ts';
+import { CommandFailure, EXIT } from './exit.ts';
+import { err } from './screen.ts';
+import { requireSettings } from './settings-flags.ts';
+import type { LoadedSettings } from './settings-flags.ts';
+
+/** Where a command looks for entries, and for which. */
+export interface Search {
+  readonly settings: LoadedSettings['settings'];
+  readonly layout: LogLayout;
+  readonly identity: LogIdentity;
+  readonly catalogue: Catalogue;
+  readonly filter: EntryFilter;
+}
+
+/** An entry that was read from the log. */
+export interface ReadEntry {
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+  readonly statement: Json;
+}
+
+const KINDS = 'genesis settings policy grant revocation tunnel decision outcome refusals trust approval gap';
+
+/** Adds the flags of a filter. */
+export function addFilterFlags(command: Command): Command {
+  return command
+    .option('--since <time>', 'from then on: RFC 3339, or so long ago (90s, 15m, 1h, 2d, 1w)', moment)
+    .option('--until <time>', 'before then, said the same way', moment)
+    .addOption(
+      new Option('--verdict <verdict>', 'decisions that let a call out, or did not').choices([
+        'permit',
+        'deny',
+      ]),
+    )
+    .option('--code <code>', 'denials with this code, and calls that it cut', denialCode)
+    .addOption(new Option('--kind <kind>', 'entries of one kind').choices(KINDS.split(' ')))
+    .option('--agent <sub>', 'calls of this agent (the grant’s sub)')
+    .option('--host <name>', 'calls to this host; *.example.com for all below it')
+    .option('--grant <jti>', 'calls under this grant, and under all that was delegated from it')
+    .option('--revision <text>', 'calls decided by this revision of the policy');
+}
+
+/** Opens the catalogue of a command's home and reads its filter. The caller closes the catalogue. */
+export function openSearch(command: Command, open = openCatalogue): Search {
+  const { settings } = requireSettings(command);
+  const layout = layoutOf(settings.home);
+  const identity = readIdentity(layout);
+  const catalogue = open({ layout, origin: identity.origin, onProgress: sayProgress });
+  return { settings, layout, identity, catalogue, filter: readFilter(command.opts()) };
+}
+
+const openCatalogue = (rules: CatalogueRules): Catalogue => new Catalogue(rules);
+
+/** Reads a found entry from the log; undefined where it is no longer in this home. Fails where it cannot be read. */
+export function readFound(catalogue: Catalogue, found: Found): ReadEntry | undefined {
+  const bytes = catalogue.read(found);
+  return bytes && { seq: found.seq, bytes, statement: statementOf(found.seq, bytes) };
+}
+
+/** An entry's statement; a command failure where its bytes are not one. */
+export function statementOf(seq: number, bytes: Uint8Array): Json {
+  const statement = parseStrictJson(decodeUtf8(bytes) ?? '');
+  if (statement !== undefined) return statement;
+  throw new CommandFailure(EXIT.no, `entry ${seq} is damaged: see \`writ lineage verify\``);
+}
+
+function readFilter(options: Readonly<Record<string, unknown>>): EntryFilter {
+  const names = ['since', 'until', 'verdict', 'code', 'kind', 'agent', 'host', 'grant', 'revision'] as const;
+  const given = names.flatMap((name) =>
+    options[name] === undefined ? [] : [[name, options[name]] as const],
+  );
+  return Object.fromEntries(given) as EntryFilter; // each option has its own reader or choices above
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Milliseconds since 1970. */
+function moment(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
+  if (count !== undefined) return Date.now() - Number(count) * (UNIT_MS[unit] ?? 0);
+  const at = RFC3339.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError(
+      'Write a time as 2026-05-01T12:00:00Z, or how long ago it was: 90s, 15m, 1h, 2d.',
+    );
+  return at;
+}
+
+function denialCode(text: string): string {
+  if (!Object.hasOwn(denials, text)) throw new InvalidArgumentError('There is no such denial code.');
+  return text;
+}
+
+/** Said only where there is a lot to read, and somebody watches. */
+function sayProgress(entries: number): void {
+  if (process.stderr.isTTY) err.line(err.paint('dim', `catalogue: ${entries} entries read`));
+}

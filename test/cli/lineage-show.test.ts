@@ -1,0 +1,135 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { callDraft, makeScratchLog, NOW, openStore } from '../lineage/scratch-log.ts';
+import type { ScratchLog } from '../lineage/scratch-log.ts';
+import { scratchFolder } from '../lineage/scratch-folder.ts';
+import { draft } from '../../src/lineage/statement.ts';
+
+const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function writ(...args: readonly string[]): Ran {
+  return spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', env: {} });
+}
+
+/** The numbers of the entries that a command printed as JSON lines. */
+function seqs({ stdout }: Ran): readonly number[] {
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line) => (JSON.parse(line) as { seq: number }).seq);
+}
+
+const grant = (sub: string, ...chain: readonly string[]): object => ({
+  chain: chain.map((jti) => ({ digest: '00', jti, key: 'k' })),
+  expires: 1,
+  iss: 'i',
+  sub,
+});
+
+/** Entries 1 to 4 after the first: a permit of a, its outcome, a denial of b, an open permit of b under a delegated grant. */
+function shownLog(home: string): ScratchLog {
+  const log = makeScratchLog(home);
+  const store = openStore(log);
+  store.append([callDraft('/a', { grant: grant('agent:a', 'one') })]);
+  store.append([draft('outcome', '00000000-0000-4000-8000-000000000001', { ended: 'complete', permit: 1 })]);
+  store.append([callDraft('/b', { grant: grant('agent:b', 'two'), verdict: 'deny', code: 'policy_denied' })]);
+  store.append([callDraft('/c', { grant: grant('agent:b\u001b[2J', 'two', 'three') })]);
+  store.close();
+  return log;
+}
+
+t.test('entries are found by flags', (t) => {
+  const { home } = shownLog(scratchFolder(t));
+  const day = new Date(NOW).toISOString();
+  const rows: [string, readonly number[]][] = [
+    ['', [0, 1, 2, 3, 4]],
+    ['--verdict deny', [3]],
+    ['--code policy_denied', [3]],
+    ['--kind outcome', [2]],
+    ['--agent agent:a', [1, 2]],
+    ['--host 127.0.0.1', [1, 2, 3, 4]],
+    ['--grant two', [3, 4]],
+    ['--grant three', [4]],
+    [`--since ${day}`, [0, 1, 2, 3, 4]],
+    [`--until ${day}`, []],
+    ['--since 2026-01-02T04:04:05.678+01:00 --limit 2', [3, 4]],
+    ['--since 1s', []],
+    ['--since 9999d', [0, 1, 2, 3, 4]],
+    ['--from 1 --limit 2', [1, 2]],
+  ];
+  for (const [flags, wanted] of rows) {
+    const ran = writ('lineage', 'show', '--json', '--home', home, ...flags.split(' ').filter(Boolean));
+    t.equal(ran.status, 0, flags);
+    t.strictSame(seqs(ran), wanted, flags);
+  }
+  for (const flags of [
+    '--since yesterday',
+    '--since 2026-01-02',
+    '--code no_such',
+    '--verdict maybe',
+    '--kind x',
+  ])
+    t.equal(writ('lineage', 'show', '--home', home, ...flags.split(' ')).status, 2, flags);
+  t.end();
+});
+
+t.test('people see a table, what is open, and a grant’s tree; no agent can steer their terminal', (t) => {
+  const { home } = shownLog(scratchFolder(t));
+  const { stdout } = writ('lineage', 'show', '--grant', 'two', '--home', home);
+  t.match(stdout, /^two {2}0 permitted, 1 denied\n {2}three {2}1 permitted, 0 denied\n\nentry +at +what/);
+  t.match(
+    stdout,
+    /3 {2}2026-01-02T03:04:05\.678Z {2}deny policy_denied +GET http:\/\/127\.0\.0\.1:1\/b +agent:b\n/,
+  );
+  t.match(stdout, /4 {2}2026-.* permit, outcome unknown .* agent:b\\u\{1b\}\[2J\n/);
+  t.notMatch(stdout, '\u001b');
+  t.match(writ('lineage', 'show', '--agent', 'nobody', '--home', home).stdout, /no entry is so/);
+  t.notMatch(writ('lineage', 'show', '--json', '--home', home).stdout, '\u001b');
+  t.match(writ('lineage', 'show', '4', '--home', home).stdout, /outcome +outcome unknown/);
+  t.notMatch(writ('lineage', 'show', '1', '--home', home).stdout, /outcome unknown/);
+  t.end();
+});
+
+t.test('a catalogue that hides entries is no evidence, and is made anew on demand', (t) => {
+  const { home, layout } = shownLog(scratchFolder(t));
+  t.match(JSON.parse(writ('lineage', 'reindex', '--json', '--home', home).stdout), { entries: 5 });
+  rmSync(layout.catalogue);
+  writeFileSync(layout.catalogue, 'no database');
+  t.match(writ('lineage', 'reindex', '--home', home), { status: 0, stdout: /^5 entries can be found/ });
+  t.equal(writ('lineage', 'reindex', '--home', `${home}-none`).status, 3);
+  t.end();
+});
+
+t.test('a log is followed while it is written, a filter being kept', async (t) => {
+  const log = shownLog(scratchFolder(t));
+  const args = [BIN, 'lineage', 'show', '--follow', '--json', '--agent', 'agent:a', '--home', log.home];
+  const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<number> => {
+    const { value } = (await lines.next()) as IteratorResult<string, undefined>;
+    return (JSON.parse(value ?? '') as { seq: number }).seq;
+  };
+  t.equal(await next(), 1);
+  t.equal(await next(), 2);
+  const store = openStore(log);
+  store.append([
+    callDraft('/d', { grant: grant('agent:b', 'two') }),
+    callDraft('/e', { grant: grant('agent:a', 'one') }),
+  ]);
+  t.equal(await next(), 6);
+  store.append([callDraft('/f', { grant: grant('agent:a', 'one') })]);
+  t.equal(await next(), 7);
+  store.close();
+  const exited = once(child, 'exit');
+  child.kill('SIGINT');
+  t.strictSame(await exited, [0, null]);
+});
