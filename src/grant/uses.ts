@@ -18,6 +18,9 @@ const KEEP_SECONDS = 24 * 3600;
 /** Expired counters are dropped whenever this many new ones have come. */
 const SWEEP_EVERY = 4096;
 
+/** A counter as a snapshot keeps it: its name, uses so far, and the grant's `exp`. */
+export type CounterRow = readonly [name: string, used: number, expires: number];
+
 /** Use counters by (authority's key, `jti`, index of the entry). Memory is bounded by the counted grants in force. */
 export class Uses {
   readonly #counters = new Map<string, Counter>();
@@ -32,6 +35,19 @@ export class Uses {
   /** How many counters are held. */
   get size(): number {
     return this.#counters.size;
+  }
+
+  /** Every counter that still matters. */
+  rows(): readonly CounterRow[] {
+    this.#sweep();
+    return [...this.#counters].map(([name, { used, expires }]) => [name, used, expires]);
+  }
+
+  /** Takes over the counters of a snapshot, in place of all that were held. */
+  restore(rows: readonly CounterRow[]): void {
+    this.#counters.clear();
+    for (const [name, used, expires] of rows) this.#counters.set(name, { used, expires });
+    this.#sweep();
   }
 
   /**

@@ -12,8 +12,7 @@ import { findPosition } from './position.ts';
 import type { Broken } from './read.ts';
 import { entryAt, HEADER_LENGTH } from './segment.ts';
 import type { Batch } from './segment.ts';
-import { Tree } from './tree.ts';
-import type { ReadTile } from './tree.ts';
+import type { Tree } from './tree.ts';
 
 /** What is wrong with a log, and the first entry that cannot be trusted. */
 export interface Damage {
@@ -35,9 +34,16 @@ export class Audit {
   readonly #origin: string;
   #prev = NO_PREVIOUS;
 
-  constructor(origin: string, readTile: ReadTile = () => undefined) {
+  constructor(origin: string, tree: Tree) {
     this.#origin = origin;
-    this.tree = new Tree(node, readTile);
+    this.tree = tree;
+  }
+
+  /** Goes on after `tree.size` entries that are known to be good; `prev` is the chain hash of the last one. */
+  static resume({ origin, tree, prev }: { origin: string; tree: Tree; prev: string }): Audit {
+    const audit = new Audit(origin, tree);
+    audit.#prev = prev;
+    return audit;
   }
 
   /** BLAKE2b-512 of the last entry, hex. */

@@ -14,6 +14,8 @@ export interface LogLayout {
   readonly lock: string;
   /** Torn tails, copied aside before they are cut. */
   readonly torn: string;
+  /** A snapshot of the use counts: derived from the log, made again when missing. */
+  readonly uses: string;
   /** Stands while the log is being made. */
   readonly unfinished: string;
   /** For finding entries; made from the log, and made again whenever it is not good. */
@@ -32,6 +34,7 @@ export function layoutOf(home: string): LogLayout {
     checkpoint: join(directory, 'checkpoint'),
     lock: join(directory, 'lock'),
     torn: join(directory, 'torn'),
+    uses: join(home, 'replay', 'uses'),
     unfinished: join(directory, 'unfinished'),
     catalogue: join(home, 'catalogue.sqlite'),
   };
@@ -40,8 +43,10 @@ export function layoutOf(home: string): LogLayout {
 /** A segment file. */
 export interface SegmentName {
   readonly path: string;
-  /** Its first entry. It counts up to the first entry of the next segment. */
+  /** Its first entry. */
   readonly first: number;
+  /** Where it ceases to count: the first entry of the next segment, or infinity. */
+  readonly until: number;
 }
 
 /** The path of the segment that begins with this entry. */
@@ -51,8 +56,11 @@ export function segmentPath(segments: string, first: number): string {
 
 /** All segments, in order. Throws what `readdir` throws. */
 export function listSegments(segments: string): readonly SegmentName[] {
-  return readdirSync(segments)
-    .filter((name) => /^[0-9]{16}\.log$/.test(name))
-    .sort()
-    .map((name) => ({ path: join(segments, name), first: Number.parseInt(name, 10) }));
+  const names = readdirSync(segments).filter((name) => /^[0-9]{16}\.log$/.test(name));
+  const firsts = names.map((name) => Number.parseInt(name, 10)).sort((a, b) => a - b);
+  return firsts.map((first, i) => ({
+    path: segmentPath(segments, first),
+    first,
+    until: firsts[i + 1] ?? Infinity,
+  }));
 }

@@ -93,6 +93,15 @@ export class Frontier {
     this.#size = from ? from.#size : 0;
   }
 
+  /** The right edge of a tree of `size`, given a way to its complete nodes (level, index). */
+  static resume(suite: Suite, size: number, nodeAt: (level: number, index: number) => Uint8Array): Frontier {
+    const frontier = new Frontier(suite);
+    frontier.#size = size;
+    for (let level = 0, nodes = size; nodes > 0; level++, nodes = Math.floor(nodes / 2))
+      if (nodes % 2 === 1) frontier.#lefts[level] = nodeAt(level, nodes - 1);
+    return frontier;
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -36,31 +36,23 @@ const WINDOW = 1024 * 1024;
 
 /** The entries from `from` on, oldest first. Throws `log_damaged` where a batch before the last segment's end is broken. */
 export function* readEntries(segments: string, from = 0): Generator<LogEntry, void> {
-  const names = listSegments(segments);
-  for (const [i, name] of names.entries()) {
-    const next = names[i + 1];
-    if (next && next.first <= from) continue;
-    yield* entriesOf(name, { from, until: next?.first ?? Number.MAX_SAFE_INTEGER });
-  }
+  for (const name of listSegments(segments)) if (name.until > from) yield* entriesOf(name, from);
 }
 
 /** One entry, or undefined where the log has none of this number. */
 export function readEntry(segments: string, seq: number): Uint8Array | undefined {
   const first = readEntries(segments, seq).next();
-  return first.done ? undefined : first.value.bytes;
+  return first.done || first.value.seq !== seq ? undefined : first.value.bytes;
 }
 
-function* entriesOf(
-  name: SegmentName,
-  { from, until }: { readonly from: number; readonly until: number },
-): Generator<LogEntry, void> {
-  const batches = batchesOf(name, { until, from });
+function* entriesOf(name: SegmentName, from: number): Generator<LogEntry, void> {
+  const batches = batchesOf(name, { until: name.until, from });
   let step = batches.next();
   for (; !step.done; step = batches.next()) {
     const { first, entries } = step.value;
     for (const [i, bytes] of entries.entries()) if (first + i >= from) yield { seq: first + i, bytes };
   }
-  if (step.value.broken && until < Number.MAX_SAFE_INTEGER)
+  if (step.value.broken && name.until < Infinity)
     throw damaged({ index: step.value.seq, what: `${name.path} breaks off at byte ${step.value.offset}` });
 }
 
@@ -69,7 +61,7 @@ function* entriesOf(
  * before that are skipped by their headers, unchecked.
  */
 export function* batchesOf(
-  name: SegmentName,
+  name: Pick<SegmentName, 'path' | 'first'>,
   { from = 0, until }: { readonly from?: number; readonly until: number },
 ): Generator<Batch, SegmentEnd> {
   const fd = openSync(name.path, 'r');

@@ -21,8 +21,8 @@ import type { ComposerStart } from './composer.ts';
 import { replaceFile, syncDirectory, writeFully } from './durable.ts';
 import { segmentPath } from './layout.ts';
 import type { LogLayout } from './layout.ts';
-import { replay } from './replay.ts';
-import type { Tail } from './replay.ts';
+import { replay, replayTail } from './replay.ts';
+import type { ReplayRules, Tail } from './replay.ts';
 import type { NoteKey } from './note.ts';
 import type { Seal } from './seal.ts';
 import { mendTileFile } from './tile-files.ts';
@@ -46,15 +46,19 @@ export interface Recovered {
   readonly length: number;
 }
 
-/** Reads the log, mends its tail, vouches for all of it. Throws what `replay` throws, and nothing is signed then. */
+/**
+ * Reads what the checkpoint does not cover (or the whole log, where tiles are missing or anything looks odd), mends the
+ * tail, vouches for all of it. Throws what `replay` throws, and nothing is signed then.
+ */
 export function recover(rules: LogRules): Recovered {
   const { layout, logKey, seal } = rules;
-  const { audit, head, tail } = replay({
+  const reading: ReplayRules = {
     layout,
     logKey,
     everyHead: false,
     onTile: (tile) => mendTileFile(layout.directory, tile),
-  });
+  };
+  const { audit, head, tail } = replayTail(reading) ?? replay(reading);
   const start: ComposerStart = { origin: logKey.name, tree: audit.tree, prev: audit.prev, seal };
   removeUnfinished(layout);
   const composer = new Composer(start);

@@ -1,6 +1,6 @@
 /**
- * Reads a log from its first byte at start, changes nothing, and judges it: whole, torn after what the `checkpoint` file
- * vouches for, or damaged.
+ * Reads a log, changes nothing, and judges it: whole, torn after what the `checkpoint` file vouches for, or damaged.
+ * `replay` reads it from its first byte; `replayTail` only what the checkpoint does not cover.
  */
 import { readFileSync } from 'node:fs';
 import { equalBytes } from '../crypto/bytes.ts';
@@ -14,16 +14,11 @@ import type { LogLayout, SegmentName } from './layout.ts';
 import type { NoteKey } from './note.ts';
 import { batchesOf } from './read.ts';
 import type { SegmentEnd } from './read.ts';
-import {
-  BATCH_MAGIC,
-  batchLength,
-  HEADER_LENGTH,
-  parseBatch,
-  parseHeader,
-  TRAILER_LENGTH,
-} from './segment.ts';
+import { resume } from './resume.ts';
+import { BATCH_MAGIC, batchAt } from './segment.ts';
+import { sizeAtEnd } from './segment-end.ts';
 import type { Batch } from './segment.ts';
-import { readTileFile } from './tile-files.ts';
+import { treeOn } from './tree-files.ts';
 import type { Tile } from './tile.ts';
 
 /** A log that was read to its end and is not damaged. */
@@ -63,14 +58,37 @@ export interface ReplayRules {
 
 /** Reads the whole log. Throws `log_missing`, `log_rolled_back` or `log_damaged`. */
 export function replay(rules: ReplayRules): Replayed {
-  const reading = new Replay(rules, readVouched(rules.layout, rules.logKey));
+  const audit = new Audit(rules.logKey.name, treeOn(rules.layout));
+  const reading = new Replay(rules, { vouched: readVouched(rules.layout, rules.logKey), audit });
+  for (const segment of listSegments(rules.layout.segments)) reading.segment(segment);
+  return reading.finish();
+}
+
+/**
+ * Reads what follows the entries that the `checkpoint` file vouches for; those are taken from their tiles, under the
+ * checkpoint's root. Undefined where that cannot be done, or anything looks odd: then `replay` says what is wrong.
+ */
+export function replayTail(rules: ReplayRules): Replayed | undefined {
+  const vouched = readVouched(rules.layout, rules.logKey);
   const segments = listSegments(rules.layout.segments);
-  for (const [i, segment] of segments.entries()) reading.segment(segment, segments[i + 1]?.first);
+  const last = segments.at(-1);
+  if (!last || last.first > vouched.size || !areWhole(segments)) return undefined;
+  const audit = resume(rules.layout, vouched);
+  if (!audit) return undefined;
+  const reading = new Replay(rules, { vouched, audit });
+  reading.tail(last);
   return reading.finish();
 }
 
 /** A verified checkpoint, and its text. */
 export type Vouched = VerifiedHead & { readonly note: string };
+
+/** Whether every segment but the last reaches the next one. Looks at their last batch alone. */
+function areWhole(segments: readonly SegmentName[]): boolean {
+  return (
+    segments[0]?.first === 0 && segments.slice(0, -1).every(({ path, until }) => sizeAtEnd(path) >= until)
+  );
+}
 
 /** The head in the `checkpoint` file: the log was at least this long, and this its tree. */
 export function readVouched(layout: LogLayout, logKey: NoteKey): Vouched {
@@ -103,29 +121,41 @@ class Replay {
   #metVouched = false;
   #lastBatchIsGap = false;
 
-  constructor(rules: ReplayRules, vouched: Vouched) {
+  constructor(rules: ReplayRules, { vouched, audit }: { readonly vouched: Vouched; readonly audit: Audit }) {
     this.#rules = rules;
     this.#vouched = vouched;
-    const { directory } = rules.layout;
-    this.#audit = new Audit(rules.logKey.name, (address) => readTileFile(directory, address));
+    this.#audit = audit;
   }
 
-  segment(segment: SegmentName, until: number | undefined): void {
+  segment(segment: SegmentName): void {
     const { tree } = this.#audit;
     if (segment.first !== tree.size)
       throw damaged({
         index: tree.size,
         what: `the next segment, ${segment.path}, begins with another entry`,
       });
-    const batches = batchesOf(segment, { until: until ?? Number.MAX_SAFE_INTEGER });
+    const { until } = segment;
+    const batches = batchesOf(segment, { until });
     let start = 0;
     let step = batches.next();
     for (; !step.done; step = batches.next()) {
       this.#take(step.value);
       if (tree.size <= this.#vouched.size) start = step.value.offset + step.value.length;
     }
-    if (until === undefined) this.#end(segment, start, step.value);
+    if (until === Infinity) this.#end(segment, start, step.value);
     else if (tree.size !== until) throw damaged(this.#broken(step.value));
+  }
+
+  /** The rest of the last segment, where all that the checkpoint covers is known to be good. */
+  tail(segment: SegmentName): void {
+    this.#metVouched = true;
+    this.#head = this.#vouched.note;
+    this.#tiles();
+    const batches = batchesOf(segment, { from: this.#audit.tree.size, until: Infinity });
+    let step = batches.next();
+    const start = step.value.offset;
+    for (; !step.done; step = batches.next()) this.#take(step.value);
+    this.#end(segment, start, step.value);
   }
 
   finish(): Replayed {
@@ -143,10 +173,14 @@ class Replay {
     if ((this.#rules.everyHead || tree.size > this.#vouched.size) && !this.#isSigned(batch))
       throw damaged({ index: batch.first, what: 'a batch carries a head that this log’s key did not sign' });
     if (tree.size === this.#vouched.size) this.#meetVouched(batch);
-    for (const tile of tree.takeFullTiles()) this.#rules.onTile(tile);
+    this.#tiles();
     this.#rules.onBatch?.(batch);
     this.#head = batch.head;
     this.#lastBatchIsGap = Buffer.from(batch.entries.at(-1) ?? []).includes(GAP);
+  }
+
+  #tiles(): void {
+    for (const tile of this.#audit.tree.takeFullTiles()) this.#rules.onTile(tile);
   }
 
   #meetVouched(batch: Batch): void {
@@ -192,13 +226,6 @@ class Replay {
   #isSigned({ head }: Batch): boolean {
     return verifyCheckpoint(node, head, [this.#rules.logKey]) !== undefined;
   }
-}
-
-function batchAt(bytes: Uint8Array): Batch | undefined {
-  const header = parseHeader(bytes);
-  const trailer = header && bytes.subarray(HEADER_LENGTH + header.entriesLength);
-  if (!header || !trailer || trailer.length < TRAILER_LENGTH) return undefined;
-  return parseBatch(bytes.subarray(0, batchLength(header, trailer)), 0);
 }
 
 function rolledBack(size: number, vouched: number): LogFault {

@@ -84,6 +84,14 @@ export function parseBatch(bytes: Uint8Array, offset: number): Batch | undefined
   };
 }
 
+/** The batch that begins `bytes`, whatever follows it; undefined where none does. */
+export function batchAt(bytes: Uint8Array): Batch | undefined {
+  const header = parseHeader(bytes);
+  const trailer = header && bytes.subarray(HEADER_LENGTH + header.entriesLength);
+  if (!header || !trailer || trailer.length < TRAILER_LENGTH) return undefined;
+  return parseBatch(bytes.subarray(0, batchLength(header, trailer)), 0);
+}
+
 /** The entry whose length stands at `at`, or undefined where it does not fit. */
 export function entryAt(bytes: Uint8Array, at: number): Uint8Array | undefined {
   if (at + 2 > bytes.length) return undefined;

@@ -51,6 +51,17 @@ export class Tile {
     return tile;
   }
 
+  /** Sets the tile's hash number `slot`, after those before it, and every node above that it completes. */
+  append(suite: Suite, slot: number, hash: Uint8Array): void {
+    this.set(0, slot, hash);
+    let at = slot;
+    for (let row = 1; row < TILE_HEIGHT && at % 2 === 1; row++) {
+      const left = at - 1;
+      at = left / 2;
+      this.set(row, at, nodeHash(suite, this.get(row - 1, left), this.get(row - 1, left + 1)));
+    }
+  }
+
   /** A copy of one node. */
   get(row: number, slot: number): Uint8Array {
     const at = offset(row, slot);

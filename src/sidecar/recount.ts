@@ -1,17 +1,57 @@
 /** Use counts, rebuilt from the log at start: the log itself is the replay store (formats.md §2). */
-import type { Uses } from '../grant/uses.ts';
+import { equalBytes } from '../crypto/bytes.ts';
+import { Uses } from '../grant/uses.ts';
+import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
-import { readEntries } from '../lineage/read.ts';
+import type { LogLayout } from '../lineage/layout.ts';
+import { readProven } from '../lineage/read-proven.ts';
+import { readVouched } from '../lineage/replay.ts';
+import type { Vouched } from '../lineage/replay.ts';
+import { treeAt } from '../lineage/resume.ts';
+import type { Tree } from '../lineage/tree.ts';
+import { readSnapshot, writeSnapshot } from './use-snapshot.ts';
 
 /** Only permits of a counted grant say `"max":`; most entries need not be parsed. */
 const COUNTED = Buffer.from('"max":');
 
-/** Counts every use that the log holds. Throws where an entry cannot be read: such a log must not be started on. */
-export function recount(home: string, uses: Uses): void {
-  for (const { bytes } of readEntries(layoutOf(home).segments)) {
-    const entry = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (!entry.includes(COUNTED)) continue;
-    const statement = JSON.parse(entry.toString('utf8')) as { predicate?: unknown; predicateType?: unknown }; // ours, and verified at start
-    if (statement.predicateType === 'urn:writ:decision:v1') uses.replay(statement.predicate);
-  }
+/** How far a count reaches, and how much of the log had to be read for it. */
+export interface Recounted {
+  readonly head: Vouched;
+  readonly read: number;
+}
+
+/**
+ * Counts every use up to the `checkpoint` file: from the snapshot where it is sound and of this log, and from the entries
+ * that follow it. Throws where an entry was changed or cannot be counted: such a log must not be started on.
+ */
+export function recount(home: string, uses: Uses): Recounted {
+  const layout = layoutOf(home);
+  const head = readVouched(layout, readIdentity(layout).logKey);
+  const tree = treeAt(layout, head);
+  const from = restore(layout, tree, uses);
+  for (const { bytes } of readProven(layout, tree, from)) count(bytes, uses);
+  return { head, read: tree.size - from };
+}
+
+/** Brings the snapshot up to the `checkpoint` file. It is made from the log alone, never from the counters of a running sidecar. */
+export function keepCounts(home: string, wall: () => number): void {
+  const uses = new Uses(wall);
+  const { head, read } = recount(home, uses);
+  if (read > 0) writeSnapshot(layoutOf(home).uses, { ...head, rows: uses.rows() });
+}
+
+/** Where counting begins: the size of a snapshot over exactly this log, or 0. */
+function restore({ uses: path }: LogLayout, tree: Tree, uses: Uses): number {
+  const snapshot = readSnapshot(path);
+  if (!snapshot || snapshot.size > tree.size) return 0;
+  if (!equalBytes(tree.hashOf({ start: 0, end: snapshot.size }), snapshot.root)) return 0;
+  uses.restore(snapshot.rows);
+  return snapshot.size;
+}
+
+function count(bytes: Uint8Array, uses: Uses): void {
+  const entry = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!entry.includes(COUNTED)) return;
+  const statement = JSON.parse(entry.toString('utf8')) as { predicate?: unknown; predicateType?: unknown }; // ours: it is in the signed tree
+  if (statement.predicateType === 'urn:writ:decision:v1') uses.replay(statement.predicate);
 }

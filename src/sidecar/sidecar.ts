@@ -14,6 +14,7 @@ import { urlOf } from './doors.ts';
 import type { OpenDoor } from './doors.ts';
 import { refusalsEntry } from './entries.ts';
 import type { Standing } from './standing.ts';
+import type { UseKeeper } from './use-keeper.ts';
 
 const AGGREGATE_MS = 10_000;
 const CUT_MS = 500;
@@ -77,7 +78,8 @@ export class Sidecar {
   }
 
   async #stop(): Promise<void> {
-    const { readiness, doors, leases, settings, log, lineage, standing, upstream, admin, run } = this.#parts;
+    const { readiness, doors, leases, settings, log, lineage, standing, upstream, admin, run, keeper } =
+      this.#parts;
     readiness.stop();
     this.#cancelAggregate();
     log.info('stopping', { running: leases.size });
@@ -92,6 +94,7 @@ export class Sidecar {
     );
     await standing.close();
     await lineage.close();
+    await keeper.close();
     await admin?.close();
     rmSync(run, { force: true });
     log.info('stopped');
@@ -100,6 +103,7 @@ export class Sidecar {
   #aggregateLater(): void {
     this.#cancelAggregate = systemClock.after(AGGREGATE_MS, () => {
       this.#aggregate().catch(() => undefined); // the log's own failure is heard elsewhere
+      void this.#parts.keeper.look();
       this.#aggregateLater();
     });
   }
@@ -125,6 +129,7 @@ export interface SidecarParts {
   readonly upstream: HttpUpstream;
   readonly doors: readonly OpenDoor[];
   readonly admin: ConsoleServer | undefined;
+  readonly keeper: UseKeeper;
   readonly reload: () => Promise<Reloaded>;
   /** Path of `run.json`. */
   readonly run: string;

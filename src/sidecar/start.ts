@@ -37,6 +37,7 @@ import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
 import type { StandingParts } from './standing.ts';
+import { UseKeeper } from './use-keeper.ts';
 
 /** What a sidecar is started with. */
 export interface SidecarOptions {
@@ -83,7 +84,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const identity = readIdentity(layoutOf(settings.home));
   const readiness = new Readiness();
   const uses = new Uses(systemClock.wall);
-  recount(settings.home, uses);
+  const counted = recount(settings.home, uses);
   readiness.good('log');
   const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
   const leases = new Leases(systemClock);
@@ -123,7 +124,9 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   readiness.good('listeners');
 
   const { run } = homeLayout(settings.home);
-  const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run });
+  const covered = counted.head.size - counted.read;
+  const keeper = new UseKeeper({ home: settings.home, lineage, log, covered });
+  const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run, keeper });
   try {
     replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
   } catch (cause) {
