@@ -26,8 +26,11 @@ type analysis struct {
 	values     map[string]types.Type
 	changed    bool
 	silent     int
-	content    bool
-	faults     []Fault
+	// content holds the members of input.call.content that are read, handed the
+	// functions' parameters that are given all of it.
+	content map[string]bool
+	handed  map[string]bool
+	faults  []Fault
 }
 
 func analyse(request Request, source *Source, compiler *ast.Compiler) (*analysis, error) {
@@ -39,6 +42,7 @@ func analyse(request Request, source *Source, compiler *ast.Compiler) (*analysis
 		source: source, compiler: compiler, schema: schema, input: schemaType(schema),
 		builtins: map[string]*ast.Builtin{}, rules: map[string][]*ast.Rule{}, defaults: map[string]bool{},
 		parameters: map[string][]types.Type{}, values: map[string]types.Type{},
+		content: map[string]bool{}, handed: map[string]bool{},
 	}
 	for _, builtin := range capabilities(request.Builtins).Builtins {
 		a.builtins[builtin.Name] = builtin

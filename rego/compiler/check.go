@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
@@ -39,7 +41,7 @@ func checkSource(request Request) (*Checked, []Fault, error) {
 	if faults := layoutFaults(source); len(faults) > 0 {
 		return nil, sorted(faults), nil
 	}
-	if err := source.declare(Needs{Allow: true, Content: true}); err != nil {
+	if err := source.declare(Needs{Allow: true, Content: []string{"json"}}); err != nil {
 		return nil, nil, err
 	}
 	compiler, faults, err := compileStrictly(request, source)
@@ -53,7 +55,7 @@ func checkSource(request Request) (*Checked, []Fault, error) {
 	if len(analysis.faults) > 0 {
 		return nil, sorted(analysis.faults), nil
 	}
-	needs := Needs{Allow: source.defines("allow"), Content: analysis.content}
+	needs := Needs{Allow: source.defines("allow"), Content: append([]string{}, slices.Sorted(maps.Keys(analysis.content))...)}
 	if err := source.declare(needs); err != nil {
 		return nil, nil, err
 	}

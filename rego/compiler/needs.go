@@ -11,7 +11,7 @@ const needsFile = "writ/needs.rego"
 // module is the policy's needs as Rego: the base policy enforces them, so that no
 // engine has to be trusted to.
 func (needs Needs) module() string {
-	return fmt.Sprintf("package writ.needs\n\nallow := %t\n\ncontent := %t\n", needs.Allow, needs.Content)
+	return fmt.Sprintf("package writ.needs\n\nallow := %t\n\ncontent := %t\n", needs.Allow, len(needs.Content) > 0)
 }
 
 func (source *Source) declare(needs Needs) error {

@@ -58,8 +58,9 @@ type Response struct {
 type Needs struct {
 	// Allow: the author defined allow, so it must be true.
 	Allow bool `json:"allow"`
-	// Content: a rule may read input.call.content.json, so the body must be read.
-	Content bool `json:"content"`
+	// Content: the members of input.call.content that a rule may read, sorted. Where
+	// there are any, the body must be read.
+	Content []string `json:"content"`
 }
 
 // Fault is one thing that is wrong with the policy; line and column count from 1,

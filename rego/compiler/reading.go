@@ -6,8 +6,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// bodyPath is where an author reads the body.
-var bodyPath = []ast.String{"call", "content", "json"}
+// contentRef is where an author reads the body.
+var contentRef = ast.MustParseRef("input.call.content")
 
 // read judges one reference: what of the body it may see, and whether the data
 // that it names exists.
@@ -43,22 +43,76 @@ func (a *analysis) touch(value ast.Value, s *scope) {
 		}
 		return
 	}
-	if ref = a.expanded(ref, s); ref.HasPrefix(ast.InputRootRef) && seesBody(ref[1:]) {
-		a.content = true
+	if ref = a.expanded(ref, s); ref.HasPrefix(ast.InputRootRef) {
+		a.see(ref)
 	}
 }
 
-func seesBody(path ast.Ref) bool {
-	for i, part := range bodyPath {
-		if i >= len(path) {
-			return true
-		}
-		if ast.IsConstant(path[i].Value) && path[i].Value.Compare(part) != 0 {
-			return false
+// see notes which members of the content a reference may see: one that it names,
+// or all of them. The state alone tells nothing of the body.
+func (a *analysis) see(ref ast.Ref) {
+	for i, part := range contentRef[:min(len(ref), len(contentRef))] {
+		if ast.IsConstant(ref[i].Value) && !ref[i].Equal(part) {
+			return
 		}
 	}
-	return true
+	if len(ref) > len(contentRef) && ast.IsConstant(ref[len(contentRef)].Value) {
+		if name, isString := ref[len(contentRef)].Value.(ast.String); isString && name != "state" {
+			a.content[string(name)] = true
+		}
+		return
+	}
+	for _, name := range a.contentMembers() {
+		a.content[name] = true
+	}
 }
+
+// contentMembers are those that the schema knows, without the state.
+func (a *analysis) contentMembers() []string {
+	at, _ := a.schema.(map[string]any)
+	for _, part := range contentRef[1:] {
+		properties, _ := at["properties"].(map[string]any)
+		at, _ = properties[string(part.Value.(ast.String))].(map[string]any)
+	}
+	properties, _ := at["properties"].(map[string]any)
+	names := []string{"json"}
+	for name := range properties {
+		if name != "state" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// handsOn says whether an operand is the whole content, given to a function that
+// takes it by a name: what is read of it shows inside.
+func (a *analysis) handsOn(path string, i int, operand *ast.Term, s *scope) bool {
+	if !a.isContent(operand.Value, s) {
+		return false
+	}
+	rules := a.rules[path]
+	for _, rule := range rules {
+		for branch := rule; branch != nil; branch = branch.Else {
+			if _, isVar := branch.Head.Args[i].Value.(ast.Var); !isVar {
+				return false
+			}
+		}
+	}
+	if key := parameterKey(path, i); len(rules) > 0 && !a.handed[key] {
+		a.handed[key], a.changed = true, true
+	}
+	return len(rules) > 0
+}
+
+func (a *analysis) isContent(value ast.Value, s *scope) bool {
+	if name, isVar := value.(ast.Var); isVar && s.bound[name] != nil {
+		return a.isContent(s.bound[name].Value, s)
+	}
+	ref, isRef := value.(ast.Ref)
+	return isRef && a.expanded(ref, s).Equal(contentRef)
+}
+
+func parameterKey(path string, i int) string { return fmt.Sprintf("%s %d", path, i) }
 
 // missing is the shortest part of a data reference that nothing defines.
 func (a *analysis) missing(ref ast.Ref) ast.Ref {

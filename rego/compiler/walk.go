@@ -58,6 +58,9 @@ func (a *analysis) rule(rule *ast.Rule) *scope {
 	outer.denies = path == "data.policy.deny"
 	for i, argument := range rule.Head.Args {
 		a.destructure(argument, a.parameter(path, i), outer)
+		if name, isVar := argument.Value.(ast.Var); isVar && a.handed[parameterKey(path, i)] {
+			outer.bind(name, a.parameter(path, i), ast.NewTerm(contentRef))
+		}
 	}
 	a.body(rule.Body, outer)
 	for _, term := range []*ast.Term{rule.Head.Key, rule.Head.Value} {
@@ -155,8 +158,10 @@ func (a *analysis) call(expr *ast.Expr, terms []*ast.Term, s *scope) {
 		a.unify(expr, arguments[0], arguments[1], s)
 		return
 	}
-	for _, argument := range arguments {
-		a.term(argument, s)
+	for i, argument := range arguments {
+		if i >= a.arity(operator) || !a.handsOn(operator.String(), i, argument, s) {
+			a.term(argument, s)
+		}
 	}
 	a.lift(expr, arguments, s)
 	if builtin, isBuiltin := a.builtins[operator.String()]; isBuiltin {
@@ -183,6 +188,14 @@ func (a *analysis) builtin(expr *ast.Expr, builtin *ast.Builtin, arguments []*as
 	if why := a.never(builtin, arguments, s); why != "" {
 		a.report(expr.Location, "never_equal", why)
 	}
+}
+
+// arity is the number of parameters of an author's function, 0 for anything else.
+func (a *analysis) arity(operator ast.Ref) int {
+	if rules := a.rules[operator.String()]; len(rules) > 0 {
+		return len(rules[0].Head.Args)
+	}
+	return 0
 }
 
 func (a *analysis) function(expr *ast.Expr, operator ast.Ref, arguments []*ast.Term, s *scope) {

@@ -1,13 +1,14 @@
 /** `writ lineage`: find, show, verify and prove entries of a log, from its files, without a lock. */
 import type { Command } from 'commander';
-import { registerProofs, wholeNumber } from './lineage-proofs.ts';
+import { InvalidArgumentError } from 'commander';
+import { proveEntry } from './lineage-prove.ts';
 import { reindex } from './lineage-reindex.ts';
 import { addFilterFlags } from './lineage-search.ts';
 import { showEntries, showEntry } from './lineage-show.ts';
 import { verifyLineage } from './lineage-verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
 
-/** Adds `writ lineage …`. */
+/** Adds `writ lineage show|reindex|verify|prove`. */
 export function registerLineage(program: Command): void {
   const lineage = program.command('lineage').description('The log of every decision, tamper-evident.');
   addFilterFlags(
@@ -44,5 +45,16 @@ export function registerLineage(program: Command): void {
     )
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));
-  registerProofs(lineage);
+  addHomeFlags(
+    lineage.command('prove').description('Print the inclusion proof of an entry (c2sp.org/tlog-proof).'),
+  )
+    .argument('<seq>', 'number of the entry', wholeNumber)
+    .option('-o, --output <file>', 'write it to a file')
+    .action((seq: number, _, command: Command) => proveEntry(seq, command));
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  return number;
 }

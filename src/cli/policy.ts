@@ -78,7 +78,7 @@ async function build(folder: string, options: BuildOptions): Promise<void> {
     ['bundle', { text: options.out, style: 'good' }],
     ['revision', identity.revision],
     ['digest', identity.digest],
-    ['reads bodies', manifest.content ? 'yes' : 'no'],
+    ['reads bodies', manifest.content.join(', ') || 'no'],
   ]);
 }
 

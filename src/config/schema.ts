@@ -201,7 +201,21 @@ export const settingsSchema = z.strictObject({
       kind: 'whole',
       live: true,
       description:
-        'Bodies that a grant binds by digest are held in memory up to this size; larger ones are denied.',
+        'Bodies that a grant binds or that policy looks at are held in memory up to this size. What must be parsed and is larger is denied; what a grant binds by digest goes to disk.',
+    }),
+    max_spooled_body_bytes: setting(whole(0, 1_099_511_627_776), 67_108_864, {
+      kind: 'whole',
+      live: true,
+      description:
+        'Bodies that a grant binds by digest are held on disk up to this size; larger ones are denied.',
+    }),
+    max_spool_bytes: setting(whole(0, 1_099_511_627_776), 1_073_741_824, {
+      kind: 'whole',
+      description: 'All bodies on disk together; one that does not fit is denied.',
+    }),
+    spool: setting(path, '<home>/spool', {
+      kind: 'path',
+      description: 'Folder for bodies on disk. They have no name there, and are gone when their call ends.',
     }),
   }),
   stop: section({

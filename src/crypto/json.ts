@@ -74,20 +74,38 @@ function firstFault(values: readonly unknown[], depth: number): string | undefin
   return undefined;
 }
 
-/** Whether any object in this (valid) JSON text names a member twice, in whatever spelling of escapes. */
+/** Whether any object in this (valid) JSON text names a member twice, in whatever spelling of escapes. Linear. */
 export function hasDuplicateKey(text: string): boolean {
-  const open: (Set<string> | null)[] = []; // null for an array
-  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs;
-  for (const [found, colon] of text.matchAll(token)) {
-    if (found === '{') open.push(new Set());
-    else if (found === '[') open.push(null);
-    else if (found === '}' || found === ']') open.pop();
-    else if (colon !== undefined) {
-      const name: unknown = JSON.parse(found.slice(0, found.length - colon.length));
-      const names = open.at(-1);
-      if (typeof name !== 'string' || !names || names.has(name)) return true;
-      names.add(name);
+  const open: (Set<unknown> | null)[] = []; // null for an array
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '{') open.push(new Set());
+    else if (character === '[') open.push(null);
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === '"') {
+      const end = stringEnd(text, at);
+      const names = isName(text, end) ? open.at(-1) : undefined;
+      const name: unknown = names && JSON.parse(text.slice(at, end));
+      if (names?.has(name)) return true;
+      names?.add(name);
+      at = end - 1;
     }
   }
   return false;
+}
+
+/** Behind the closing quote of the string that opens at `start`: the first that no odd run of backslashes precedes. */
+function stringEnd(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let backslash = at - 1;
+    while (text[backslash] === '\\') backslash--;
+    if ((at - backslash) % 2 === 1) return at + 1;
+  }
+  return text.length;
+}
+
+function isName(text: string, end: number): boolean {
+  let at = end;
+  while (' \t\n\r'.includes(text[at] ?? '"')) at++;
+  return text[at] === ':';
 }

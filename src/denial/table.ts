@@ -130,9 +130,9 @@ export const denials = {
   scope_action: { title: 'The grant does not cover this method', remedy: askAuthority },
   scope_path: { title: 'The grant does not cover this path', remedy: askAuthority },
   scope_content: { title: 'The grant does not cover this content', remedy: askAuthority },
-  scope_tools_unsupported: {
-    title: 'Grants for single MCP tools are not supported yet',
-    remedy: 'Use a grant without mcp_tools.',
+  scope_tools: {
+    title: 'The grant does not cover what this asks of the MCP server',
+    remedy: 'Call only tools that the grant names, in a JSON body. ' + askAuthority,
   },
   scope_request_bytes: { title: 'The request is larger than the grant allows', remedy: askAuthority },
   grant_used_up: { title: 'The grant’s uses are spent', remedy: askAuthority },
@@ -145,6 +145,14 @@ export const denials = {
   policy_obligation: { title: 'Policy set an obligation that cannot be kept', remedy: tellOperator },
   policy_input_too_large: { title: 'The policy input is too large', remedy: fixRequest },
   policy_content_unread: { title: 'Policy needs content that could not be read', remedy: fixRequest },
+  content_unparsable: {
+    title: 'Policy needs content, and it has no single reading',
+    remedy: 'Send valid JSON or a valid form, with each member once.',
+  },
+  content_too_large: {
+    title: 'The body is larger than the sidecar can hold',
+    remedy: 'Send less, or ask the operator of the sidecar about its limits.',
+  },
   policy_unavailable: { title: 'No policy is active', remedy: tellOperator },
   // govern
   not_trusted: { title: 'The sidecar is not in a trusted state', remedy: tellOperator },

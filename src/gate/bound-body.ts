@@ -1,43 +1,78 @@
-/** A body that its grant binds (`content_sha256`) is read and compared before its first byte leaves. */
+/** A body that its grant binds, or that its policy looks at, is read to its end before its first byte leaves. */
 import type { Call } from '../call/call.ts';
-import { sha256Hex, sha3Hex } from '../crypto/node.ts';
+import { hasBody, readJsonBody, tooLarge } from '../call/content.ts';
+import { readMcp } from '../call/mcp.ts';
+import type { McpMessage } from '../call/mcp.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { Coverage } from '../grant/grant.ts';
 import { coverContent } from '../grant/scope.ts';
 import type { Findings } from './findings.ts';
+import { Holder } from './held-body.ts';
+import type { HeldBody, HoldLimits, Spool } from './held-body.ts';
 import type { Lease } from './lease.ts';
 import type { Exchange } from './outside.ts';
 
 /** What covers the call, and the body where it had to be read to know. */
 export interface BoundBody {
   readonly coverage: Coverage;
-  readonly body?: Uint8Array;
+  readonly body?: HeldBody;
 }
 
-/** Whose body is read, and for how long at most. */
+/** Whose body is read, what for, and for how long at most. */
 export interface Reading {
   readonly call: Call;
   readonly coverage: Coverage;
   readonly exchange: Exchange;
   readonly lease: Lease;
+  readonly spool: Spool;
+  /** Rules of the active policy look at bodies. */
+  readonly forPolicy: boolean;
 }
 
 /**
- * Reads the body where the covering entry binds one; its digests go into `found`, for the record. An agent that does
- * not come to its end holds the call no longer than its lease.
+ * Reads the body where the covering entry binds it or the policy looks at it; its digests go into `found`, for the
+ * record. What must be parsed has to fit into memory. An agent that does not come to its end holds the call no longer
+ * than its lease.
  */
-export async function readBoundBody(
-  found: Findings,
-  { call, coverage, exchange, lease }: Reading,
-): Promise<Outcome<BoundBody>> {
-  if (!coverage.needsBody) return pass({ coverage });
-  const body = await Promise.race([exchange.readBody(found.rules.boundBytes), endOf(lease)]);
-  if (!body.ok) return body;
-  const { length } = body.value;
-  found.content = { length, sha256: sha256Hex(body.value), sha3_512: sha3Hex(body.value) };
-  const covered = coverContent(coverage.grant, call, found.content);
-  return covered.ok ? pass({ coverage: covered.value, body: body.value }) : covered;
+export async function readBoundBody(found: Findings, reading: Reading): Promise<Outcome<BoundBody>> {
+  const { call, coverage, lease, exchange, spool } = reading;
+  if (!coverage.needsBody && !(reading.forPolicy && hasBody(call))) return pass({ coverage });
+  const limits = limitsOf(found, reading);
+  if (call.framing.kind === 'length' && call.framing.bytes > Math.max(limits.memory, limits.spooled))
+    return limits.over;
+  const holder = new Holder(limits, spool);
+  const read = await Promise.race([exchange.readBody((piece) => holder.keep(piece)), endOf(lease)]);
+  if (!read.ok) {
+    holder.release();
+    return read;
+  }
+  const body = holder.finish();
+  found.body = body;
+  if (!coverage.needsBody) return pass({ coverage, body });
+  const { sha256, length } = body;
+  const covered = coverContent(coverage.grant, call, {
+    sha256,
+    length,
+    messages: messagesOf(found, call, body),
+  });
+  return covered.ok ? pass({ coverage: covered.value, body }) : covered;
+}
+
+/** A body that nobody parses may lie on disk. */
+function limitsOf({ rules }: Findings, { coverage, forPolicy }: Reading): HoldLimits {
+  const memory = rules.boundBytes;
+  if (forPolicy || coverage.entry.mcp_tools) return { memory, spooled: 0, over: tooLarge(memory) };
+  const spooled = rules.spooledBytes;
+  const most = Math.max(memory, spooled);
+  return { memory, spooled, over: deny('scope_content', `the body is longer than ${most} bytes`) };
+}
+
+/** What the body asks of an MCP server; undefined where it is none that can be read. */
+function messagesOf({ rules }: Findings, call: Call, { bytes }: HeldBody): readonly McpMessage[] | undefined {
+  const json = bytes && readJsonBody(call, bytes, rules.boundBytes);
+  const messages = json?.ok ? readMcp(json.value) : undefined;
+  return messages?.ok ? messages.value : undefined;
 }
 
 function endOf(lease: Lease): Promise<Refusal> {

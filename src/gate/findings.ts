@@ -2,9 +2,11 @@
 import type { Call, RawHead } from '../call/call.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import { sha256Hex } from '../crypto/node.ts';
+import { concatBytes, encodeUtf8 } from '../crypto/bytes.ts';
 import type { Coverage, Grant } from '../grant/grant.ts';
 import type { DecisionPredicate, RecordedCall, UnparsedCall } from '../lineage/statement.ts';
 import type { Evaluation } from '../policy/decision.ts';
+import type { HeldBody } from './held-body.ts';
 import type { HeldLease } from './lease.ts';
 import type { Fresh } from './outside.ts';
 import type { Rules } from './rules.ts';
@@ -23,7 +25,8 @@ export interface Findings extends Fresh {
   lease?: HeldLease;
   evaluation?: Evaluation;
   replay?: { readonly input: string; readonly now: string };
-  content?: { readonly sha256: string; readonly sha3_512: string; readonly length: number };
+  /** Where it was read before its first byte left. */
+  body?: HeldBody;
   /** `seq` of its permit, once that is durable: a denial from here on names it. */
   permit?: number;
 }
@@ -72,21 +75,23 @@ const MAX_TEXT_BYTES = 11 * 1024;
 
 /** SHA-256 over salt ‖ text, hex: for what is too short to be hidden by a bare digest. */
 export function salted(salt: Uint8Array, text: string, encoding: 'latin1' | 'utf8' = 'utf8'): string {
-  const bytes = Buffer.allocUnsafe(salt.length + Buffer.byteLength(text, encoding));
-  bytes.set(salt);
-  bytes.write(text, salt.length, encoding);
-  return sha256Hex(bytes);
+  const bytes = encoding === 'utf8' ? encodeUtf8(text) : Uint8Array.from(text, (c) => c.charCodeAt(0) & 255);
+  return sha256Hex(concatBytes(salt, bytes));
 }
 
 function recordedCall(found: Findings, call: Call): RecordedCall {
   return {
-    content: found.content ?? null,
+    content: recordedContent(found),
     headers: salted(found.salt, JSON.stringify(withoutSecrets(call.headers))),
     method: call.method,
     origin: call.origin,
     path: found.rules.path === 'full' && !isTooLong(found) ? call.path : salted(found.salt, call.path),
     ...(call.query === null ? {} : { query: salted(found.salt, call.query, 'latin1') }),
   };
+}
+
+function recordedContent({ body }: Findings): RecordedCall['content'] {
+  return body ? { length: body.length, sha256: body.sha256, sha3_512: body.sha3_512 } : null;
 }
 
 function unparsedCall(found: Findings): UnparsedCall {

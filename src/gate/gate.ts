@@ -19,6 +19,7 @@ import { readBoundBody } from './bound-body.ts';
 import type { BoundBody } from './bound-body.ts';
 import { isTooLong } from './findings.ts';
 import type { Findings } from './findings.ts';
+import type { Spool } from './held-body.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
 import type { Observer } from './observer.ts';
@@ -39,6 +40,8 @@ export interface GateParts<E extends Exchange> {
   readonly trust: () => Outcome<'trusted'>;
   readonly leases: Leases;
   readonly lineage: Lineage;
+  /** For bodies that are held, and too large for memory. */
+  readonly spool: Spool;
   readonly refuser: Refuser;
   readonly upstream: Upstream<E>;
   readonly observer: Observer;
@@ -94,7 +97,7 @@ export class Gate<E extends Exchange> {
 
   /** Every step up to the durable permit. The first that does not pass is the answer. */
   async #decide(found: Findings, arrival: Arrival<E>): Promise<Outcome<Permit>> {
-    const { clock, verifier, uses, policy, trust, leases, lineage } = this.#parts;
+    const { clock, verifier, uses, policy, trust, leases, lineage, spool } = this.#parts;
     const { head, carrier, tunnel, exchange } = arrival;
     const { rules } = found;
 
@@ -115,19 +118,22 @@ export class Gate<E extends Exchange> {
     const covered = coverCall(grant.value, call.value);
     if (!covered.ok) return covered;
     found.coverage = covered.value;
-    const bound = await readBoundBody(found, { call: call.value, coverage: covered.value, exchange, lease });
+    const forPolicy = policy.content.length > 0;
+    const reading = { call: call.value, coverage: covered.value, exchange, lease, spool, forPolicy };
+    const bound = await readBoundBody(found, reading);
     if (!bound.ok) return bound;
     const { coverage } = bound.value;
     found.coverage = coverage;
 
-    const decision = await authorize(found, { call: call.value, coverage, policy, clock });
+    const decision = await authorize(found, { call: call.value, coverage, policy, trust, clock });
     if (!decision.ok) return decision;
 
     const trusted = trust();
     if (!trusted.ok) return trusted;
 
     const { entry } = coverage;
-    const limited = limitLease(lease, { call: call.value, entry, obligations: decision.value });
+    const obligations = decision.value;
+    const limited = limitLease(lease, { call: call.value, body: found.body, entry, obligations });
     if (!limited.ok) return limited;
 
     const addresses = await rules.resolver.vet(call.value); // the first byte that may leave
@@ -153,6 +159,7 @@ export class Gate<E extends Exchange> {
       ? await upstream.execute(body ? { ...passage, body } : passage)
       : neverSent(lease.ended ?? 'internal_error');
     lease.close();
+    body?.release();
     const outcome = outcomeEntry(this.#parts.fresh().id, seq, ended);
     if (ended.ended === 'cut' && !ended.answered) await this.#refuseCut(found, ended, { exchange, outcome });
     else await lineage.append(outcome).catch(onlyUnavailable);
@@ -183,6 +190,7 @@ export class Gate<E extends Exchange> {
     given: { arrival: Arrival<E>; began: number },
   ): Promise<void> {
     found.lease?.close();
+    found.body?.release();
     const refused = await this.#parts.refuser.refuse(found, refusal);
     if (refused) given.arrival.exchange.refuse(refused.denial);
     else given.arrival.exchange.drop();

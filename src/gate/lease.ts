@@ -151,10 +151,18 @@ export class Leases {
   }
 }
 
-/** Narrows a lease to what the covering entry and the policy allow; refused where the declared body cannot fit. */
+/** What limits a lease. `body` is there where it was read already. */
+export interface Limiting {
+  readonly call: Call;
+  readonly body?: { readonly length: number } | undefined;
+  readonly entry: ScopeEntry;
+  readonly obligations: readonly Obligation[];
+}
+
+/** Narrows a lease to what the covering entry and the policy allow; refused where the body, as known, cannot fit. */
 export function limitLease(
   lease: HeldLease,
-  { call, entry, obligations }: { call: Call; entry: ScopeEntry; obligations: readonly Obligation[] },
+  { call, body, entry, obligations }: Limiting,
 ): Outcome<HeldLease> {
   lease.limit({
     seconds: entry.max_seconds,
@@ -163,9 +171,8 @@ export function limitLease(
   });
   for (const { type, value } of obligations) lease.limit({ [LIMIT_OF[type]]: value });
   const declared = call.framing.kind === 'length' ? call.framing.bytes : 0;
-  return lease.admits(declared)
-    ? pass(lease)
-    : deny('lease_request_bytes', `${declared} bytes were declared`);
+  const known = body?.length ?? declared;
+  return lease.admits(known) ? pass(lease) : deny('lease_request_bytes', `a body of ${known} bytes`);
 }
 
 const LIMIT_OF = {

@@ -1,7 +1,8 @@
 /** What the gate needs of the outside world; `proxy/` and `main` implement it. */
 import type { Call } from '../call/call.ts';
-import type { Outcome } from '../denial/outcome.ts';
+import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { OutcomePredicate } from '../lineage/statement.ts';
+import type { HeldBody } from './held-body.ts';
 import type { Lease } from './lease.ts';
 import type { Denial } from './denial.ts';
 
@@ -33,10 +34,16 @@ export interface Resolver {
   vet(call: Call): Promise<Outcome<readonly Address[]>>;
 }
 
+/** Takes one piece of a body, or refuses it; a promise asks to wait for it before the next. Never rejects. */
+export type KeepPiece = (piece: Uint8Array) => Refusal | undefined | Promise<Refusal | undefined>;
+
 /** The agent's end of one call: a request body to read, and one reply to write. */
 export interface Exchange {
-  /** Reads the whole body, at most so many bytes; `scope_content` above the limit or when it breaks off. */
-  readBody(limit: number): Promise<Outcome<Uint8Array>>;
+  /**
+   * Reads the whole body, each piece handed to `keep`; what that refuses ends the reading. `scope_content` where the
+   * body breaks off. Never rejects.
+   */
+  readBody(keep: KeepPiece): Promise<Outcome<undefined>>;
   /** Answers 403 with this denial, on a connection that then closes safely if a body was left unread. */
   refuse(denial: Denial): void;
   /** Closes the connection without an answer (floods of denials, threats.md §5). */
@@ -54,8 +61,8 @@ export interface Passage<E extends Exchange> {
   readonly lease: Lease;
   /** `iss`, `sub`: upstream sockets are never shared across agents. */
   readonly agent: string;
-  /** The body, where it was bound to the grant and already read. */
-  readonly body?: Uint8Array;
+  /** The body, where it had to be read before. */
+  readonly body?: HeldBody;
   /** `seq` of the permit. */
   readonly permit: number;
 }

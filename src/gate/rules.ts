@@ -12,8 +12,10 @@ export interface Rules {
   readonly tier: 'jailed' | 'cooperative';
   /** Whether the log may hold paths, or their digests only. */
   readonly path: 'full' | 'digest';
-  /** Largest body, in bytes, that is buffered because a grant binds it. */
+  /** Largest body, in bytes, that is held in memory because a grant binds it or policy looks at it. */
   readonly boundBytes: number;
+  /** Largest body, in bytes, that lies on disk because a grant binds it and nobody has to parse it. */
+  readonly spooledBytes: number;
   /** Vets addresses by the exceptions that these rules name. */
   readonly resolver: Resolver;
 }

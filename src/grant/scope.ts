@@ -1,5 +1,7 @@
 /** Whether a grant covers a call: one entry must cover all of it, and the first that does is the covering entry. */
 import type { Call } from '../call/call.ts';
+import { withinTools } from '../call/mcp.ts';
+import type { McpMessage } from '../call/mcp.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { DenialCode } from '../denial/table.ts';
@@ -16,7 +18,6 @@ const steps: readonly Step[] = [
   { covers: coversAction, otherwise: 'scope_action' },
   { covers: coversPath, otherwise: 'scope_path' },
   { covers: coversUnread, otherwise: 'scope_content' },
-  { covers: ({ mcp_tools }) => mcp_tools === undefined, otherwise: 'scope_tools_unsupported' },
   { covers: coversLength, otherwise: 'scope_request_bytes' },
 ];
 
@@ -25,27 +26,36 @@ export function coverCall(grant: Grant, call: Call): Outcome<Coverage> {
   let best = 0;
   for (const [index, entry] of grant.root.scope.entries()) {
     const failed = steps.findIndex(({ covers }) => !covers(entry, call));
-    if (failed < 0) return pass({ grant, index, entry, needsBody: entry.content_sha256 !== undefined });
+    if (failed < 0) return pass({ grant, index, entry, needsBody: bindsContent(entry) });
     best = Math.max(best, failed);
   }
   return refusalAt(best, call);
 }
 
-/** A body that was read: SHA-256 in lower-case hex, and bytes. */
+/** A body that was read. */
 export interface Content {
+  /** Lower-case hex. */
   readonly sha256: string;
+  /** Bytes. */
   readonly length: number;
+  /** What it asks of an MCP server; absent where that cannot be read. */
+  readonly messages?: readonly McpMessage[] | undefined;
 }
 
-/** The first entry that covers a call with this body: content included, and by now also the length of a chunked one. */
-export function coverContent(grant: Grant, call: Call, { sha256, length }: Content): Outcome<Coverage> {
-  const read: Call = { ...call, framing: { kind: 'length', bytes: length } };
-  const index = grant.root.scope.findIndex(
-    (entry) => coversContent(entry, sha256) && coversCall(entry, read),
-  );
-  const entry = grant.root.scope[index];
-  if (!entry) return deny('scope_content', `no entry covers a body of ${sha256}`);
-  return pass({ grant, index, entry, needsBody: false });
+/**
+ * The first entry that covers a call with this body: content included, and by now also the length of a chunked one.
+ * `scope_tools` where only `mcp_tools` speaks against the entry that comes closest.
+ */
+export function coverContent(grant: Grant, call: Call, content: Content): Outcome<Coverage> {
+  const read: Call = { ...call, framing: { kind: 'length', bytes: content.length } };
+  const { scope } = grant.root;
+  const covers = (entry: ScopeEntry): boolean => coversContent(entry, content) && coversCall(entry, read);
+  const index = scope.findIndex((entry) => covers(entry) && coversTools(entry, content));
+  const entry = scope[index];
+  if (entry) return pass({ grant, index, entry, needsBody: false });
+  return scope.some(covers)
+    ? deny('scope_tools', 'no entry covers what it asks of the MCP server')
+    : deny('scope_content', `no entry covers a body of ${content.sha256}`);
 }
 
 /** Whether a pattern matches segments: a literal itself, `*` one segment that is not empty, final `**` one or more. */
@@ -60,8 +70,18 @@ function coversCall(entry: ScopeEntry, call: Call): boolean {
   return steps.every(({ covers }) => covers(entry, call));
 }
 
-function coversContent({ content_sha256 }: ScopeEntry, sha256: string): boolean {
+function bindsContent({ content_sha256, mcp_tools }: ScopeEntry): boolean {
+  return content_sha256 !== undefined || mcp_tools !== undefined;
+}
+
+function coversContent({ content_sha256 }: ScopeEntry, { sha256 }: Content): boolean {
   return content_sha256 === undefined || content_sha256 === sha256;
+}
+
+/** Every message must stay within the tools. No body asks for none: it opens, or ends, a stream of answers. */
+function coversTools({ mcp_tools }: ScopeEntry, { length, messages = [] }: Content): boolean {
+  if (mcp_tools === undefined || length === 0) return true;
+  return messages.length > 0 && messages.every((message) => withinTools(mcp_tools, message));
 }
 
 function coversLocation({ locations }: ScopeEntry, { origin }: Call): boolean {
@@ -79,9 +99,8 @@ function coversPath({ paths }: ScopeEntry, { action, segments }: Call): boolean 
 }
 
 /** What nobody reads cannot be bound to content (formats.md §2, "What we cannot read is its own action"). */
-function coversUnread({ content_sha256, mcp_tools }: ScopeEntry, { action }: Call): boolean {
-  const bound = content_sha256 !== undefined || mcp_tools !== undefined;
-  return !bound || (action !== 'CONNECT' && action !== 'UPGRADE');
+function coversUnread(entry: ScopeEntry, { action }: Call): boolean {
+  return !bindsContent(entry) || (action !== 'CONNECT' && action !== 'UPGRADE');
 }
 
 /** The length, declared or read; a chunked body that is not read is counted by its lease as it streams. */

@@ -1,6 +1,7 @@
 /** From an author's sources to the three files of a bundle, with the base policy compiled in. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { contentMembers } from '../call/content.ts';
 import { encodeUtf8 } from '../crypto/bytes.ts';
 import { canonicalJson } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
@@ -18,8 +19,8 @@ export interface BundleManifest {
   /** Chosen by the author; by default the first 16 hex digits of `sources`. */
   readonly revision: string;
   readonly entrypoint: string;
-  /** Whether a rule may read the body, so that the gate has to. */
-  readonly content: boolean;
+  /** What of the body a rule may read (`contentMembers`), so that the gate has to. */
+  readonly content: readonly string[];
   /** SHA-256 over JCS of `{path: SHA-256 of the file}` of every source but tests, the base policy's included. */
   readonly sources: string;
   readonly roots: readonly string[];
@@ -55,7 +56,7 @@ export async function buildBundle(
   const manifest: BundleManifest = {
     revision: revision ?? sources.slice(0, 16),
     entrypoint: ENTRYPOINT,
-    content: needs?.content ?? true,
+    content: needs?.content ?? contentMembers,
     sources,
     roots: [''],
     wasm: [{ entrypoint: ENTRYPOINT, module: '/policy.wasm' }],

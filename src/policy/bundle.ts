@@ -4,6 +4,8 @@
  */
 import { constants, open, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { contentMembers } from '../call/content.ts';
+import type { ContentMember } from '../call/content.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { canonicalJson, hasDuplicateKey } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
@@ -16,8 +18,8 @@ export const ENTRYPOINT = 'writ/decision';
 /** A bundle whose files are what they should be. It crosses to policy threads as it is. */
 export interface Bundle {
   readonly identity: BundleIdentity;
-  /** Whether a rule may read the body: then a body that was not parsed denies before evaluation. */
-  readonly readsContent: boolean;
+  /** What of the body a rule may read; where there is anything, a body that was not parsed denies before evaluation. */
+  readonly content: readonly ContentMember[];
   readonly module: WebAssembly.Module;
   /** The bytes of data.json: JSON text of one object. */
   readonly data: ArrayBuffer;
@@ -65,10 +67,10 @@ export async function readBundle(files: BundleFiles): Promise<Loaded> {
   if (dataFault) return fault(`data.json ${dataFault}`);
   const module = await compile(files['policy.wasm']);
   if (!module.ok) return module;
-  const { revision, readsContent } = manifest.value;
+  const { revision, content } = manifest.value;
   const identity = identify(revision, files);
   const data = Uint8Array.from(files['data.json']).buffer;
-  return { ok: true, bundle: { identity, readsContent, module: module.value, data } };
+  return { ok: true, bundle: { identity, content, module: module.value, data } };
 }
 
 function fault(text: string): BundleFault {
@@ -91,7 +93,7 @@ async function readFile(folder: string, name: FileName): Promise<Read<Uint8Array
 }
 
 /** Other members are OPA's own, or later ones of ours. */
-function readManifest(bytes: Uint8Array): Read<{ revision: string; readsContent: boolean }> {
+function readManifest(bytes: Uint8Array): Read<Pick<Bundle, 'content'> & { revision: string }> {
   const object = parseObject(bytes);
   if (typeof object === 'string') return fault(`.manifest ${object}`);
   const { revision, entrypoint, content } = object;
@@ -99,9 +101,15 @@ function readManifest(bytes: Uint8Array): Read<{ revision: string; readsContent:
     return fault('.manifest has no revision of 1 to 128 visible ASCII characters');
   if (entrypoint !== ENTRYPOINT)
     return fault(`.manifest does not name the entrypoint ${ENTRYPOINT}: build it with writ policy build`);
-  if (typeof content !== 'boolean')
-    return fault('.manifest does not say whether rules read content: build it with writ policy build');
-  return { ok: true, value: { revision, readsContent: content } };
+  if (!isContentList(content))
+    return fault('.manifest does not say what content rules read: build it with writ policy build');
+  return { ok: true, value: { revision, content } };
+}
+
+/** A member that this release does not know is a fault: nobody would read it. */
+function isContentList(value: unknown): value is readonly ContentMember[] {
+  const known: ReadonlySet<unknown> = new Set(contentMembers);
+  return Array.isArray(value) && value.every((name) => known.has(name));
 }
 
 function faultOfData(bytes: Uint8Array): string | undefined {

@@ -20,8 +20,8 @@ export interface PolicySource {
 export interface PolicyNeeds {
   /** `allow` is defined, so it must be true. */
   readonly allow: boolean;
-  /** A rule may read `input.call.content.json`. */
-  readonly content: boolean;
+  /** The members of `input.call.content` that a rule may read, sorted. */
+  readonly content: readonly string[];
 }
 
 /** A compiled policy. */

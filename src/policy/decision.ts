@@ -1,4 +1,5 @@
 /** What a policy answers, in exactly one shape; anything else is a denial (threats.md §4). */
+import type { ContentMember } from '../call/content.ts';
 import type { Outcome } from '../denial/outcome.ts';
 
 /** A limit that a policy sets on a call it allows. Any other type denies. */
@@ -41,6 +42,8 @@ export interface Evaluation {
 export interface PolicyEngine {
   /** What is active now, for grants bound to a bundle; undefined where none is. */
   readonly active: BundleIdentity | undefined;
+  /** What of a body the active bundle's rules may read; nothing where none is active. */
+  readonly content: readonly ContentMember[];
   /** Evaluates one input document: the exact JSON text that goes on record by its digest. */
   decide(inputText: string): Promise<Evaluation | undefined>;
 }

@@ -69,7 +69,7 @@ export class Engine {
     const input = utf8.encode(inputText);
     if (input.length > this.#limits.inputBytes)
       return deny('policy_input_too_large', `${input.length} bytes of policy input`);
-    if (this.#bundle.readsContent && !hasReadableContent(inputText))
+    if (this.#bundle.content.length > 0 && !hasReadableContent(inputText))
       return deny('policy_content_unread', 'the policy reads content, and there is none that was parsed');
     try {
       this.renew();

@@ -3,6 +3,7 @@
  * secret. Its exact text goes on record by digest (formats.md §3, `replay.input`) and is what the engine is handed.
  */
 import type { Call } from '../call/call.ts';
+import type { Content } from '../call/content.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import type { Coverage } from '../grant/grant.ts';
 
@@ -14,22 +15,24 @@ export interface InputParts {
   readonly mode: 'jailed' | 'cooperative';
   /** Milliseconds since 1970: the only time a policy sees. */
   readonly wallMs: number;
+  /** The body as `readContent` gives it, for the members that the policy reads. */
+  readonly content: Content;
 }
 
 /** Names with all their values. Names are attacker-controlled: no prototype, so `__proto__` is a member like any other. */
 type Multimap = Record<string, string[]>;
 
 /** The input document as JSON text. The same parts always give the same text. */
-export function inputText({ call, coverage, mode, wallMs }: InputParts): string {
+export function inputText({ call, coverage, mode, wallMs, content }: InputParts): string {
   return JSON.stringify({
-    call: callMember(call, mode),
+    call: callMember(call, mode, content),
     grant: grantMember(coverage),
     trust: { state: 'trusted' },
     time: timeMember(wallMs),
   });
 }
 
-function callMember(call: Call, mode: InputParts['mode']): object {
+function callMember(call: Call, mode: InputParts['mode'], content: Content): object {
   return {
     method: call.method,
     scheme: call.scheme,
@@ -40,15 +43,10 @@ function callMember(call: Call, mode: InputParts['mode']): object {
     segments: call.segments,
     query: queryMember(call.query),
     headers: multimap(withoutSecrets(call.headers)),
-    content: { state: hasBody(call) ? 'unread' : 'none' },
+    content,
     carrier: call.carrier,
     mode,
   };
-}
-
-/** A length of zero is no body; a chunked one may turn out to be empty, but that is not known yet. */
-function hasBody({ framing }: Call): boolean {
-  return framing.kind === 'chunked' || (framing.kind === 'length' && framing.bytes > 0);
 }
 
 /**

@@ -23,7 +23,7 @@ export type Activation = { readonly ok: true; readonly identity: BundleIdentity 
 /** Holds the active bundle's threads. */
 export class PolicyPool implements PolicyEngine {
   readonly #limits: PoolLimits;
-  #active: { readonly crew: Crew; readonly identity: BundleIdentity } | undefined;
+  #active: { readonly crew: Crew; readonly bundle: Bundle } | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -32,7 +32,11 @@ export class PolicyPool implements PolicyEngine {
   }
 
   get active(): BundleIdentity | undefined {
-    return this.#active?.identity;
+    return this.#active?.bundle.identity;
+  }
+
+  get content(): Bundle['content'] {
+    return this.#active?.bundle.content ?? [];
   }
 
   decide(inputText: string): Promise<Evaluation | undefined> {
@@ -67,7 +71,7 @@ export class PolicyPool implements PolicyEngine {
       return { ok: false, fault: fault ?? 'the policy engine was closed' };
     }
     const before = this.#active;
-    this.#active = { crew, identity: bundle.identity };
+    this.#active = { crew, bundle };
     before?.crew.retire();
     return { ok: true, identity: bundle.identity };
   }

@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
-import type { Clock } from '../gate/outside.ts';
+import type { Clock, KeepPiece } from '../gate/outside.ts';
 import type { AgentExchange, BodyWatch } from './exchange.ts';
 import { denialReply } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -68,24 +68,29 @@ export class Http1Exchange implements AgentExchange {
     if (!this.#response.headersSent) this.#response.shouldKeepAlive = false;
   }
 
-  readBody(limit: number): Promise<Outcome<Uint8Array>> {
+  readBody(keep: KeepPiece): Promise<Outcome<undefined>> {
     const request = this.#request;
     this.#proceed();
     return new Promise((resolve) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      const settle = (outcome: Outcome<Uint8Array>): void => {
+      let isOver = false;
+      const settle = (outcome: Outcome<undefined>): void => {
+        isOver = true;
         request.off('data', take).off('end', finish).off('close', breakOff).pause();
         resolve(outcome);
       };
-      const take = (chunk: Buffer): void => {
-        length += chunk.length;
-        chunks.push(chunk);
-        if (length > limit) settle(deny('scope_content', `the body is longer than ${limit} bytes`));
+      const take = (piece: Buffer): void => {
+        const kept = keep(piece);
+        if (!kept) return;
+        if (!(kept instanceof Promise)) return settle(kept);
+        request.pause();
+        void kept.then((refusal) => {
+          if (refusal) settle(refusal);
+          else if (!isOver) request.resume();
+        });
       };
       const finish = (): void => {
         if (request.rawTrailers.length > 0) settle(deny('trailers_unsupported', 'trailers after the body'));
-        else settle(pass(Buffer.concat(chunks)));
+        else settle(pass(undefined));
       };
       const breakOff = (): void => settle(deny('scope_content', 'the body broke off'));
       if (this.#gone) breakOff();

@@ -148,6 +148,7 @@ export class Standing {
       tier: 'cooperative',
       path: settings.lineage.path,
       boundBytes: settings.limits.max_bound_body_bytes,
+      spooledBytes: settings.limits.max_spooled_body_bytes,
       resolver: resolver(exceptions),
     };
   }

@@ -26,6 +26,7 @@ import { ServedLog } from '../lineage/tiles-served.ts';
 import type { AgentExchange } from '../proxy/exchange.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
+import { DiskSpool } from '../proxy/spool.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
 import { openAdmin } from './admin.ts';
 import { openDoors } from './doors.ts';
@@ -173,6 +174,7 @@ function makeGate({
     }),
     policy: standing.policy,
     trust: () => readiness.trust(),
+    spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
     refuser: new Refuser({ lineage, clock: systemClock, limit, challenge: settings.proxy.challenge }),
     rules: () => standing.rules,
     exposed: () => exposure.exposed,

@@ -77,7 +77,7 @@ t.test('a fault shows its line, and a caret under what is meant', async (t) => {
 t.test('what is built from the default policy is what comes with Writ', async (t) => {
   const out = join(t.testdir(), 'bundle');
   const built = writ(['build', standard, '--out', out, '--json']);
-  t.match(JSON.parse(built.stdout), { ok: true, entrypoint: 'writ/decision', content: false });
+  t.match(JSON.parse(built.stdout), { ok: true, entrypoint: 'writ/decision', content: [] });
   for (const name of ['policy.wasm', 'data.json', '.manifest'])
     t.ok(readFileSync(join(out, name)).equals(readFileSync(join(REGO, 'dist', name))), name);
 });

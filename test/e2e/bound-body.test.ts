@@ -11,6 +11,7 @@ import { startOrigin } from './origin.ts';
 import { readReply } from './wire.ts';
 
 const BODY = 'the one body';
+const MEMORY = 100;
 const LIMIT = 1000;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -18,7 +19,7 @@ const sha3 = (text: string): string => createHash('sha3-512').update(text).diges
 
 async function stage(t: Test): Promise<Stage> {
   const origin = await startOrigin(t);
-  const settings = { limits: { max_bound_body_bytes: LIMIT } };
+  const settings = { limits: { max_bound_body_bytes: MEMORY, max_spooled_body_bytes: LIMIT } };
   return new Stage(await serve(t, { origins: [origin], settings }), origin);
 }
 

@@ -109,6 +109,10 @@ const upload = (body: string): Pick<Fault, 'method' | 'lines' | 'body'> => ({
   lines: [`Content-Length: ${body.length}`],
   body,
 });
+const json = (body: string): Fault => ({
+  ...upload(body),
+  lines: [`Content-Length: ${body.length}`, 'Content-Type: application/json'],
+});
 const chunked = (text: string): Pick<Fault, 'method' | 'lines' | 'body'> => ({
   method: 'POST',
   lines: ['Transfer-Encoding: chunked'],
@@ -192,7 +196,9 @@ export const grantRows: readonly Row[] = [
   call('scope_location', 'another port', (stage) => ({ target: `http://127.0.0.1:${stage.origin.port - 1}/a` })),
   call('scope_action', 'another method', { method: 'PATCH' }),
   grant('scope_path', 'another path', (stage) => stage.grant({ entry: { paths: ['/b/**'] } })),
-  grant('scope_tools_unsupported', 'tools', (stage) => stage.grant({ entry: { mcp_tools: ['search'] } })),
+  call('scope_tools', 'a tool that is not granted', (stage) => ({ ...json('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"}}'), grant: stage.grant({ entry: { mcp_tools: ['search'] } }) })),
+  call('scope_tools', 'what is no MCP', (stage) => ({ ...upload('other'), grant: stage.grant({ entry: { mcp_tools: ['search'] } }) })),
+  call('content_too_large', 'too long to be parsed', (stage) => ({ ...json('1'.repeat(1001)), grant: stage.grant({ entry: { mcp_tools: ['search'] } }) })),
   call('scope_request_bytes', 'a longer body', (stage) => ({ ...upload('12345'), grant: stage.grant({ entry: { max_request_bytes: 4 } }) })),
   call('scope_content', 'another body', (stage) => ({ ...upload('other'), grant: stage.grant({ entry: { content_sha256: sha256('body!') } }) })),
   call('scope_content', 'another body, in chunks', (stage) => ({ ...chunked('5\r\nother\r\n0\r\n\r\n'), grant: stage.grant({ entry: { content_sha256: sha256('body!') } }) })),

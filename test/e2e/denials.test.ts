@@ -28,7 +28,7 @@ async function stage(t: Test): Promise<Stage> {
   });
   const settings = {
     policy: { bundle: await compiled(PLAYGROUND), deadline_ms: 500, max_input_bytes: 6000 },
-    limits: { max_bound_body_bytes: 1000 },
+    limits: { max_bound_body_bytes: 1000, max_spooled_body_bytes: 1500 },
     upstream: { allow: [`127.0.0.1:${origin.port}`], dns_timeout_ms: 50 },
   };
   const home = await makeHome(t, { origins: [origin], settings });
@@ -74,7 +74,10 @@ const denied = (answer: string): ModuleShape => ({ answer: `[{"result":${answer}
 
 t.test('what an operator may get wrong, and reload', async (t) => {
   const origin = await startOrigin(t);
-  const home = await makeHome(t, { origins: [origin], settings: { policy: { bundle: 'nowhere' } } });
+  const home = await makeHome(t, {
+    origins: [origin],
+    settings: { policy: { bundle: 'nowhere' }, limits: { max_bound_body_bytes: 1000 } },
+  });
   const on = new Stage(await ChildSidecar.start(t, home), origin);
   const row = (code: DenialCode, name: string, fault = {}): Promise<void> =>
     assertRow(t, on, { code, name, provoke: () => on.forward(fault) });
@@ -102,14 +105,22 @@ t.test('what an operator may get wrong, and reload', async (t) => {
 
   await activate(await compiled(READS_CONTENT));
   t.match(await on.forward(), { status: 200 }, 'a call without a body passes');
-  await row('policy_content_unread', 'a body', { method: 'POST', lines: ['Content-Length: 2'], body: '{}' });
+  const posted = (body: string, type = 'application/json'): object => ({
+    ...{ method: 'POST', body },
+    lines: [`Content-Length: ${body.length}`, `Content-Type: ${type}`],
+  });
+  t.match(await on.forward(posted('{"open":1}')), { status: 200 }, 'so does one whose body was read');
+  await row('policy_denied', 'a body that a rule refuses', posted('{"secret":1}'));
+  await row('policy_content_unread', 'a body of another kind', posted('{"open":1}', 'text/plain'));
+  await row('content_unparsable', 'a body with two readings', posted('{"open":1,"open":2}'));
+  await row('content_too_large', 'a body that is too long', posted(`"${'x'.repeat(2000)}"`));
 
   for (const text of ['', 'garbage', '{"authorities":{}}']) {
     home.authorize(text);
     t.match(await on.sidecar.reload(), { msg: /^reload failed/ });
     await row('authorities_unreadable', JSON.stringify(text));
   }
-  t.equal(origin.seen.length, 1);
+  t.equal(origin.seen.length, 2);
 });
 
 t.test('SIGTERM', async (t) => {

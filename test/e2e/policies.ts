@@ -43,7 +43,7 @@ obligation contains {"type": "max_response_bytes", "value": 10} if first == "ten
   }),
 };
 
-/** Reads the body, which cannot be read yet: every call with one is refused. */
+/** Reads JSON bodies. */
 export const READS_CONTENT = {
   'content.rego': 'package policy\n\ndeny contains "secret" if input.call.content.json.secret\n',
 };

@@ -16,7 +16,7 @@ const call = ({ home, origin }: RealGate, grant = home.grant()): string =>
 /** Trust is withdrawn just before this step answers. */
 const withdrawn: readonly (readonly [name: string, instead: (parts: Parts, end: () => void) => Partial<Parts>])[] = [
   ['its policy is asked', ({ policy }, end) => ({
-    policy: { active: policy.active, decide: (text) => policy.decide(text).finally(end) },
+    policy: { active: policy.active, content: [], decide: (text) => policy.decide(text).finally(end) },
   })],
   ['its host is looked up', ({ rules }, end) => ({
     rules: () => ({ ...rules(), resolver: { vet: (asked) => rules().resolver.vet(asked).finally(end) } }),
@@ -55,7 +55,7 @@ t.test('a call keeps the exceptions it began with, whatever is reloaded meanwhil
   };
   const port = await real.listen(t, {
     rules: () => current,
-    policy: { active: policy.active, decide: (text) => policy.decide(text).finally(withdraw) },
+    policy: { active: policy.active, content: [], decide: (text) => policy.decide(text).finally(withdraw) },
   });
   t.match(await ask(port, call(real)), /^HTTP\/1\.1 200 /);
   const reply = readReply(await ask(port, call(real)), true);

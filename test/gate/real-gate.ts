@@ -1,5 +1,6 @@
 /** A gate of real parts in this process: log on disk, policy on its thread, sockets on both sides. */
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { systemClock, systemFresh } from '../../src/config/system.ts';
 import { node } from '../../src/crypto/node.ts';
 import { Gate } from '../../src/gate/gate.ts';
@@ -19,6 +20,7 @@ import { Listener } from '../../src/proxy/listener.ts';
 import type { Door } from '../../src/proxy/listener.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
+import { DiskSpool } from '../../src/proxy/spool.ts';
 import { HttpUpstream } from '../../src/proxy/upstream.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { Teardown, TestHome } from '../e2e/home.ts';
@@ -87,10 +89,19 @@ export async function realGate(t: Teardown): Promise<RealGate> {
       aggregated: (event) => void observed.push(['aggregated', event]),
     },
     rules: () => ({
-      ...{ settings: 0, routes: [], origins: new Map(), tier: 'cooperative', path: 'full', boundBytes: 1000 },
+      ...{
+        settings: 0,
+        routes: [],
+        origins: new Map(),
+        tier: 'cooperative',
+        path: 'full',
+        boundBytes: 1000,
+        spooledBytes: 1000,
+      },
       resolver,
     }),
     exposed: () => false,
+    spool: new DiskSpool(join(home.path, 'spool'), 1_000_000),
   };
   const listen: RealGate['listen'] = async (t, instead = {}, around = (gate) => gate) => {
     const listener = new Listener({

@@ -52,12 +52,6 @@ const refusals: readonly (readonly [
   ],
   ['another path', [entry({ paths: ['/b/**', '/a'] })], () => {}, 'scope_path'],
   [
-    'MCP tools, which we cannot read yet',
-    [entry({ mcp_tools: ['search'] })],
-    () => {},
-    'scope_tools_unsupported',
-  ],
-  [
     'a longer body',
     [entry({ max_request_bytes: 4 })],
     (p) => p.headers.push(['Content-Length', '5']),

@@ -19,7 +19,7 @@ export async function defaultFiles(): Promise<BundleFiles> {
 
 /** A manifest, with what is given laid over a good one. */
 export function manifest(members: Readonly<Record<string, unknown>> = {}): Uint8Array {
-  const good = { revision: 'r1', entrypoint: 'writ/decision', content: false };
+  const good = { revision: 'r1', entrypoint: 'writ/decision', content: [] };
   return Buffer.from(JSON.stringify({ ...good, ...members }));
 }
 

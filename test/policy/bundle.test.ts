@@ -25,16 +25,16 @@ t.test('a bundle is known by the bytes of its files', async (t) => {
   const digest = hex(`{"data":"${data}","entrypoint":"writ/decision","wasm":"${wasm}"}`);
   t.match(loaded.bundle.identity, { wasm, data, entrypoint: 'writ/decision', digest });
   t.match(loaded.bundle.identity.revision, /^[0-9a-f]{16}$/);
-  t.equal(loaded.bundle.readsContent, false);
+  t.strictSame(loaded.bundle.content, []);
 });
 
 t.test('a revision is a name only: the digest does not hang on it', async (t) => {
-  const files = { ...(await defaultFiles()), '.manifest': manifest({ revision: 'mine', content: true }) };
+  const files = { ...(await defaultFiles()), '.manifest': manifest({ revision: 'mine', content: ['json'] }) };
   const [one, other] = await Promise.all([readBundle(files), readBundle(await defaultFiles())]);
   if (!one.ok || !other.ok) throw new Error('both are good');
   t.equal(one.bundle.identity.digest, other.bundle.identity.digest);
   t.equal(one.bundle.identity.revision, 'mine');
-  t.equal(one.bundle.readsContent, true);
+  t.strictSame(one.bundle.content, ['json']);
 });
 
 t.test('a link that is turned meanwhile never mixes two bundles', async (t) => {
@@ -125,8 +125,9 @@ t.test('what is wrong with the files is said', async (t) => {
     ['a revision with a line end', named({ revision: 'a\nb' }), /no revision/],
     ['no entrypoint', named({ entrypoint: undefined }), /entrypoint writ\/decision/],
     ['another entrypoint', named({ entrypoint: 'writ/other' }), /entrypoint writ\/decision/],
-    ['no word on content', named({ content: undefined }), /whether rules read content/],
-    ['content as text', named({ content: 'none' }), /whether rules read content/],
+    ['no word on content', named({ content: undefined }), /what content rules read/],
+    ['content as text', named({ content: 'none' }), /what content rules read/],
+    ['content that is not known', named({ content: ['xml'] }), /what content rules read/],
     [
       'a manifest that is a list',
       { ...good, '.manifest': Buffer.from('[]') },

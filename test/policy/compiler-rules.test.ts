@@ -265,19 +265,34 @@ t.test('what cannot fail open compiles', async (t) => {
   for (const [name, files] of good) t.strictSame(await faultsOf(files), [], name);
 });
 
+const all = ['form', 'json', 'kind', 'llm', 'mcp', 'multipart'];
+
+const functions = [
+  'f(c) if c.method == "GET"',
+  'model(c) if c.llm.model == "a"',
+  'twice(c) if model(c)',
+  'whole(c) if count(object.keys(c)) == 2',
+].join('\n\n');
+
 t.test('a policy needs the body exactly where a rule may see it', async (t) => {
-  const rows: readonly (readonly [name: string, text: string, content: boolean])[] = [
-    ['no mention', get, false],
-    ['its state only', 'input.call.content.state == "none"', false],
-    ['an alias of the call', 'c := input.call\n\tc.method == "GET"', false],
-    ['the body', 'input.call.content.json.a == 1', true],
-    ['the body behind an alias', 'c := input.call\n\tc.content.json.a == 1', true],
-    ['any member', 'some k\n\tinput.call[k] == "GET"', true],
-    ['all of it', 'count(object.keys(input)) == 4', true],
-    ['a function that gets the call', 'f(input.call)', true],
+  const rows: readonly (readonly [name: string, text: string, content: readonly string[]])[] = [
+    ['no mention', get, []],
+    ['its state only', 'input.call.content.state == "none"', []],
+    ['an alias of the call', 'c := input.call\n\tc.method == "GET"', []],
+    ['the body', 'input.call.content.json.a == 1', ['json']],
+    ['the body behind an alias', 'c := input.call\n\tc.content.json.a == 1', ['json']],
+    ['any member', 'some k\n\tinput.call[k] == "GET"', all],
+    ['all of it', 'count(object.keys(input)) == 4', all],
+    ['a function that gets the call', 'f(input.call)', all],
+    ['two members', 'input.call.content.mcp.tool == input.call.content.llm.model', ['llm', 'mcp']],
+    ['all content', 'count(input.call.content) == 1', all],
+    ['any content', 'some k\n\tinput.call.content[k].a == 1', all],
+    ['a function that takes one member of it', 'model(input.call.content)', ['llm']],
+    ['that function by way of another', 'twice(input.call.content)', ['llm']],
+    ['a function that hands on all of it', 'whole(input.call.content)', all],
   ];
   for (const [name, body, content] of rows) {
-    const files = policy(`f(c) if c.method == "GET"\n\ndeny contains "a" if {\n\t${body}\n}`);
+    const files = policy(`${functions}\n\ndeny contains "a" if {\n\t${body}\n}`);
     const checked = await compiler.check(await withBasePolicy(files));
     t.strictSame(checked, { ok: true, value: { allow: false, content } }, name);
   }

@@ -156,7 +156,7 @@ t.test('input over the limit is a denial, counted in UTF-8', async (t) => {
 });
 
 t.test('a policy that reads content is not asked about content that was not parsed', async (t) => {
-  const engine = await engineOf({}, {}, { content: true });
+  const engine = await engineOf({}, {}, { content: ['json'] });
   const about = (state: unknown): unknown =>
     answerOf(engine, JSON.stringify({ call: { content: { state } } }));
   for (const state of ['none', 'parsed']) t.match(about(state), { allow: true }, state);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import type { Call } from '../../src/call/call.ts';
+import type { Content } from '../../src/call/content.ts';
 import type { Coverage } from '../../src/grant/grant.ts';
 import { loadPublicKey } from '../../src/crypto/key.ts';
 import { newKey } from '../../src/crypto/node.ts';
@@ -62,12 +63,19 @@ process.env['TZ'] = 'Pacific/Auckland'; // local time must not show
 /** 2024-10-20 was a Sunday, in UTC. */
 const wallMs = Date.UTC(2024, 9, 20, 23, 59, 59, 7);
 
-function inputOf(parts: { readonly call?: Partial<Call>; readonly mode?: InputParts['mode'] } = {}): Input {
+function inputOf(
+  parts: {
+    readonly call?: Partial<Call>;
+    readonly mode?: InputParts['mode'];
+    readonly content?: Content;
+  } = {},
+): Input {
   const text = inputText({
     call: { ...call, ...parts.call },
     coverage,
     mode: parts.mode ?? 'jailed',
     wallMs,
+    content: parts.content ?? { state: 'none' },
   });
   return JSON.parse(text) as Input;
 }
@@ -136,13 +144,10 @@ t.test('its members are those of the published schema', async (t) => {
   compare(inputOf(), schema, 'input');
 });
 
-t.test('a body is none or unread', async (t) => {
-  t.strictSame(inputOf({ call: { framing: { kind: 'none' } } }).call.content, { state: 'none' });
-  t.strictSame(inputOf({ call: { framing: { kind: 'chunked' } } }).call.content, { state: 'unread' });
-  t.strictSame(inputOf({ call: { framing: { kind: 'length', bytes: 0 } } }).call.content, { state: 'none' });
-  t.strictSame(inputOf({ call: { framing: { kind: 'length', bytes: 1 } } }).call.content, {
-    state: 'unread',
-  });
+t.test('a body is shown as it was read', async (t) => {
+  const json = { model: 'm', temperature: 0.5, nested: [{ a: null }] };
+  const content: Content = { state: 'parsed', kind: 'json', json };
+  t.strictSame(inputOf({ content }).call.content, { state: 'parsed', kind: 'json', json });
 });
 
 t.test('a query has exactly one reading, that of the URL Standard', async (t) => {
@@ -213,7 +218,13 @@ t.test('whatever an agent sends, the engine reads the document that was written'
     path: latin1,
   });
   const written = fc.property(calls, (sent) => {
-    const parts = { call: { ...call, ...sent }, coverage, mode: 'cooperative', wallMs } as const;
+    const parts = {
+      call: { ...call, ...sent },
+      coverage,
+      mode: 'cooperative',
+      wallMs,
+      content: { state: 'none' },
+    } as const;
     const text = inputText(parts);
     const { headers } = (JSON.parse(text) as Input).call;
     const listed = Object.values(headers).reduce((sum, values) => sum + values.length, 0);

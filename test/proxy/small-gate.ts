@@ -10,10 +10,11 @@ import type { Call } from '../../src/call/call.ts';
 import { readCall } from '../../src/call/read.ts';
 import { placeRoutes } from '../../src/call/route.ts';
 import type { RouteSetting } from '../../src/call/route.ts';
-import { pass } from '../../src/denial/outcome.ts';
+import { deny, pass } from '../../src/denial/outcome.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
 import { denialOf, problemOf } from '../../src/gate/denial.ts';
 import type { Denial } from '../../src/gate/denial.ts';
+import { Holder } from '../../src/gate/held-body.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
@@ -147,8 +148,10 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
       if (code) return exchange.refuse(denial(code, { status: plan.status ?? 403 }));
       const addresses = plan.vet ? pass(plan.vet()) : await resolver.vet(call.value);
       if (!addresses.ok) return exchange.refuse(denial(addresses.code));
-      const body = plan.bind === undefined ? undefined : await exchange.readBody(plan.bind);
-      if (body && !body.ok) return exchange.refuse(denial(body.code));
+      const holder = plan.bind === undefined ? undefined : hold(plan.bind);
+      const read = await (holder && exchange.readBody((piece) => holder.keep(piece)));
+      if (read && !read.ok) return exchange.refuse(denial(read.code));
+      const body = holder?.finish();
       const lease = leases.open('authority', clock.wall() + 3_600_000);
       plan.lease?.(lease, call.value);
       const agent = plan.agent?.(call.value) ?? 'https://authority agent';
@@ -160,13 +163,18 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
         agent,
         permit: 7,
       };
-      const outcome = await upstream.execute(body ? { ...passage, body: body.value } : passage);
+      const outcome = await upstream.execute(body ? { ...passage, body } : passage);
       lease.close();
       note(outcome);
       if (outcome.ended === 'cut' && !outcome.answered)
         exchange.refuse(denial(outcome.by ?? 'internal_error'));
     },
   };
+}
+
+function hold(memory: number): Holder {
+  const over = deny('scope_content', 'too long');
+  return new Holder({ memory, spooled: 0, over }, { open: () => Promise.resolve(undefined) });
 }
 
 /** A denial without evidence. */
