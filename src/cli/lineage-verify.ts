@@ -1,7 +1,6 @@
 /** `writ lineage verify`. */
 import type { Command } from 'commander';
 import { node } from '../crypto/node.ts';
-import { parseStrictJson } from '../crypto/json.ts';
 import { parseHead, verifyCheckpoint } from '../lineage/checkpoint.ts';
 import type { TreeHead } from '../lineage/checkpoint.ts';
 import { readIdentity } from '../lineage/identity.ts';
@@ -9,15 +8,14 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import { parseNote } from '../lineage/note.ts';
 import type { NoteKey } from '../lineage/note.ts';
-import { parseProof } from '../lineage/proof.ts';
 import { verifyLog } from '../lineage/verify.ts';
 import type { BadLog, GoodLog } from '../lineage/verify.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import { CommandFailure, EXIT, unable } from './exit.ts';
+import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { err, out } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
-import { memberOf, textOf } from './statement-fields.ts';
 
 /** Verifies the whole log of a home; exit 1 where it is damaged. */
 export async function verifyLineage(command: Command): Promise<void> {
@@ -46,9 +44,7 @@ async function trustedKey(layout: LogLayout, file: string): Promise<NoteKey> {
 
 /** The head in a checkpoint, in a proof's checkpoint, or in that of a denial. */
 async function knownHead(file: string, logKey: NoteKey): Promise<TreeHead> {
-  const text = await readGiven(file);
-  const proof = textOf(memberOf(parseStrictJson(text.trimEnd()), 'proof')) ?? text;
-  const checkpoint = parseProof(proof)?.checkpoint ?? proof;
+  const checkpoint = checkpointIn(await readGiven(file));
   const head = verifyCheckpoint(node, checkpoint, [logKey]);
   if (head) return head;
   const unsigned = parseHead(parseNote(checkpoint)?.text ?? '');

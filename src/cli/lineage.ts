@@ -1,14 +1,13 @@
 /** `writ lineage`: find, show, verify and prove entries of a log, from its files, without a lock. */
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
-import { proveEntry } from './lineage-prove.ts';
+import { registerProofs, wholeNumber } from './lineage-proofs.ts';
 import { reindex } from './lineage-reindex.ts';
 import { addFilterFlags } from './lineage-search.ts';
 import { showEntries, showEntry } from './lineage-show.ts';
 import { verifyLineage } from './lineage-verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
 
-/** Adds `writ lineage show|reindex|verify|prove`. */
+/** Adds `writ lineage …`. */
 export function registerLineage(program: Command): void {
   const lineage = program.command('lineage').description('The log of every decision, tamper-evident.');
   addFilterFlags(
@@ -45,16 +44,5 @@ export function registerLineage(program: Command): void {
     )
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));
-  addHomeFlags(
-    lineage.command('prove').description('Print the inclusion proof of an entry (c2sp.org/tlog-proof).'),
-  )
-    .argument('<seq>', 'number of the entry', wholeNumber)
-    .option('-o, --output <file>', 'write it to a file')
-    .action((seq: number, _, command: Command) => proveEntry(seq, command));
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
-  return number;
+  registerProofs(lineage);
 }

@@ -2,7 +2,6 @@
 import type { Call, RawHead } from '../call/call.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import { sha256Hex } from '../crypto/node.ts';
-import { concatBytes, encodeUtf8 } from '../crypto/bytes.ts';
 import type { Coverage, Grant } from '../grant/grant.ts';
 import type { DecisionPredicate, RecordedCall, UnparsedCall } from '../lineage/statement.ts';
 import type { Evaluation } from '../policy/decision.ts';
@@ -75,8 +74,10 @@ const MAX_TEXT_BYTES = 11 * 1024;
 
 /** SHA-256 over salt ‖ text, hex: for what is too short to be hidden by a bare digest. */
 export function salted(salt: Uint8Array, text: string, encoding: 'latin1' | 'utf8' = 'utf8'): string {
-  const bytes = encoding === 'utf8' ? encodeUtf8(text) : Uint8Array.from(text, (c) => c.charCodeAt(0) & 255);
-  return sha256Hex(concatBytes(salt, bytes));
+  const bytes = Buffer.allocUnsafe(salt.length + Buffer.byteLength(text, encoding));
+  bytes.set(salt);
+  bytes.write(text, salt.length, encoding);
+  return sha256Hex(bytes);
 }
 
 function recordedCall(found: Findings, call: Call): RecordedCall {

@@ -11,6 +11,8 @@ export interface LogLayout {
   readonly directory: string;
   readonly segments: string;
   readonly checkpoint: string;
+  /** The newest checkpoint that enough witnesses have cosigned; only where witnesses are asked. */
+  readonly cosigned: string;
   readonly lock: string;
   /** Torn tails, copied aside before they are cut. */
   readonly torn: string;
@@ -32,6 +34,7 @@ export function layoutOf(home: string): LogLayout {
     directory,
     segments: join(directory, 'segments'),
     checkpoint: join(directory, 'checkpoint'),
+    cosigned: join(directory, 'cosigned'),
     lock: join(directory, 'lock'),
     torn: join(directory, 'torn'),
     uses: join(home, 'replay', 'uses'),

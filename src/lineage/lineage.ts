@@ -6,7 +6,10 @@ import type { TileAddress } from './tile.ts';
 export interface EntryRequest extends Draft {
   /** Sign a receipt and make an inclusion proof (denials). */
   readonly receipt: boolean;
-  /** Taken, and waited for, however slow the log is: what closes a permit. It lets nothing out. */
+  /**
+   * Taken, and waited for, however slow the log is, and written with the next entry that is in a hurry or 25 ms later:
+   * what closes a permit. It lets nothing out.
+   */
   readonly patient?: boolean;
   /** Called where the entry became durable only after its promise had been rejected for waiting too long. */
   readonly late?: (seq: number) => void;

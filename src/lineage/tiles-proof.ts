@@ -22,6 +22,7 @@ export type GiveTile = (address: TileAddress, width: number) => Promise<Uint8Arr
 /** A tile that was needed and not given. */
 export class TileMissing extends Error {
   override readonly name = 'TileMissing';
+  readonly code = 'tile_missing';
 }
 
 /** A tree of a fixed size over its tiles. Every method rejects with `TileMissing` where a tile is not given. */

@@ -10,6 +10,9 @@ import type { Ask, AskAnswer, Turn, TurnAnswer, WriterMessage, WriterReady } fro
 /** What is left in an entry for the position: time, origin, chain hash, number. */
 const POSITION_ROOM = 1024;
 
+/** How long what closes a permit waits for company: half as many syncs, and no decision waits behind one of them. */
+const PATIENCE_MS = 25;
+
 interface PendingAppend {
   readonly resolve: (recorded: Recorded) => void;
   readonly reject: (cause: Error) => void;
@@ -34,6 +37,8 @@ class PendingTurn {
   /** Whether its promises were rejected because it waited too long. */
   overdue = false;
   close = false;
+  /** Nothing in it is in a hurry: it goes with the next turn that has something to say, or when this calls. */
+  idle: NodeJS.Timeout | undefined;
 
   reject(cause: Error): void {
     for (const { reject } of [...this.appends, ...this.answers]) reject(cause);
@@ -167,7 +172,7 @@ export class WriterClient implements Lineage {
   #queue(request: EntryRequest, pending: PendingAppend): void {
     const unavailable = this.#unavailable(request) ?? tooLarge(request);
     if (unavailable) return pending.reject(unavailable);
-    const turn = this.#openTurn();
+    const turn = pending.patient ? this.#openIdleTurn() : this.#openTurn();
     if (request.receipt) turn.evidenceFor.push(turn.appends.length);
     turn.texts.push(request.before, request.after);
     turn.appends.push(pending);
@@ -182,10 +187,22 @@ export class WriterClient implements Lineage {
     });
   }
 
+  /** The turn that is sent when main's event loop comes round. */
   #openTurn(): PendingTurn {
-    if (this.#turn) return this.#turn;
+    const turn = this.#turn ?? new PendingTurn();
+    if (this.#turn && !turn.idle) return turn;
+    clearTimeout(turn.idle);
+    turn.idle = undefined;
     setImmediate(() => this.#send());
-    return (this.#turn = new PendingTurn());
+    return (this.#turn = turn);
+  }
+
+  /** The turn that is open anyway, or one that waits for company. */
+  #openIdleTurn(): PendingTurn {
+    if (this.#turn) return this.#turn;
+    const turn = new PendingTurn();
+    turn.idle = setTimeout(() => this.#send(), PATIENCE_MS);
+    return (this.#turn = turn);
   }
 
   #send(): void {

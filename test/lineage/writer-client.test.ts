@@ -51,6 +51,24 @@ t.test('appends of one turn share a batch and keep their order', async (t) => {
     t.match(Buffer.from(readEntry(log.layout.segments, i + 1) ?? []).toString(), `"path":"${path}"`);
 });
 
+t.test('what closes a permit waits for company, and goes alone where none comes', async (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const lineage = await open(log.home);
+  const closing = lineage.append({ ...callDraft('/outcome'), receipt: false, patient: true });
+  await new Promise((resolve) => setImmediate(resolve)); // a later turn of the event loop
+  const next = lineage.append({ ...callDraft('/next'), receipt: false });
+  t.match(await Promise.all([closing, next]), [{ seq: 1 }, { seq: 2 }]);
+  t.match(await lineage.append({ ...callDraft('/alone'), receipt: false, patient: true }), { seq: 3 });
+  const last = lineage.append({ ...callDraft('/last'), receipt: false, patient: true });
+  await lineage.close();
+  t.match(await last, { seq: 4 }, 'closing waits for nobody’s company');
+  const batches = [...batchesOf({ path: segmentPath(log.layout.segments, 0), first: 0 }, { until: 1e9 })];
+  t.strictSame(
+    batches.map(({ entries }) => entries.length),
+    [1, 2, 1, 1],
+  );
+});
+
 t.test('evidence proves its entry under the checkpoint in it', async (t) => {
   const log = makeScratchLog(scratchFolder(t));
   const lineage = await open(log.home);

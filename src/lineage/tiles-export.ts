@@ -1,0 +1,85 @@
+/** Writes a log as static files (c2sp.org/tlog-tiles), to be served by any web server. */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { equalBytes } from '../crypto/bytes.ts';
+import { node } from '../crypto/node.ts';
+import { replaceFile } from './durable.ts';
+import { damaged } from './fault.ts';
+import type { LogLayout } from './layout.ts';
+import type { Vouched } from './replay.ts';
+import { TILE_WIDTH } from './tile.ts';
+import { resourcePath, tilesOf } from './tiles-path.ts';
+import type { TileResource } from './tiles-path.ts';
+import { TiledTree, TileMissing } from './tiles-proof.ts';
+import { readEntryBundle, tilesFromFiles } from './tiles-source.ts';
+
+/** What to export, and where. */
+export interface TilesExport {
+  readonly layout: LogLayout;
+  /** The checkpoint to export the tree of. */
+  readonly head: Vouched;
+  readonly directory: string;
+  /** Whether to write entry bundles too: what agents called, for everyone who may read the folder. */
+  readonly entries: boolean;
+}
+
+/** What was written anew, beside the checkpoint. What stood there already and was right is left alone. */
+export interface TilesExported {
+  readonly written: number;
+  readonly kept: number;
+}
+
+const PUBLIC_FILE = 0o644;
+
+/**
+ * Writes every tile of the head's tree and then its checkpoint, so that whoever reads the checkpoint finds the tiles.
+ * Rejects with `LogFault` where the tiles do not lead to the checkpoint, and then writes none.
+ */
+export async function exportTiles(rules: TilesExport): Promise<TilesExported> {
+  const { layout, head, directory, entries } = rules;
+  const root = await new TiledTree(node, head.size, tilesFromFiles(layout)).root();
+  if (!equalBytes(root, head.root))
+    throw damaged({ index: head.size - 1, what: 'the tiles do not lead to the checkpoint' });
+  let written = 0;
+  let kept = 0;
+  for (const tile of tilesOf(head.size)) {
+    const bundle: TileResource = { ...tile, kind: 'entries' };
+    for (const resource of entries && tile.address.level === 0 ? [tile, bundle] : [tile]) {
+      const bytes = await bytesOf(rules, resource);
+      if (put(join(directory, resourcePath(resource)), bytes)) written++;
+      else kept++;
+      if (resource.width === TILE_WIDTH)
+        rmSync(join(directory, `${resourcePath(resource)}.p`), { recursive: true, force: true });
+    }
+  }
+  mkdirSync(directory, { recursive: true });
+  replaceFile(join(directory, 'checkpoint'), head.note, PUBLIC_FILE);
+  return { written, kept };
+}
+
+async function bytesOf({ layout }: TilesExport, resource: TileResource): Promise<Uint8Array> {
+  const { kind, address, width } = resource;
+  const bytes =
+    kind === 'tile'
+      ? await tilesFromFiles(layout)(address, width)
+      : await readEntryBundle(layout, address.index, width);
+  if (!bytes) throw new TileMissing(`${resourcePath(resource)} is missing`);
+  return bytes;
+}
+
+/** Writes a file unless it is right already. */
+function put(path: string, bytes: Uint8Array): boolean {
+  if (isAlready(path, bytes)) return false;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.tmp`, bytes, { mode: PUBLIC_FILE });
+  renameSync(`${path}.tmp`, path);
+  return true;
+}
+
+function isAlready(path: string, bytes: Uint8Array): boolean {
+  try {
+    return equalBytes(readFileSync(path), bytes);
+  } catch {
+    return false;
+  }
+}
