@@ -132,6 +132,21 @@ export const settingsSchema = z.strictObject({
       kind: 'whole',
       description: 'A log file that has grown past this is closed and the next one begun.',
     }),
+    alarm_free_bytes: setting(whole(0), 1_073_741_824, {
+      kind: 'whole',
+      description:
+        'With less room than this on the log’s disk an alarm is raised: `/readyz`, metrics, the process’s log, `writ doctor`.',
+    }),
+    permit_free_bytes: setting(whole(0), 67_108_864, {
+      kind: 'whole',
+      description:
+        'With less room than this every call is denied (`log_space_low`), and the denials are still recorded.',
+    }),
+    denial_free_bytes: setting(whole(0), 16_777_216, {
+      kind: 'whole',
+      description:
+        'With less room than this denials are signed and counted only; the rest is for what closes running calls.',
+    }),
   }),
   upstream: section({
     allow: setting(z.array(allowedAddress, 'must be a list'), [], {

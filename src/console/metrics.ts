@@ -16,6 +16,8 @@ export interface MetricsSources {
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const MS = 1000;
+/** As a number, so that an alarm can say `< 3`. */
+const ROOM = { ample: 3, scarce: 2, denials: 1, none: 0 } as const;
 
 /** Counts what the gate reports. */
 export class Metrics implements Observer {
@@ -70,7 +72,7 @@ export class Metrics implements Observer {
   }
 
   async #readState(): Promise<void> {
-    const { ready, writing, entries, waiting, free } = this.#gauges;
+    const { ready, writing, entries, waiting, free, room } = this.#gauges;
     const { parts } = this.#sources.readiness.report();
     for (const part of READY_PARTS) ready.set({ part }, parts[part] === 'good' ? 1 : 0);
     const health = await this.#sources.lineage.health().catch(() => undefined);
@@ -79,6 +81,7 @@ export class Metrics implements Observer {
     entries.set(health.size);
     waiting.set(health.waiting);
     free.set(health.free);
+    room.set(ROOM[health.room]);
   }
 }
 
@@ -156,6 +159,11 @@ function stateGauges(registry: Registry) {
     free: new Gauge({
       name: 'writ_log_free_bytes',
       help: 'Free bytes of the log’s file system.',
+      registers,
+    }),
+    room: new Gauge({
+      name: 'writ_log_room',
+      help: 'Room for the log: 3 enough, 2 an alarm, 1 for denials only, 0 for what closes calls only.',
       registers,
     }),
   };

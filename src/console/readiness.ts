@@ -1,6 +1,7 @@
 /** Whether this sidecar may let calls pass: false until everything it rests on was verified good. */
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
+import type { DenialCode } from '../denial/table.ts';
 
 /** What readiness rests on. */
 export const READY_PARTS = ['keys', 'policy', 'log', 'listeners'] as const;
@@ -11,27 +12,47 @@ export type ReadyPart = (typeof READY_PARTS)[number];
 /** `unknown` until it was looked at. */
 export type PartState = 'unknown' | 'good' | 'bad';
 
+/** What an operator should look at while calls still pass: `log_space_low`, the log's disk fills. */
+export type Alarm = 'log_space_low';
+
 /** Readiness as it is shown to anyone: states only, no reasons. */
 export interface ReadinessReport {
   readonly ready: boolean;
   readonly stopping: boolean;
   readonly parts: Readonly<Record<ReadyPart, PartState>>;
+  readonly alarms: readonly Alarm[];
+}
+
+interface PartStanding {
+  readonly state: PartState;
+  readonly why: string;
+  /** By which calls are denied meanwhile. */
+  readonly code: DenialCode;
 }
 
 /** The state of every part. */
 export class Readiness {
-  readonly #states = new Map<ReadyPart, { readonly state: PartState; readonly why: string }>();
+  readonly #states = new Map<ReadyPart, PartStanding>();
+  readonly #alarms = new Set<Alarm>();
   readonly #listeners = new Set<(report: ReadinessReport) => void>();
   #stopping = false;
 
   /** Verified good. */
   good(part: ReadyPart): void {
-    this.#change(part, 'good', '');
+    this.#change(part, { state: 'good', why: '', code: 'not_trusted' });
   }
 
-  /** Not good any more, or never was. `why` is for the operator only. */
-  bad(part: ReadyPart, why: string): void {
-    this.#change(part, 'bad', why);
+  /** Not good any more, or never was. `why` is for the operator only; `code` is the agents' denial. */
+  bad(part: ReadyPart, why: string, code: DenialCode = 'not_trusted'): void {
+    this.#change(part, { state: 'bad', why, code });
+  }
+
+  /** Raises an alarm, or takes it back. It stops nothing. */
+  alarm(alarm: Alarm, raised: boolean): void {
+    if (this.#alarms.has(alarm) === raised) return;
+    if (raised) this.#alarms.add(alarm);
+    else this.#alarms.delete(alarm);
+    this.#tell();
   }
 
   /** For good: a stopping sidecar takes no new calls. */
@@ -52,7 +73,7 @@ export class Readiness {
       log: this.#stateOf('log'),
       listeners: this.#stateOf('listeners'),
     };
-    return { ready: this.ready, stopping: this.#stopping, parts };
+    return { ready: this.ready, stopping: this.#stopping, parts, alarms: [...this.#alarms] };
   }
 
   /** Why each bad part is bad, for the operator. */
@@ -65,9 +86,10 @@ export class Readiness {
   trust(): Outcome<'trusted'> {
     if (this.#stopping) return deny('stopping', 'the sidecar is stopping');
     const missing = READY_PARTS.filter((part) => this.#stateOf(part) !== 'good');
-    return missing.length > 0
-      ? deny('not_trusted', `not verified good: ${missing.join(', ')}`)
-      : pass('trusted');
+    const [first] = missing;
+    if (first === undefined) return pass('trusted');
+    const code = this.#states.get(first)?.code ?? 'not_trusted';
+    return deny(code, `not verified good: ${missing.join(', ')}`);
   }
 
   /** Calls back at every change. */
@@ -79,10 +101,10 @@ export class Readiness {
     return this.#states.get(part)?.state ?? 'unknown';
   }
 
-  #change(part: ReadyPart, state: PartState, why: string): void {
+  #change(part: ReadyPart, standing: PartStanding): void {
     const before = this.#states.get(part);
-    this.#states.set(part, { state, why });
-    if (before?.state !== state || before.why !== why) this.#tell();
+    this.#states.set(part, standing);
+    if (before?.state !== standing.state || before.why !== standing.why) this.#tell();
   }
 
   #tell(): void {

@@ -179,6 +179,7 @@ export const denials = {
   // record
   entry_too_large: { title: 'The call is too large to record', remedy: 'Shorten the path.' },
   log_unavailable: { title: 'The lineage log cannot record the call', remedy: tellOperator },
+  log_space_low: { title: 'The lineage log has no room left for calls', remedy: tellOperator },
   internal_error: { title: 'The sidecar failed to decide', remedy: tellOperator },
 } as const satisfies Record<string, Row>;
 

@@ -31,7 +31,7 @@ const STRANGERS = ' strangers';
 export class RecordingLimit {
   readonly #buckets = new LRUCache<string, Bucket>({ max: HOLDERS });
   readonly #rate: RecordingRate;
-  #counts = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
 
   constructor(rate: RecordingRate) {
     this.#rate = rate;
@@ -57,11 +57,18 @@ export class RecordingLimit {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
   }
 
-  /** What was counted since the last time, sorted by code; empties the counts. */
-  take(): Readonly<Record<string, number>> | undefined {
+  /** What was counted and is not on record yet, sorted by code; undefined where nothing was. */
+  get counts(): Readonly<Record<string, number>> | undefined {
     if (this.#counts.size === 0) return undefined;
-    const counts = Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
-    this.#counts = new Map();
-    return counts;
+    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** These are on record now; what was counted meanwhile is still to come. */
+  recorded(counts: Readonly<Record<string, number>>): void {
+    for (const [code, count] of Object.entries(counts)) {
+      const left = (this.#counts.get(code) ?? 0) - count;
+      if (left > 0) this.#counts.set(code, left);
+      else this.#counts.delete(code);
+    }
   }
 }

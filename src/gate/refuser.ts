@@ -1,6 +1,6 @@
 /** Turns a refusal into a recorded, signed, answered denial. Nothing in here can let a call pass. */
 import { LineageUnavailable } from '../lineage/lineage.ts';
-import type { EntryRequest, Lineage, Recorded } from '../lineage/lineage.ts';
+import type { EntryRequest, Lineage, LogCondition, Recorded } from '../lineage/lineage.ts';
 import { draft, refusalText } from '../lineage/statement.ts';
 import type { Refusal } from '../denial/outcome.ts';
 import { denialOf, problemOf, shownDigest } from './denial.ts';
@@ -74,10 +74,15 @@ export class Refuser {
   }
 
   async #record(found: Findings, prepared: Prepared, before: readonly EntryRequest[] = []): Promise<Refused> {
+    const { lineage, limit } = this.#parts;
+    if (before.length === 0 && !takesDenials(lineage.condition)) {
+      limit.count(prepared.problem.code);
+      return { denial: await this.#signOnly(found, prepared, 'log_unavailable') };
+    }
     const entry = { ...draft('decision', found.id, prepared.predicate), receipt: true };
     let recorded: Recorded | undefined;
     try {
-      recorded = (await this.#parts.lineage.appendAll([...before, entry])).at(-1);
+      recorded = (await lineage.appendAll([...before, entry])).at(-1);
     } catch (cause) {
       if (!(cause instanceof LineageUnavailable)) throw cause;
     }
@@ -102,6 +107,11 @@ export class Refuser {
     }
     return answerTo(found, prepared.problem, evidence);
   }
+}
+
+/** Whether a denial may take room in the log. Where not, it is counted, and the counts go on record once there is. */
+function takesDenials({ state, room }: LogCondition): boolean {
+  return state === 'writing' && room !== 'none';
 }
 
 /** After a head or a body that breaks the rules nothing further on its connection is believed (threats.md §2). */

@@ -10,6 +10,7 @@ export type LogFaultCode =
   | 'log_key_missing'
   | 'log_key_invalid'
   | 'log_name_mismatch'
+  | 'log_no_room'
   | 'log_unreadable';
 
 /** A log that is not opened. */
@@ -33,5 +34,17 @@ export function damaged({ index, what }: { readonly index: number; readonly what
     `The log is damaged at entry ${index}: ${what}. Nothing was changed. Keep this directory as evidence, ` +
       'find out who or what wrote to it, then restore a good copy or start a new log in another home.',
     index,
+  );
+}
+
+/** What the operating system said when the log was opened or recovered, as a fault. */
+export function systemFault(cause: unknown): LogFault {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT')
+    return new LogFault('log_unreadable', `The log cannot be opened: ${message}.`);
+  return new LogFault(
+    'log_no_room',
+    `The log cannot be opened: ${message}. Make room on its disk, or raise its quota, and start again: nothing is lost.`,
   );
 }

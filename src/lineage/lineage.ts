@@ -1,4 +1,5 @@
 /** What the rest of the house knows of the log: a promise for each entry. Threads and disks are behind it. */
+import type { Room } from './space.ts';
 import type { Draft } from './statement.ts';
 import type { TileAddress } from './tile.ts';
 
@@ -22,10 +23,16 @@ export interface Recorded {
   readonly evidence?: { readonly receipt: string; readonly proof: string };
 }
 
-/** What health and metrics show of the log. */
-export interface LineageHealth {
+/** Whether the log can record, as far as is known now. */
+export interface LogCondition {
   /** `stalled`: an append waits longer than it may; nothing is taken until the writer answers again. */
   readonly state: 'writing' | 'stalled' | 'failed' | 'closed';
+  /** Room on its disk, as its writer last saw it. */
+  readonly room: Room;
+}
+
+/** What health and metrics show of the log. */
+export interface LineageHealth extends LogCondition {
   readonly size: number;
   /** Appends that wait for their sync. */
   readonly waiting: number;
@@ -54,9 +61,15 @@ export interface Lineage {
   /** The first `width` hashes of a tile at the released head, 32 bytes each; undefined where it has not so many. */
   tile(address: TileAddress, width: number): Promise<Uint8Array | undefined>;
   health(): Promise<LineageHealth>;
+  readonly condition: LogCondition;
+  /** Calls back at every change of `condition`. */
+  onChange(listener: (condition: LogCondition) => void): void;
   /** Calls back once, when the log stops recording for good. */
   onFailure(listener: (cause: Error) => void): void;
-  /** Writes what waits, syncs, closes, releases the lock; waits no longer than an append may. */
+  /**
+   * Writes what waits, syncs, closes, releases the lock; waits no longer than an append may. Rejects with
+   * `LineageUnavailable` where that failed, but for a log that had failed before.
+   */
   close(): Promise<void>;
 }
 

@@ -4,6 +4,8 @@ import { LogFault } from './fault.ts';
 import type { LogFaultCode } from './fault.ts';
 import { layoutOf } from './layout.ts';
 import type { Lineage } from './lineage.ts';
+import { ANY_ROOM } from './space.ts';
+import type { SpaceRules } from './space.ts';
 import { WriterClient } from './writer-client.ts';
 import type { WriterData, WriterReady } from './writer-protocol.ts';
 
@@ -18,6 +20,8 @@ export interface LineageOptions {
   readonly segmentBytes?: number;
   /** How often the `checkpoint` file is brought up to date; every 2 s by default. */
   readonly vouchMs?: number;
+  /** What is said of the room on its disk; by default there is always enough. */
+  readonly space?: SpaceRules;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -30,8 +34,9 @@ const WRITER = new URL(
 
 /** The log of a home, locked, recovered and verified. Rejects with `LogFault`, whose message tells what to do. */
 export function openLineage(options: LineageOptions): Promise<Lineage> {
-  const { home, name, deadlineMs, segmentBytes = 64 * MEBIBYTE, vouchMs = 2000 } = options;
-  const workerData: WriterData = { home, name, segmentBytes, vouchMs };
+  const { home, name, deadlineMs, segmentBytes = 64 * MEBIBYTE } = options;
+  const { vouchMs = 2000, space = ANY_ROOM } = options;
+  const workerData: WriterData = { home, name, segmentBytes, vouchMs, space };
   const worker = new Worker(WRITER, { workerData });
   const { directory } = layoutOf(home);
   return new Promise((resolve, reject) => {

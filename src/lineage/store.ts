@@ -16,6 +16,8 @@ import { tileWidth } from './tiles-path.ts';
 export interface Appended {
   readonly first: number;
   readonly entries: readonly Uint8Array[];
+  /** Length of the batch in its segment. */
+  readonly bytes: number;
 }
 
 /** A log opened for writing. The caller holds its lock. */
@@ -61,7 +63,7 @@ export class Store {
       for (const tile of this.#composer.tree.takeFullTiles())
         writeTileFile(this.#rules.layout.directory, tile);
       this.#head = head;
-      return { first, entries };
+      return { first, entries, bytes: bytes.length };
     });
   }
 
@@ -94,10 +96,13 @@ export class Store {
     });
   }
 
-  /** Vouches for all of it and closes. After a failure it only closes: recovery is the next start’s business. */
+  /** Vouches for all of it and closes. After a failure it throws that: recovery is the next start’s business. */
   close(): void {
-    if (!this.#failure) this.vouch();
-    this.#segment.close();
+    try {
+      this.#orFail(() => this.vouch());
+    } finally {
+      this.#segment.close();
+    }
   }
 
   #isEntry(seq: number): boolean {

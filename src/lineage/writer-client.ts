@@ -2,8 +2,9 @@
 import { statfs } from 'node:fs/promises';
 import type { Worker } from 'node:worker_threads';
 import { LineageUnavailable } from './lineage.ts';
-import type { EntryRequest, Lineage, LineageHealth, Recorded } from './lineage.ts';
+import type { EntryRequest, Lineage, LineageHealth, LogCondition, Recorded } from './lineage.ts';
 import { MAX_ENTRY_LENGTH } from './segment.ts';
+import type { Room } from './space.ts';
 import type { TileAddress } from './tile.ts';
 import type { Ask, AskAnswer, Turn, TurnAnswer, WriterMessage, WriterReady } from './writer-protocol.ts';
 
@@ -70,19 +71,25 @@ export class WriterClient implements Lineage {
   readonly #deadlineMs: number;
   readonly #sent: PendingTurn[] = [];
   readonly #failureListeners: ((cause: Error) => void)[] = [];
+  readonly #changeListeners: ((condition: LogCondition) => void)[] = [];
   #turn: PendingTurn | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failure: LineageUnavailable | undefined;
   #closing: Promise<void> | undefined;
   #dead = false;
+  #closedWell = false;
   readonly #exited: Promise<void>;
   #head: string;
   #size: number;
+  #room: Room;
+  #told: LogCondition;
 
   constructor({ worker, ready, directory, deadlineMs }: WriterClientRules) {
     this.origin = ready.origin;
     this.#head = ready.head;
     this.#size = ready.size;
+    this.#room = ready.room;
+    this.#told = this.condition;
     this.#worker = worker;
     this.#directory = directory;
     this.#deadlineMs = deadlineMs;
@@ -131,7 +138,15 @@ export class WriterClient implements Lineage {
       .filter((turn) => !turn.overdue)
       .reduce((sum, turn) => sum + turn.appends.length, 0);
     const { bavail, bsize } = await statfs(this.#directory).catch(() => ({ bavail: 0, bsize: 0 }));
-    return { state: this.#state(), size: this.#size, waiting, free: bavail * bsize };
+    return { ...this.condition, size: this.#size, waiting, free: bavail * bsize };
+  }
+
+  get condition(): LogCondition {
+    return { state: this.#state(), room: this.#room };
+  }
+
+  onChange(listener: (condition: LogCondition) => void): void {
+    this.#changeListeners.push(listener);
   }
 
   onFailure(listener: (cause: Error) => void): void {
@@ -145,14 +160,23 @@ export class WriterClient implements Lineage {
   }
 
   async #close(): Promise<void> {
+    const known = this.#failure;
     if (!this.#dead) this.#openTurn().close = true;
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, this.#deadlineMs);
     await Promise.race([this.#exited, patience.promise]);
     clearTimeout(timer);
     clearTimeout(this.#timer);
-    this.#end(new Error('the log is closed'));
+    this.#end(new Error(this.#closedWell ? 'the log is closed' : 'the log did not close in time'));
     this.#worker.unref(); // a writer that hangs in the kernel must not keep the process
+    if (!this.#closedWell && !known && this.#failure) throw this.#failure;
+  }
+
+  #tellChange(): void {
+    const { state, room } = this.condition;
+    if (state === this.#told.state && room === this.#told.room) return;
+    this.#told = { state, room };
+    for (const listener of this.#changeListeners) listener(this.#told);
   }
 
   #state(): LineageHealth['state'] {
@@ -215,14 +239,17 @@ export class WriterClient implements Lineage {
     this.#armDeadline();
   }
 
-  #receive({ answers, failure, head, size }: WriterMessage): void {
+  #receive({ answers, failure, head, size, room, closed }: WriterMessage): void {
     this.#head = head;
     this.#size = size;
+    this.#room = room;
+    this.#closedWell = closed === true;
     if (failure !== undefined) this.#fail(new Error(failure));
     for (const answer of answers) {
       const turn = this.#sent.shift();
       if (turn) settle(turn, answer, this.#failure);
     }
+    this.#tellChange();
   }
 
   /** Looks at the oldest turn only: the writer answers in order. */
@@ -241,6 +268,7 @@ export class WriterClient implements Lineage {
       turn.giveUp(new LineageUnavailable(`the log did not answer within ${this.#deadlineMs} ms`));
     }
     this.#armDeadline();
+    this.#tellChange();
   }
 
   /** Nobody will answer any more: whether what waits was recorded shows at the next start. */
@@ -255,9 +283,11 @@ export class WriterClient implements Lineage {
 
   /** Nothing is recorded from here on; what waits is still answered, and refusals are still signed. */
   #fail(cause: Error): void {
-    if (this.#failure || this.#closing) return;
+    if (this.#failure) return;
     this.#failure = new LineageUnavailable(cause.message, { cause });
+    if (this.#closing) return; // `close` says so
     for (const listener of this.#failureListeners.splice(0)) listener(this.#failure);
+    this.#tellChange();
   }
 }
 

@@ -4,6 +4,8 @@
  */
 import type { TileAddress } from './tile.ts';
 
+import type { Room, SpaceRules } from './space.ts';
+
 /** Something else than an append. */
 export type Ask =
   | { readonly kind: 'refuse'; readonly statement: string }
@@ -50,11 +52,20 @@ export interface WriterMessage {
   /** The last released checkpoint, and its size. */
   readonly head: string;
   readonly size: number;
+  readonly room: Room;
+  /** The last message of a log that was closed well. */
+  readonly closed?: true;
 }
 
 /** The first message of the writer: it is open, or it will not be. */
 export type WriterReady =
-  | { readonly ready: true; readonly origin: string; readonly head: string; readonly size: number }
+  | {
+      readonly ready: true;
+      readonly origin: string;
+      readonly head: string;
+      readonly size: number;
+      readonly room: Room;
+    }
   | {
       readonly ready: false;
       readonly code: string;
@@ -71,4 +82,5 @@ export interface WriterData {
   readonly segmentBytes: number;
   /** How often the `checkpoint` file is brought up to date. */
   readonly vouchMs: number;
+  readonly space: SpaceRules;
 }

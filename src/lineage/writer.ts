@@ -1,6 +1,7 @@
 /** The writer's side of the seam: turns of appends and asks in, answers out. Knows neither threads nor timers. */
 import { proofText } from './proof.ts';
 import type { Seal } from './seal.ts';
+import type { Room, Space } from './space.ts';
 import type { Draft } from './statement.ts';
 import type { Appended, Store } from './store.ts';
 import type { Ask, AskAnswer, Turn, TurnAnswer, TurnEvidence, WriterMessage } from './writer-protocol.ts';
@@ -9,10 +10,14 @@ import type { Ask, AskAnswer, Turn, TurnAnswer, TurnEvidence, WriterMessage } fr
 export class LogWriter {
   readonly #store: Store;
   readonly #seal: Seal;
+  readonly #space: Space;
+  #room: Room;
 
-  constructor(store: Store, seal: Seal) {
+  constructor(store: Store, seal: Seal, space: Space) {
     this.#store = store;
     this.#seal = seal;
+    this.#space = space;
+    this.#room = space.room();
   }
 
   /** One answer for each turn, in order. */
@@ -29,24 +34,40 @@ export class LogWriter {
     return this.#message(answers);
   }
 
-  /** Brings the `checkpoint` file up to date; the answer is worth sending only where that failed. */
-  vouch(): WriterMessage {
+  /** Brings the `checkpoint` file up to date, and looks for room; answers where there is news. */
+  vouch(): WriterMessage | undefined {
+    const { failure } = this.#store;
+    const before = this.#room;
     try {
       this.#store.vouch();
     } catch {
       // the store keeps the reason and takes nothing any more
     }
-    return this.#message([]);
+    const message = this.#message([]);
+    return this.#store.failure === failure && this.#room === before ? undefined : message;
+  }
+
+  /** Vouches for all of it and lets the files go. */
+  close(): WriterMessage {
+    try {
+      this.#store.close();
+    } catch (cause) {
+      return { ...this.#message([]), failure: cause instanceof Error ? cause.message : String(cause) };
+    }
+    return { ...this.#message([]), closed: true };
   }
 
   #message(answers: readonly TurnAnswer[]): WriterMessage {
     const { head, size, failure } = this.#store;
-    return { answers, head, size, failure: failure?.message };
+    this.#room = this.#space.room();
+    return { answers, head, size, failure: failure?.message, room: this.#room };
   }
 
   #append(drafts: readonly Draft[]): Appended | undefined {
     try {
-      return this.#store.append(drafts);
+      const appended = this.#store.append(drafts);
+      this.#space.wrote(appended.bytes);
+      return appended;
     } catch {
       return undefined; // the store keeps the reason and takes nothing any more
     }

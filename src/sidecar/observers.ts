@@ -1,6 +1,5 @@
 /** Those who watch the gate, joined: metrics, the operator's log, the live list of `writ dev`. */
 import type { Log } from '../config/log.ts';
-import type { Readiness } from '../console/readiness.ts';
 import type { Decided, Finished, Observer } from '../gate/observer.ts';
 
 /** One observer that tells all of them. One that throws is named in the log, and changes nothing for call or others. */
@@ -51,17 +50,4 @@ function logEnd(log: Log, { id, host, permit, ended, by, status, duration_ms }: 
   if (ended === 'upstream-error') log.warn('upstream failed', what);
   else if (ended === 'cut') log.info('cut', what);
   else log.debug('ended', what);
-}
-
-/** Readiness falls with the first decision that could not be recorded in time, and rises with the next that was. */
-export function watchLog(readiness: Readiness): Observer {
-  return {
-    decided: ({ code, seq, detail }) => {
-      if (code === 'log_unavailable') readiness.bad('log', detail ?? 'an entry was not recorded');
-      else if (seq !== undefined) readiness.good('log');
-    },
-    finished: () => undefined,
-    malformed: () => undefined,
-    aggregated: () => undefined,
-  };
 }

@@ -8,6 +8,7 @@ import type { Readiness } from '../console/readiness.ts';
 import type { ConsoleServer } from '../console/server.ts';
 import type { Leases } from '../gate/lease.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
+import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
 import { urlOf } from './doors.ts';
@@ -24,6 +25,7 @@ export class Sidecar {
   readonly #parts: SidecarParts;
   #stopping: Promise<void> | undefined;
   #cancelAggregate: () => void = () => undefined;
+  #aggregating: Promise<boolean> | undefined;
   #since = new Date(systemClock.wall()).toISOString();
 
   constructor(parts: SidecarParts) {
@@ -78,8 +80,7 @@ export class Sidecar {
   }
 
   async #stop(): Promise<void> {
-    const { readiness, doors, leases, settings, log, lineage, standing, upstream, admin, run, keeper } =
-      this.#parts;
+    const { readiness, doors, leases, settings, log, upstream } = this.#parts;
     readiness.stop();
     this.#cancelAggregate();
     log.info('stopping', { running: leases.size });
@@ -89,31 +90,53 @@ export class Sidecar {
     if (!finished && !(await within(idle, CUT_MS))) for (const { listener } of doors) listener.destroy();
     await idle;
     upstream.close();
-    await this.#aggregate().catch((cause: unknown) =>
-      log.warn('counts of denials are lost', { cause: String(cause) }),
-    );
-    await standing.close();
-    await lineage.close();
-    await keeper.close();
-    await admin?.close();
-    rmSync(run, { force: true });
+    await this.#close();
     log.info('stopped');
+  }
+
+  /** Rejects where the log could not be closed; everything else is let go all the same. */
+  async #close(): Promise<void> {
+    const { settings, log, limit, lineage, standing, keeper, admin, run } = this.#parts;
+    if (!(await within(this.#aggregate(), settings.lineage.deadline_ms)))
+      log.warn('counts of denials are lost', { counts: JSON.stringify(limit.counts) });
+    try {
+      await standing.close();
+      await lineage.close();
+    } finally {
+      await keeper.close();
+      await admin?.close();
+      rmSync(run, { force: true });
+    }
   }
 
   #aggregateLater(): void {
     this.#cancelAggregate = systemClock.after(AGGREGATE_MS, () => {
-      this.#aggregate().catch(() => undefined); // the log's own failure is heard elsewhere
+      if (this.#parts.lineage.condition.room !== 'none') void this.#aggregate();
       void this.#parts.keeper.look();
       this.#aggregateLater();
     });
   }
 
-  /** What was denied and only counted goes on record as counts. */
-  async #aggregate(): Promise<void> {
+  /** What was denied and only counted goes on record as counts. Those that do not go there are kept for the next time. */
+  #aggregate(): Promise<boolean> {
+    this.#aggregating ??= this.#recordCounts().finally(() => (this.#aggregating = undefined));
+    return this.#aggregating;
+  }
+
+  async #recordCounts(): Promise<boolean> {
+    const { limit, lineage } = this.#parts;
+    const { counts } = limit;
+    if (!counts) return true;
     const until = new Date(systemClock.wall()).toISOString();
-    const counts = this.#parts.limit.take();
-    if (counts) await this.#parts.lineage.append(refusalsEntry(counts, this.#since, until));
+    try {
+      await lineage.append({ ...refusalsEntry(counts, this.#since, until), patient: true });
+    } catch (cause) {
+      if (!(cause instanceof LineageUnavailable)) throw cause;
+      return false; // its failure is heard elsewhere
+    }
+    limit.recorded(counts);
     this.#since = until;
+    return true;
   }
 }
 
@@ -135,10 +158,10 @@ export interface SidecarParts {
   readonly run: string;
 }
 
-/** Whether a promise resolves within so many milliseconds. */
+/** Whether a promise resolves, with anything but false, within so many milliseconds. */
 function within(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(false), milliseconds);
-    promise.then(() => resolve(true), reject).finally(() => clearTimeout(timer));
+    promise.then((value) => resolve(value !== false), reject).finally(() => clearTimeout(timer));
   });
 }

@@ -33,7 +33,8 @@ import { openDoors } from './doors.ts';
 import type { OpenDoor } from './doors.ts';
 import { Exposure } from './exposure.ts';
 import { homeLayout } from './home.ts';
-import { joinObservers, logObserver, watchLog } from './observers.ts';
+import { spaceRules, watchLog } from './log-watch.ts';
+import { joinObservers, logObserver } from './observers.ts';
 import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
@@ -71,11 +72,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     home: settings.home,
     deadlineMs: settings.lineage.deadline_ms,
     segmentBytes: settings.lineage.segment_bytes,
+    space: spaceRules(settings.lineage),
   });
   try {
     return await assemble(options, lineage);
   } catch (cause) {
-    await lineage.close();
+    await lineage.close().catch(() => undefined); // what went wrong first is what is said
     throw cause;
   }
 }
@@ -86,25 +88,20 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const readiness = new Readiness();
   const uses = new Uses(systemClock.wall);
   const counted = recount(settings.home, uses);
-  readiness.good('log');
   const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
   const leases = new Leases(systemClock);
+  watchLog({ lineage, readiness, leases, log });
   const own = new Set<number>();
   const resolver = makeResolver(settings, own);
   const standing = new Standing({ settings, lineage, readiness, log, leases, activateOnly, keys, resolver });
   await standing.begin();
 
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
-  const watchers = [metrics, logObserver(log), ...(options.observers ?? []), watchLog(readiness)];
+  const watchers = [metrics, logObserver(log), ...(options.observers ?? [])];
   const observer = joinObservers(watchers, log);
   const limit = new RecordingLimit({
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,
-  });
-  lineage.onFailure((cause) => {
-    log.error('the log cannot record any more', { cause: cause.message });
-    readiness.bad('log', cause.message);
-    leases.endWhere(() => true, 'log_unavailable');
   });
 
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);

@@ -1,7 +1,7 @@
 /** The lineage writer's thread: joins keys, clock, lock, store and the port to main. Wiring only. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { LogFault } from '../lineage/fault.ts';
+import { LogFault, systemFault } from '../lineage/fault.ts';
 import { checkComplete, readIdentity, readLogKeys } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
@@ -9,6 +9,7 @@ import { lockLog } from '../lineage/lock.ts';
 import type { LogLock } from '../lineage/lock.ts';
 import { signHead } from '../lineage/seal.ts';
 import type { Seal } from '../lineage/seal.ts';
+import { Space } from '../lineage/space.ts';
 import { Store } from '../lineage/store.ts';
 import type { Turn, WriterData, WriterReady } from '../lineage/writer-protocol.ts';
 import { LogWriter } from '../lineage/writer.ts';
@@ -18,6 +19,7 @@ interface OpenLog {
   readonly lock: LogLock;
   readonly store: Store;
   readonly seal: Seal;
+  readonly space: Space;
   readonly origin: string;
 }
 
@@ -33,7 +35,7 @@ function openLog(data: WriterData): OpenLog {
   }
 }
 
-function openLocked(layout: LogLayout, { name, segmentBytes }: WriterData): Omit<OpenLog, 'lock'> {
+function openLocked(layout: LogLayout, { name, segmentBytes, ...data }: WriterData): Omit<OpenLog, 'lock'> {
   const identity = readIdentity(layout);
   const { origin, logKey } = identity;
   if (name !== undefined && origin.slice(0, origin.lastIndexOf('/')) !== name)
@@ -47,14 +49,13 @@ function openLocked(layout: LogLayout, { name, segmentBytes }: WriterData): Omit
     receipt: (statement) => signReceipt(keys.receipt, statement),
   };
   const store = new Store({ layout, logKey, seal, segmentBytes, clock: () => Date.now() });
-  return { store, seal, origin };
+  const space = new Space(layout.directory, data.space, () => performance.now());
+  return { store, seal, space, origin };
 }
 
 function faultOf(cause: unknown): WriterReady {
-  if (cause instanceof LogFault)
-    return { ready: false, code: cause.code, message: cause.message, index: cause.index };
-  const message = `The log cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`;
-  return { ready: false, code: 'log_unreadable', message, index: undefined };
+  const { code, message, index } = cause instanceof LogFault ? cause : systemFault(cause);
+  return { ready: false, code, message, index };
 }
 
 /** Everything that waits, so that it shares one write and one sync. */
@@ -65,19 +66,20 @@ function waitingTurns(port: MessagePort, first: Turn): readonly Turn[] {
   return turns;
 }
 
-function serve(port: MessagePort, { lock, store, seal }: OpenLog, vouchMs: number): void {
-  const writer = new LogWriter(store, seal);
+function serve(port: MessagePort, { lock, store, seal, space }: OpenLog, vouchMs: number): void {
+  const writer = new LogWriter(store, seal, space);
   const vouching = setInterval(() => {
-    const message = writer.vouch();
-    if (message.failure !== undefined) port.postMessage(message);
+    const news = writer.vouch();
+    if (news) port.postMessage(news);
   }, vouchMs);
   port.on('message', (first: Turn) => {
     const turns = waitingTurns(port, first);
     port.postMessage(writer.answer(turns));
     if (!turns.at(-1)?.close) return;
     clearInterval(vouching);
-    store.close();
+    const last = writer.close();
     lock.release();
+    port.postMessage(last);
     port.close();
   });
 }
@@ -90,6 +92,7 @@ function run(port: MessagePort, data: WriterData): void {
       origin: log.origin,
       head: log.store.head,
       size: log.store.size,
+      room: log.space.room(),
     } satisfies WriterReady);
     serve(port, log, data.vouchMs);
   } catch (cause) {

@@ -3,7 +3,8 @@ import { Metrics } from '../../src/console/metrics.ts';
 import { Readiness } from '../../src/console/readiness.ts';
 import type { Finished } from '../../src/gate/observer.ts';
 
-const health = () => Promise.resolve({ state: 'writing' as const, size: 7, waiting: 2, free: 1e9 });
+const health = () =>
+  Promise.resolve({ state: 'writing' as const, size: 7, waiting: 2, free: 1e9, room: 'scarce' as const });
 
 function make(over: { health?: () => Promise<never> } = {}): { metrics: Metrics; readiness: Readiness } {
   const readiness = new Readiness();
@@ -95,6 +96,7 @@ t.test('the log and readiness are read anew at each scrape', async (t) => {
   t.equal(seen.get('writ_log_entries'), 7);
   t.equal(seen.get('writ_log_waiting'), 2);
   t.equal(seen.get('writ_log_free_bytes'), 1e9);
+  t.equal(seen.get('writ_log_room'), 2);
   t.equal(seen.get('writ_log_writing'), 1);
   t.equal(seen.get('writ_info{version="1.2.3"}'), 1);
 });

@@ -19,6 +19,7 @@ const STATEMENT = '{"predicate":{"why":"ä"}}';
 /** A log of one entry: what the listener shows of it is the point here, how it is kept is test/lineage's business. */
 function oneEntry(): Lineage & { broken: boolean } {
   const evidence = `{"payload":"${toBase64(encodeUtf8(STATEMENT))}","payloadType":"application/vnd.in-toto+json","signatures":[]}`;
+  const condition = { state: 'writing', room: 'ample' } as const;
   const log = {
     broken: false,
     origin: 'localhost/writ/0123456789abcdef',
@@ -30,8 +31,10 @@ function oneEntry(): Lineage & { broken: boolean } {
     proof: (seq: number) => Promise.resolve(seq === 0 ? 'c2sp.org/tlog-proof@v1\n' : undefined),
     receipt: (seq: number) => Promise.resolve(seq === 0 ? evidence : undefined),
     tile: () => Promise.resolve(undefined),
-    health: () => Promise.resolve({ state: 'writing' as const, size: 1, waiting: 0, free: 5e9 }),
+    condition,
+    health: () => Promise.resolve({ ...condition, size: 1, waiting: 0, free: 5e9 }),
     onFailure: () => undefined,
+    onChange: () => undefined,
     close: () => Promise.resolve(),
   };
   return log;

@@ -4,7 +4,7 @@
  */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
@@ -19,6 +19,8 @@ export interface Predicate {
   readonly ended?: string;
   readonly by?: string;
   readonly recovered?: number;
+  /** Of a gap: what was cut, and the file in `torn/` that keeps it. */
+  readonly torn?: { readonly bytes: number; readonly file: string };
   readonly log_key?: { readonly x: string };
 }
 
@@ -41,8 +43,11 @@ export interface CheckedLog {
   readonly roots: ReadonlyMap<number, string>;
   /** Entries that the `checkpoint` file vouches for. */
   readonly vouched: number;
-  /** Bytes at its end that are no whole batch. */
+  /** The size of the `checkpoint` file's tree, and its root in base64. */
+  readonly checkpoint: { readonly size: number; readonly root: string };
+  /** How many bytes at its end are no whole batch, and which. */
   readonly torn: number;
+  readonly tornBytes: Buffer;
 }
 
 /** One batch, as it lies in a file. */
@@ -113,13 +118,46 @@ export function checkLog(home: string, origin: string): CheckedLog {
     reading.segment(readFileSync(join(folder, 'segments', name)), until);
   });
   const vouched = reading.vouched(readFileSync(join(folder, 'checkpoint'), 'utf8'));
-  return { entries: reading.entries, roots: reading.roots, vouched, torn: reading.torn };
+  const { entries, roots, tornBytes } = reading;
+  const checkpoint = { size: vouched, root: roots.get(vouched) ?? '' };
+  return { entries, roots, vouched, checkpoint, torn: tornBytes.length, tornBytes };
+}
+
+/** Each full tile in a home that does not hold this log's hashes, as a sentence (c2sp.org/tlog-tiles). */
+export function wrongTiles(home: string, { entries }: CheckedLog): readonly string[] {
+  const folder = join(home, 'lineage', 'tile');
+  if (!existsSync(folder)) return [];
+  let level = 0;
+  let hashes = entries.map(({ text }) => sha256(Buffer.of(0), Buffer.from(text)));
+  const wrong: string[] = [];
+  for (; existsSync(join(folder, String(level))); level++) {
+    for (let tile = 0; tile < Math.floor(hashes.length / 256); tile++) {
+      const path = join(folder, String(level), tileName(tile));
+      const wanted = Buffer.concat(hashes.slice(tile * 256, (tile + 1) * 256));
+      if (!existsSync(path) || !readFileSync(path).equals(wanted))
+        wrong.push(`${path} is not a tile of this log`);
+    }
+    for (let row = 0; row < 8; row++) hashes = parents(hashes);
+  }
+  return wrong;
+}
+
+function parents(hashes: readonly Buffer[]): Buffer[] {
+  return Array.from({ length: Math.floor(hashes.length / 2) }, (_, i) =>
+    sha256(Buffer.of(1), ...hashes.slice(2 * i, 2 * i + 2)),
+  );
+}
+
+function tileName(index: number): string {
+  const last = String(index % 1000).padStart(3, '0');
+  const before = Math.floor(index / 1000);
+  return before === 0 ? last : `x${tileName(before).split('/').join('/x')}/${last}`;
 }
 
 class Reading {
   readonly entries: CheckedEntry[] = [];
   readonly roots = new Map<number, string>();
-  torn = 0;
+  tornBytes: Buffer = Buffer.alloc(0);
   readonly #origin: string;
   readonly #tree = new CompactTree();
   #prev = '0'.repeat(128);
@@ -141,7 +179,7 @@ class Reading {
       at += batch.length;
     }
     check(until === Infinity || this.entries.length === until, 'a segment breaks off before the next begins');
-    this.torn = until === Infinity ? bytes.length - at : 0;
+    this.tornBytes = bytes.subarray(until === Infinity ? at : bytes.length);
   }
 
   /** The size in the `checkpoint` file, which must be one that this log had. */

@@ -12,7 +12,7 @@ import { checkLog } from './checker.ts';
 import type { CheckedLog } from './checker.ts';
 import { call, countingOrigin, Load } from './load.ts';
 import type { Answer, CountingOrigin } from './load.ts';
-import { violations } from './violations.ts';
+import { recoveryViolations, violations } from './violations.ts';
 
 /** What one round showed. */
 export interface Round {
@@ -45,7 +45,7 @@ export class KillRounds {
   readonly #answers: Answer[] = [];
   /** Calls of the last round that had a grant for one use. */
   #once: ReadonlyMap<string, string> = new Map();
-  #earlier: readonly string[] = [];
+  #before: CheckedLog | undefined;
   #count = 0;
 
   private constructor(
@@ -79,7 +79,7 @@ export class KillRounds {
     const found = sidecar.lines.some(({ msg, ['ready']: ready }) => msg === 'listening' && ready === true)
       ? []
       : ['not ready again'];
-    found.push(...(await this.#tryAgain(sidecar.port('forward'))));
+    found.push(...this.#recovered(), ...(await this.#tryAgain(sidecar.port('forward'))));
     const load = new Load({
       home: this.home,
       origin: this.#origin,
@@ -99,7 +99,7 @@ export class KillRounds {
   /** Starts once more, tries what was used up, and stops in peace. */
   async finish(): Promise<readonly string[]> {
     const sidecar = await ChildSidecar.start(this.#t, this.home);
-    const found = await this.#tryAgain(sidecar.port('forward'));
+    const found = [...this.#recovered(), ...(await this.#tryAgain(sidecar.port('forward')))];
     const { code } = await sidecar.stop();
     return [
       ...found,
@@ -116,6 +116,11 @@ export class KillRounds {
     await delay(this.#random(MAX_START_MS));
     child.kill('SIGKILL');
     await exited;
+  }
+
+  /** What the start made of what the kill left (P3, P5, P7). */
+  #recovered(): readonly string[] {
+    return this.#before ? recoveryViolations(this.home.path, this.#before, this.#check()) : [];
   }
 
   /** Every single-use grant of the last round, once more: what was permitted before stays spent. */
@@ -139,9 +144,10 @@ export class KillRounds {
 
   #look(found: readonly string[]): Omit<Round, 'answered' | 'startKilled'> {
     const log = this.#check();
-    const seen = { arrived: this.#origin.paths, answers: this.#answers, earlier: this.#earlier };
+    const earlier = this.#before?.entries.map(({ text }) => text) ?? [];
+    const seen = { arrived: this.#origin.paths, answers: this.#answers, earlier };
     const all = [...found, ...violations(log, seen), ...this.#ownVerdict(log)];
-    this.#earlier = log.entries.map(({ text }) => text);
+    this.#before = log;
     const closed = new Set(log.entries.flatMap(({ type, is }) => (type === 'outcome' ? [is.permit] : [])));
     const open = log.entries.filter(({ seq, is }) => is.verdict === 'permit' && !closed.has(seq)).length;
     return { violations: all, entries: log.entries.length, open, torn: log.torn };

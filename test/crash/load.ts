@@ -12,6 +12,12 @@ export interface CountingOrigin {
   readonly paths: readonly string[];
 }
 
+/** A head that was shown: tree size, and root in base64. */
+export interface Head {
+  readonly size: number;
+  readonly root: string;
+}
+
 /** What a caller was told. */
 export interface Answer {
   readonly path: string;
@@ -22,8 +28,8 @@ export interface Answer {
   readonly entry: number;
   /** The statement in the receipt, of a refusal. */
   readonly statement?: string;
-  /** Tree size and root in base64 of the checkpoint in the proof, of a refusal that is on record. */
-  readonly head?: { readonly size: number; readonly root: string };
+  /** Of the checkpoint in the proof, of a refusal that is on record. */
+  readonly head?: Head;
 }
 
 /** Whom to call, and with what. */
@@ -151,7 +157,14 @@ function readAnswer(
     proof: string | null;
   }; // a denial
   const statement = Buffer.from(receipt?.payload ?? '', 'base64').toString();
-  const [, index, size, root = ''] = /\nindex (\d+)\n(?:.*\n)*\n.*\n(\d+)\n(.*)\n\n/.exec(proof ?? '') ?? [];
-  if (index === undefined) return { ...told, entry: NaN, statement };
-  return { ...told, entry: Number(index), statement, head: { size: Number(size), root } };
+  const [, index] = /\nindex (\d+)\n/.exec(proof ?? '') ?? [];
+  const head = headIn(proof ?? '');
+  if (index === undefined || !head) return { ...told, entry: NaN, statement };
+  return { ...told, entry: Number(index), statement, head };
+}
+
+/** The head of the checkpoint that stands at the end of a text: of a proof, or of nothing else. */
+export function headIn(text: string): Head | undefined {
+  const [, size, root = ''] = /(?:^|\n\n).*\n(\d+)\n(.*)\n\n— /.exec(text) ?? [];
+  return size === undefined ? undefined : { size: Number(size), root };
 }

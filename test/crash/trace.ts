@@ -21,6 +21,9 @@ export interface SystemCall {
 /** Everything that can put bytes on a disk or a wire, or wait for a disk. */
 const WATCHED =
   'write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,sendfile,splice,fdatasync,fsync,connect';
+/** Everything that changes a file system, or opens a file. */
+const CHANGING =
+  'openat,write,writev,pwrite64,fdatasync,fsync,rename,renameat,renameat2,ftruncate,truncate,unlink,unlinkat,mkdir,mkdirat';
 const ALL_BYTES = '16777216';
 
 /** A process that is being watched. */
@@ -31,7 +34,30 @@ export interface Watch {
 
 /** Watches a process and all its threads from now on; undefined, where this machine does not let us. */
 export async function watch(pid: number, file: string): Promise<Watch | undefined> {
-  const args = ['-f', '-yy', '-s', ALL_BYTES, '-o', file, '-e', `trace=${WATCHED}`, '-p', String(pid)];
+  return attach(['-f', '-yy', '-s', ALL_BYTES, '-o', file, '-e', `trace=${WATCHED}`, '-p', String(pid)]);
+}
+
+/** Watches one thread and what it does to files. `more` are further arguments, such as what to inject. */
+export async function watchThread(
+  thread: number,
+  file: string,
+  more: readonly string[] = [],
+): Promise<Watch | undefined> {
+  return attach([
+    '-y',
+    '-s',
+    ALL_BYTES,
+    '-o',
+    file,
+    '-e',
+    `trace=${CHANGING}`,
+    ...more,
+    '-p',
+    String(thread),
+  ]);
+}
+
+async function attach(args: readonly string[]): Promise<Watch | undefined> {
   const child = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const over = once(child, 'exit').catch(() => undefined); // not on PATH
   for await (const line of createInterface({ input: child.stderr })) {
@@ -44,7 +70,7 @@ export async function watch(pid: number, file: string): Promise<Watch | undefine
 export function readTrace(text: string): readonly SystemCall[] {
   const open = new Map<string, { readonly entered: number; readonly text: string }>();
   return text.split('\n').flatMap((line, at) => {
-    const [, thread = '', what = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const [, thread = '', what = ''] = /^(?:(\d+) +)?(.*)$/.exec(line) ?? []; // one thread alone is not named
     const begun = / <unfinished \.\.\.>$/.exec(what);
     if (begun) {
       open.set(thread, { entered: at, text: what.slice(0, begun.index) });

@@ -19,6 +19,8 @@ import type { Reply } from './wire.ts';
 import { bodies } from '../policy/wasm-module.ts';
 import type { ModuleShape } from '../policy/wasm-module.ts';
 
+t.setTimeout(120_000);
+
 const seen = new Set<DenialCode>();
 const NAMES = fileURLToPath(new URL('names.ts', import.meta.url));
 
@@ -150,7 +152,7 @@ t.test('a log that cannot record', { skip: missing('prlimit') }, async (t) => {
   await fillLog(on.sidecar);
   const calls = on.bytes() + on.bytes({ grant: undefined }) + on.bytes();
   const replies = await exchangeAll(on.sidecar.port('forward'), calls, 3);
-  for (const [i, code] of (['log_unavailable', 'grant_missing', 'not_trusted'] as const).entries()) {
+  for (const [i, code] of (['log_unavailable', 'grant_missing', 'log_unavailable'] as const).entries()) {
     const reply = replies[i];
     if (reply) assertDenied(t, home, { reply, code, unrecorded: 'log_unavailable' });
     else t.fail(`no reply: ${code}`);
@@ -162,8 +164,36 @@ t.test('a log that cannot record', { skip: missing('prlimit') }, async (t) => {
   t.match(await again.forward(), { status: 200 });
 });
 
+t.test('a log whose disk has little room', async (t) => {
+  const origin = await startOrigin(t);
+  const most = 2 ** 52;
+  const rows = [
+    ['denials are recorded', { permit_free_bytes: most }, undefined],
+    ['denials are counted', { denial_free_bytes: most }, 'log_unavailable'],
+  ] as const;
+  for (const [name, lineage, unrecorded] of rows) {
+    const on = new Stage(await serve(t, { origins: [origin], settings: { lineage } }), origin);
+    const { home } = on.sidecar;
+    for (const [code, reply] of [
+      ['log_space_low', await on.forward()],
+      ['grant_missing', await on.forward({ grant: undefined })],
+    ] as const) {
+      assertDenied(t, home, unrecorded ? { reply, code, unrecorded } : { reply, code });
+      seen.add(code);
+    }
+    const ready = await fetch(`http://127.0.0.1:${on.sidecar.port('admin')}/readyz`);
+    t.match(await ready.json(), { ready: false, parts: { log: 'bad' }, alarms: ['log_space_low'] });
+    t.match(await on.sidecar.stop(), { code: 0 });
+    const counted = home.entries().find(({ type }) => type === 'refusals');
+    const counts = unrecorded && { log_space_low: 1, grant_missing: 1 };
+    t.strictSame(counted?.is['counts'], counts, `${name}, and nothing is lost`);
+  }
+  t.equal(origin.bytes(), 0);
+});
+
 t.test('the table is complete', (t) => {
   const unreachable: Partial<Record<DenialCode, string>> = {
+    not_trusted: 'each part that is not good denies by a code of its own, before',
     header_invalid: 'node:http answers 400 before we see such a head',
     framing_invalid: 'node:http answers 400 before we see such a head',
     grant_revoked: 'there is no list of revocations yet',

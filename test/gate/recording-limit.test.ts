@@ -41,12 +41,18 @@ t.test('far above the burst nothing is signed either, until it has rested', (t) 
 
 t.test('what is not recorded is counted, by code, once', (t) => {
   const limit = new RecordingLimit({ burst: 1, perSecond: 1 });
-  t.equal(limit.take(), undefined);
+  t.equal(limit.counts, undefined);
   many(limit, 13);
   limit.admit(undefined, 'grant_expired', 0);
   limit.count('malformed_400');
-  t.strictSame(limit.take(), { grant_expired: 1, grant_missing: 12, malformed_400: 1 });
-  t.equal(limit.take(), undefined);
+  const { counts = {} } = limit;
+  t.strictSame(counts, { grant_expired: 1, grant_missing: 12, malformed_400: 1 });
+  limit.count('malformed_400');
+  t.strictSame(limit.counts, { ...counts, malformed_400: 2 }, 'kept until they are on record');
+  limit.recorded(counts);
+  t.strictSame(limit.counts, { malformed_400: 1 }, 'what came meanwhile is still to be recorded');
+  limit.recorded({ malformed_400: 1 });
+  t.equal(limit.counts, undefined);
   t.end();
 });
 

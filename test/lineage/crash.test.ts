@@ -43,7 +43,9 @@ function pathsOf(log: ScratchLog): ReadonlyMap<number, string> {
   return paths;
 }
 
-t.test('what was acknowledged before kill -9 is there after it', { timeout: 300_000 }, async (t) => {
+t.setTimeout(300_000);
+
+t.test('what was acknowledged before kill -9 is there after it', async (t) => {
   const log = makeScratchLog(scratchFolder(t));
   const acknowledged = new Map<number, string>();
   let last = '';

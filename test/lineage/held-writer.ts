@@ -10,6 +10,9 @@ parentPort?.on('message', (turn: Turn) => {
   const first = size;
   size += turn.texts.length / 2;
   const answers = [{ first, evidence: [], answers: turn.asks.map(() => ({ text: 'answered' })) }];
-  parentPort?.postMessage({ answers, failure: undefined, head: 'head', size } satisfies WriterMessage);
-  if (turn.close) parentPort?.close();
+  const standing = { failure: undefined, head: 'head', size, room: 'ample' } as const;
+  parentPort?.postMessage({ ...standing, answers } satisfies WriterMessage);
+  if (!turn.close) return;
+  parentPort?.postMessage({ ...standing, answers: [], closed: true } satisfies WriterMessage);
+  parentPort?.close();
 });

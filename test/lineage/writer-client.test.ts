@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
@@ -183,7 +183,7 @@ t.test('a closed log takes nothing', async (t) => {
 function heldClient(home: string, deadlineMs: number): { client: WriterClient; open: (how: 1 | 2) => void } {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(new URL('held-writer.ts', import.meta.url), { workerData: { gate } });
-  const ready = { ready: true, origin: 'held', head: 'head', size: 1 } as const;
+  const ready = { ready: true, origin: 'held', head: 'head', size: 1, room: 'ample' } as const;
   const client = new WriterClient({ worker, ready, directory: home, deadlineMs });
   const open = (how: 1 | 2): void => {
     Atomics.store(gate, 0, how);
@@ -235,10 +235,52 @@ t.test('what closes a permit is taken and waited for however slow the log is', a
 t.test('closing does not wait for a writer that hangs', async (t) => {
   const { client, open } = heldClient(scratchFolder(t), 20);
   const append = t.rejects(client.append({ ...callDraft('/x'), receipt: false }), LineageUnavailable);
-  await client.close();
+  await t.rejects(client.close(), { name: 'LineageUnavailable', message: /did not close in time/ });
   await append;
   t.match(await client.health(), { state: 'closed' });
   open(1);
+});
+
+t.test('what cannot be recorded while the log closes is not said to be', async (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const lineage = await open(log.home);
+  const failures: unknown[] = [];
+  lineage.onFailure((cause) => failures.push(cause));
+  rmSync(segmentPath(log.layout.segments, 0));
+  const last = t.rejects(lineage.append({ ...callDraft('/last'), receipt: false }), LineageUnavailable);
+  await t.rejects(lineage.close(), { name: 'LineageUnavailable', message: /ENOENT/ });
+  await last;
+  t.strictSame(failures, [], 'who closes hears it from `close`');
+});
+
+t.test('a log that cannot be vouched for at its end was not closed', async (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const lineage = await openLineage({ home: log.home, deadlineMs: 5000, vouchMs: 1_000_000 });
+  t.match(await lineage.append({ ...callDraft('/x'), receipt: false }), { seq: 1 });
+  mkdirSync(`${log.layout.checkpoint}.tmp`); // where the new checkpoint is written first
+  await t.rejects(lineage.close(), { name: 'LineageUnavailable', message: /EISDIR/ });
+  rmdirSync(`${log.layout.checkpoint}.tmp`);
+  const next = await open(log.home);
+  t.match(await next.append({ ...callDraft('/next'), receipt: false }), { seq: 3 }, 'after a gap');
+  await next.close();
+});
+
+t.test('a stall and its end are told', async (t) => {
+  const { client, open } = heldClient(scratchFolder(t), 20);
+  const told: string[] = [];
+  const over = new Promise<void>((resolve) => {
+    client.onChange(({ state }) => {
+      told.push(state);
+      if (state === 'writing') resolve();
+    });
+  });
+  await t.rejects(client.append({ ...callDraft('/x'), receipt: false }), LineageUnavailable);
+  t.strictSame(told, ['stalled']);
+  t.match(client.condition, { state: 'stalled', room: 'ample' });
+  open(1);
+  await over;
+  t.strictSame(told, ['stalled', 'writing'], 'with nobody asking');
+  await client.close();
 });
 
 t.test('a writer thread that dies rejects what waits', async (t) => {

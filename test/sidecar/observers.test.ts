@@ -2,9 +2,8 @@
 import t from 'tap';
 import { makeLog } from '../../src/config/log.ts';
 import type { Log } from '../../src/config/log.ts';
-import { Readiness } from '../../src/console/readiness.ts';
 import type { Decided, Finished, Observer } from '../../src/gate/observer.ts';
-import { joinObservers, logObserver, watchLog } from '../../src/sidecar/observers.ts';
+import { joinObservers, logObserver } from '../../src/sidecar/observers.ts';
 
 const nothing = { bytes: 0, sha256: '', sha3_512: '' };
 const decided: Decided = {
@@ -86,23 +85,5 @@ t.test('the operator’s log tells denials from faults', (t) => {
     { level: 'warn', msg: 'upstream failed' },
     { level: 'debug', msg: 'bytes that are not HTTP', status: 431 },
   ]);
-  t.end();
-});
-
-t.test('readiness follows the log', (t) => {
-  const readiness = new Readiness();
-  const observer = watchLog(readiness);
-  const state = (): string => readiness.report().parts.log;
-  const denial = { ...decided, verdict: 'deny' } as const;
-  observer.decided(decided);
-  t.equal(state(), 'good');
-  const { seq: _none, ...unrecorded } = denial;
-  observer.decided({ ...unrecorded, code: 'log_unavailable', detail: 'too slow' });
-  t.equal(state(), 'bad');
-  t.strictSame(readiness.reasons(), { log: 'too slow' });
-  observer.decided({ ...unrecorded, code: 'grant_missing' });
-  t.equal(state(), 'bad', 'what was not recorded says nothing');
-  observer.decided({ ...denial, code: 'grant_missing' });
-  t.equal(state(), 'good');
   t.end();
 });

@@ -123,7 +123,7 @@ t.test('a snapshot that cannot be made is a warning, not a failure', async (t) =
   const warned: string[] = [];
   const log = { warn: (message: string) => warned.push(message) };
   const lineage = {
-    health: () => Promise.resolve({ state: 'writing', size: 9, waiting: 0, free: 0 } as const),
+    health: () => Promise.resolve({ state: 'writing', size: 9, waiting: 0, free: 0, room: 'ample' } as const),
   };
   const keeper = new UseKeeper({ home: home.path, lineage, log, covered: 0, every: 3 });
   await keeper.look();

@@ -36,7 +36,7 @@ type LoadedSettings = Extract<ReturnType<typeof loadFor>, { readonly ok: true }>
 async function insideFindings(settings: LoadedSettings): Promise<readonly Finding[]> {
   return [
     ...logFindings(settings.home, Date.now()),
-    diskFinding(settings.home),
+    diskFinding(settings),
     authoritiesFinding(settings),
     await policyFinding(settings),
   ];

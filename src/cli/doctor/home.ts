@@ -9,13 +9,15 @@ import { readIdentity, readLogKeys } from '../../lineage/identity.ts';
 import { layoutOf } from '../../lineage/layout.ts';
 import { findPosition } from '../../lineage/position.ts';
 import { readEntry } from '../../lineage/read.ts';
+import { roomIn } from '../../lineage/space.ts';
 import { loadBundle } from '../../policy/bundle.ts';
 import { homeState } from '../../sidecar/home.ts';
+import { spaceRules } from '../../sidecar/log-watch.ts';
 import { bad, good, messageOf, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 const GROUP_AND_OTHERS = 0o077;
-const LOW_DISK = 1024 ** 3;
+const GIBIBYTE = 1024 ** 3;
 const CLOCK_SKEW_MS = 1000;
 
 /** The folder itself: there, ours, closed to others. */
@@ -97,15 +99,16 @@ function clockFinding(now: number, last: number): Finding {
   );
 }
 
-/** Room for the log. */
-export function diskFinding(home: string): Finding {
+/** Room for the log, by the levels at which a sidecar raises its alarm and denies calls. */
+export function diskFinding({ home, lineage }: Settings): Finding {
   try {
     const { bavail, bsize } = statfsSync(home);
-    const free = bavail * bsize;
-    const shown = `${(free / LOW_DISK).toFixed(1)} GiB free`;
-    return free < LOW_DISK
-      ? warn('disk', shown, 'Make room: a log that cannot be written denies every call.')
-      : good('disk', shown);
+    const shown = `${((bavail * bsize) / GIBIBYTE).toFixed(1)} GiB free`;
+    const room = roomIn(home, spaceRules(lineage));
+    if (room === 'ample') return good('disk', shown);
+    if (room === 'scarce')
+      return warn('disk', shown, 'Make room: a log that cannot be written denies every call.');
+    return bad('disk', shown, 'Make room now: until then every call is denied (`log_space_low`).');
   } catch (cause) {
     return bad('disk', messageOf(cause), 'The file system of the home must be there.');
   }

@@ -1,7 +1,7 @@
-/** `node test/crash/kill-loop.ts [rounds] [seed]`: kills a sidecar under load so often, and tells what held. */
+/** `node test/crash/kill-many.ts [rounds] [seed]`: kills a sidecar under load so often, and tells what held. */
 import { KillRounds, seeded } from './kill-rounds.ts';
 
-const rounds = Number(process.argv[2] ?? 100);
+const rounds = Number(process.argv[2] ?? 300);
 const seed = Number(process.argv[3] ?? Date.now() % 1_000_000);
 const teardowns: (() => unknown)[] = [];
 let broken = 0;

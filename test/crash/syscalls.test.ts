@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { missing } from '../e2e/program.ts';
+import { scratchFolder } from '../lineage/scratch-folder.ts';
+import { inject, occasions } from './injected.ts';
+import { makeUncleanLog } from './unclean-log.ts';
+
+t.setTimeout(600_000);
+
+const ERRORS = ['EIO', 'ENOSPC'] as const;
+
+t.test(
+  'whichever system call of the log’s writer fails or is its last, the promises hold',
+  { skip: missing('strace') },
+  async (t) => {
+    const folder = scratchFolder(t);
+    const log = makeUncleanLog(join(folder, 'home'));
+    const untouched = await inject(log, folder);
+    if (!untouched) return void t.plan(0, 'this machine lets nobody trace a process');
+    t.strictSame(untouched.violations, []);
+    const all = occasions(untouched.run, join(folder, 'copy'));
+    t.ok(all.length > 60, `${all.length} calls, from the lock to the last rename`);
+    for (const name of ['openat', 'write', 'pwrite64', 'fdatasync', 'fsync', 'rename', 'ftruncate'])
+      t.ok(
+        all.some(({ call }) => call === name),
+        name,
+      );
+    for (const [i, occasion] of all.entries()) {
+      // Each fails once here, or is the last one; fail-every-call.ts goes through all of both.
+      const what = i % 3 === 2 ? 'SIGKILL' : (ERRORS[i % 2] ?? 'EIO');
+      const injected = await inject(log, folder, { ...occasion, with: what });
+      t.strictSame(injected?.violations, [], `${what} in ${JSON.stringify(occasion)}`);
+    }
+  },
+);
