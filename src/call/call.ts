@@ -12,15 +12,25 @@ export type Framing =
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' };
 
-/** A head as an HTTP/1 parser gave it, nothing believed yet. */
+/** A head as an HTTP parser gave it, nothing believed yet. */
 export interface RawHead {
   readonly method: string;
-  /** The request target, octets as latin1. */
+  /** The request target, octets as latin1; in HTTP/2 its `:path`. */
   readonly target: string;
-  /** `1.1` or `1.0`. */
+  /** `1.1`, `1.0` or `2`. */
   readonly version: string;
   /** Name, value, name, value … in order, all of them (node:http `rawHeaders` with `maxHeadersCount = 0`). */
   readonly headers: readonly string[];
+  /** In HTTP/2 only. */
+  readonly stream?: StreamHead;
+}
+
+/** What an HTTP/2 request says outside its method, path and headers (RFC 9113 §8.3.1). */
+export interface StreamHead {
+  readonly scheme: string | undefined;
+  readonly authority: string | undefined;
+  /** END_STREAM stood on the head: there is no body. */
+  readonly ended: boolean;
 }
 
 /** Where the grant stood; the text is attacker-controlled and not looked at yet. */

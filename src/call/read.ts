@@ -19,6 +19,7 @@ import { readPath } from './path.ts';
 import { findRoute, pathBehind } from './route.ts';
 import type { Route, UpstreamRules } from './route.ts';
 import { headTooLarge, targetTooLarge, tooManyHeaders, unknownVersion } from './size.ts';
+import { coalesced, unfitForStream } from './stream.ts';
 import { otherHost, readAbsolute, readHost, readOrigin, readTunnel, strangeTarget } from './target.ts';
 import type { Resource } from './target.ts';
 import { readTrace } from './trace.ts';
@@ -56,15 +57,17 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
   const headers = readHeaders(head.headers);
   if (!headers.ok) return headers;
   const section = headers.value;
+  const unfit = unfitForStream(head);
+  if (unfit) return unfit;
   const repeated = repeatedHeader(section);
   if (repeated) return repeated;
   const credential = findCredential(section);
   if (!credential.ok) return credential;
-  const framing = readFraming(section, head.version);
+  const framing = readFraming(section, head);
   if (!framing.ok) return framing;
   const fault =
     lookalikeHeader(section) ??
-    announcedTrailers(section) ??
+    announcedTrailers(section, head) ??
     strangeExpectation(section) ??
     strangeMethod(head.method) ??
     strangeTarget(head);
@@ -96,7 +99,7 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
 }
 
 function readDestination(head: RawHead, section: HeaderSection, context: CallContext): Outcome<Destination> {
-  const host = readHost(section, head.version);
+  const host = readHost(section, head);
   if (!host.ok) return host;
   if (head.method === 'CONNECT') return refuseTunnel(head);
   switch (context.carrier) {
@@ -128,7 +131,7 @@ function readInside(head: RawHead, host: Authority | undefined, context: CallCon
   if (!target.ok) return target;
   if (!context.tunnel) return deny('authority_mismatch', 'the connection stands for no place');
   const { place } = context.tunnel;
-  const other = otherHost(place, host);
+  const other = coalesced(head, place, host) ?? otherHost(place, host);
   if (other) return other;
   const rules = context.origins?.get(place.origin) ?? STRICT;
   const segments = readPath(target.value.path, rules);

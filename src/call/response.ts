@@ -3,6 +3,7 @@ import type { Framing, Header } from './call.ts';
 import { connectionOptions, isHopByHop } from './connection.ts';
 import { readFraming } from './framing.ts';
 import { readHeaders, repeatedHeader } from './headers.ts';
+import { announcedNames } from './trailers.ts';
 
 /** Headers that only the sidecar may send, and `Alt-Svc`, which would lead the agent round it (RFC 7838). */
 const DROPPED: ReadonlySet<string> = new Set(['alt-svc', 'content-length', 'proxy-status']);
@@ -15,6 +16,8 @@ export interface CleanResponse {
   /** Lower-case names, in order; without framing, hop-by-hop and our own headers. */
   readonly headers: readonly Header[];
   readonly framing: Framing;
+  /** Trailers that are to follow, lower case. */
+  readonly announced: ReadonlySet<string>;
 }
 
 /** A response head that must not be passed on: the upstream failed (502). */
@@ -24,18 +27,19 @@ export interface ResponseFault {
   readonly fault: string;
 }
 
-/** The clean form of `name, value, …` as an HTTP/1.1 upstream sent them (octets as latin1, attacker-controlled). */
+/** The clean form of `name, value, …` as an upstream sent them (octets as latin1, attacker-controlled). */
 export function cleanResponseHeaders(raw: readonly string[]): CleanResponse | ResponseFault {
   if (raw.length > 2 * MAX_HEADERS) return { ok: false, fault: 'header_count' };
   const section = readHeaders(raw);
   if (!section.ok) return { ok: false, fault: section.code };
   const repeated = repeatedHeader(section.value);
   if (repeated) return { ok: false, fault: `${repeated.code}: ${repeated.detail}` };
-  const framing = readFraming(section.value, '1.1');
+  const framing = readFraming(section.value, { version: '1.1' });
   if (!framing.ok) return { ok: false, fault: framing.code };
   const listed = connectionOptions(section.value.values.get('connection'));
   const headers = section.value.list.filter(([name]) => !isDropped(name) && !listed.has(name));
-  return { ok: true, headers, framing: framing.value };
+  const announced = announcedNames(section.value.values.get('trailer'));
+  return { ok: true, headers, framing: framing.value, announced };
 }
 
 function isDropped(name: string): boolean {

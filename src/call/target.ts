@@ -55,9 +55,18 @@ export function readTunnel({ target }: RawHead): Outcome<Authority> {
   return authority;
 }
 
-/** The `Host` header: needed in HTTP/1.1, undefined where HTTP/1.0 has none (RFC 9112 §3.2). */
-export function readHost({ values }: HeaderSection, version: string): Outcome<Authority | undefined> {
-  const [text] = values.get('host') ?? [];
+/**
+ * The `Host` header, or what stands for it in HTTP/2: needed in HTTP/1.1, undefined where HTTP/1.0 has none (RFC 9112
+ * §3.2).
+ */
+export function readHost(
+  { values }: HeaderSection,
+  { version, stream }: RawHead,
+): Outcome<Authority | undefined> {
+  const [header] = values.get('host') ?? [];
+  const text = stream?.authority ?? header;
+  if (header !== undefined && text !== header)
+    return deny('authority_mismatch', `Host ${JSON.stringify(header)}, :authority ${JSON.stringify(text)}`);
   if (text === undefined) return version === '1.0' ? pass(undefined) : deny('host_missing', 'no Host');
   const host = parseAuthority(text);
   return host ? pass(host) : deny('host_invalid', `Host: ${JSON.stringify(text)}`);

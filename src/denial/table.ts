@@ -41,8 +41,11 @@ export const denials = {
     remedy: 'Send one Content-Length of plain digits, or Transfer-Encoding: chunked, never both.',
   },
   expect_unsupported: { title: 'Only Expect: 100-continue is supported', remedy: fixRequest },
-  trailers_unsupported: { title: 'Request trailers are not supported', remedy: fixRequest },
-  http_version_unsupported: { title: 'Only HTTP/1.1 and HTTP/1.0 are supported', remedy: fixRequest },
+  trailers_unsupported: {
+    title: 'These request trailers cannot be passed on',
+    remedy: 'Leave them out; trailers pass only over HTTP/2, and none that change what was decided.',
+  },
+  http_version_unsupported: { title: 'Only HTTP/2, HTTP/1.1 and HTTP/1.0 are supported', remedy: fixRequest },
   method_invalid: { title: 'The method is not allowed', remedy: fixRequest },
   method_override: {
     title: 'A method or URL override header is not allowed',
@@ -70,6 +73,10 @@ export const denials = {
   host_invalid: { title: 'The host is not a canonical name or address', remedy: fixRequest },
   host_missing: { title: 'The request has no Host header', remedy: fixRequest },
   authority_mismatch: { title: 'Host and request target name different authorities', remedy: fixRequest },
+  authority_misdirected: {
+    title: 'This connection was opened for another authority',
+    remedy: 'Open a connection of its own for each host (421, RFC 9110 §15.5.20).',
+  },
   path_bytes: {
     title: 'The path holds a byte that is not allowed',
     remedy: 'Percent-encode all but RFC 3986 path characters, as UTF-8; no NUL, no backslash.',

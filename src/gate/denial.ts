@@ -4,11 +4,20 @@ import { sha256Hex } from '../crypto/node.ts';
 import { denials } from '../denial/table.ts';
 import type { DenialCode } from '../denial/table.ts';
 
+/** What the agent's HTTP client is told; 403 is the rule. */
+export type DenialStatus = 403 | 407 | 421;
+
+/** 421 lets the client of a coalesced stream ask again elsewhere; 407, where it is set, asks for proxy credentials. */
+export function statusOf(code: DenialCode, challenge: boolean): DenialStatus {
+  if (code === 'authority_misdirected') return 421;
+  return challenge && code === 'grant_missing' ? 407 : 403;
+}
+
 /** A finished denial: status, our headers, and the exact body as text. */
 export interface Denial {
   readonly id: string;
   readonly code: DenialCode;
-  readonly status: 403 | 407;
+  readonly status: DenialStatus;
   /** Serialised problem+json with `receipt` and `proof`. */
   readonly body: string;
   /** Without a working signer, and after a call that broke the rules of HTTP, the connection closes after the reply. */
@@ -19,7 +28,7 @@ export interface Denial {
 export interface Problem {
   readonly type: string;
   readonly title: string;
-  readonly status: 403 | 407;
+  readonly status: DenialStatus;
   readonly detail: string;
   readonly instance: string;
   readonly code: DenialCode;
@@ -39,7 +48,7 @@ export function problemOf(given: {
   readonly code: DenialCode;
   readonly reasons: readonly string[];
   readonly salt: Uint8Array;
-  readonly status: 403 | 407;
+  readonly status: DenialStatus;
 }): Problem {
   const { title, remedy } = denials[given.code];
   return {

@@ -25,6 +25,8 @@ export interface Lease {
   /** Counts body bytes before they are passed on; ends the lease past its limit. */
   countRequest(bytes: number): void;
   countResponse(bytes: number): void;
+  /** Whether a response body of this declared length can fit. */
+  admitsResponse(bytes: number): boolean;
   /** Calls back once, at once where it has ended already. */
   onEnd(listener: (code: DenialCode) => void): void;
 }
@@ -72,6 +74,10 @@ export class HeldLease implements Lease {
   /** Whether a request body of this declared length can fit. */
   admits(requestBytes: number): boolean {
     return requestBytes <= this.#requestLeft;
+  }
+
+  admitsResponse(bytes: number): boolean {
+    return bytes <= this.#responseLeft;
   }
 
   countRequest(bytes: number): void {

@@ -3,7 +3,7 @@ import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { EntryRequest, Lineage, LogCondition, Recorded } from '../lineage/lineage.ts';
 import { draft, refusalText } from '../lineage/statement.ts';
 import type { Refusal } from '../denial/outcome.ts';
-import { denialOf, problemOf, shownDigest } from './denial.ts';
+import { denialOf, problemOf, shownDigest, statusOf } from './denial.ts';
 import type { Denial, Evidence, Problem } from './denial.ts';
 import { recordedFindings } from './findings.ts';
 import type { Findings } from './findings.ts';
@@ -60,7 +60,7 @@ export class Refuser {
 
   #prepare(found: Findings, refusal: Refusal): Prepared {
     const { code, reasons = [] } = refusal;
-    const status = this.#parts.challenge && code === 'grant_missing' ? 407 : 403;
+    const status = statusOf(code, this.#parts.challenge);
     const problem = problemOf({ id: found.id, code, reasons, salt: found.salt, status });
     const predicate = {
       ...recordedFindings(found),
@@ -118,7 +118,7 @@ function takesDenials({ state, room }: LogCondition): boolean {
 function answerTo(found: Findings, problem: Problem, evidence: Evidence): Denial {
   const denial = denialOf(found.id, problem, evidence);
   const brokeRules = !found.call || problem.code === 'trailers_unsupported';
-  return brokeRules ? { ...denial, close: true } : denial;
+  return brokeRules && problem.code !== 'authority_misdirected' ? { ...denial, close: true } : denial;
 }
 
 /** Whom a denial is counted against: the holder of a valid grant, or all strangers together. */

@@ -2,11 +2,14 @@
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { SecureContext } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Address, Clock } from '../gate/outside.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { FailureName } from './failure.ts';
 import { serverName, verifyIdentity } from './tls-identity.ts';
+
+/** What a connection can speak, by its ALPN name. */
+export type Protocol = 'h2' | 'http/1.1';
 
 /** Where to, and whether still to. */
 export interface Destination {
@@ -15,6 +18,8 @@ export interface Destination {
   readonly host: string;
   /** Dialled in this order, until one accepts. */
   readonly addresses: readonly Address[];
+  /** What is offered by ALPN (RFC 7301), the most wanted first. */
+  readonly protocols: readonly Protocol[];
   /** Asked in the last synchronous step before each dialling. */
   permitted(): boolean;
   /** Aborted when nobody waits any more. */
@@ -34,6 +39,8 @@ export interface DialSettings {
 export interface Dialled {
   readonly socket: Socket;
   readonly address: Address;
+  /** What was agreed on; in the clear, what was wanted. */
+  readonly protocol: Protocol;
 }
 
 /**
@@ -43,12 +50,22 @@ export interface Dialled {
 export async function dial(to: Destination, { clock, connectMs, trust }: DialSettings): Promise<Dialled> {
   const deadline = clock.monotonic() + connectMs;
   const { socket, address } = await firstAccepted(to, clock, deadline);
-  if (to.scheme === 'http') return { socket, address };
+  const [wanted = 'http/1.1'] = to.protocols;
+  if (to.scheme === 'http') return { socket, address, protocol: wanted };
   const within = { clock, ms: deadline - clock.monotonic() };
-  return { socket: await openTls(to, { socket, context: trust() }, within), address };
+  const tls = await openTls(to, { socket, context: trust() }, within);
+  const protocol = tls.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
+  if (to.protocols.includes(protocol)) return { socket: tls, address, protocol };
+  tls.destroy();
+  throw new UpstreamFailure('tls_failed', `does not agree on ${to.protocols.join(' or ')}`);
 }
 
-async function firstAccepted(to: Destination, clock: Clock, deadline: number): Promise<Dialled> {
+interface Reached {
+  readonly socket: Socket;
+  readonly address: Address;
+}
+
+async function firstAccepted(to: Destination, clock: Clock, deadline: number): Promise<Reached> {
   let failure = new UpstreamFailure('connect_failed', 'no address');
   for (const [i, address] of to.addresses.entries()) {
     const ms = (deadline - clock.monotonic()) / (to.addresses.length - i);
@@ -69,17 +86,17 @@ function openTcp(to: Destination, address: Address, within: Within): Promise<Soc
   return ready(socket, { event: 'connect', error: 'connect_failed', timeout: 'connect_timeout', ...within });
 }
 
-/** HTTP/1.1 only, verified; no session is ever reused (TLS 1.3 would resume under another name). */
+/** Verified; no session is ever reused (TLS 1.3 would resume under another name). */
 function openTls(
-  { host }: Destination,
+  { host, protocols }: Destination,
   { socket: tcp, context }: { socket: Socket; context: SecureContext },
   within: Within,
-): Promise<Socket> {
+): Promise<TLSSocket> {
   const socket = connectTls({
     socket: tcp,
     ...serverName(host),
     checkServerIdentity: (_name, certificate) => verifyIdentity(host, certificate),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...protocols],
     secureContext: context,
     rejectUnauthorized: true,
   });
@@ -103,7 +120,7 @@ interface Awaited extends Within {
 }
 
 /** The socket once it is ready, or destroyed. From here on an error of its own never goes unheard. */
-function ready(socket: Socket, { event, error, timeout, clock, ms }: Awaited): Promise<Socket> {
+function ready<S extends Socket>(socket: S, { event, error, timeout, clock, ms }: Awaited): Promise<S> {
   return new Promise((resolve, reject) => {
     const fail = (failure: UpstreamFailure): void => {
       cancel();

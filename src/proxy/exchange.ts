@@ -1,5 +1,6 @@
 /** The agent's end of one call, whatever protocol it speaks: what relay, gate and listeners need of it. */
 import type { Readable } from 'node:stream';
+import type { Header } from '../call/call.ts';
 import type { Exchange } from '../gate/outside.ts';
 import type { Reply } from './reply.ts';
 
@@ -7,12 +8,22 @@ import type { Reply } from './reply.ts';
 export interface BodyWatch {
   /** Before a chunk is passed on; false holds it and everything after it back. */
   admit(bytes: number): boolean;
-  /** The body ended with trailers that are not forwarded. */
-  trailers(): void;
+  /** The body ended with these trailers (`name, value, …`, attacker-controlled); false, and its end is held back. */
+  trailers(raw: readonly string[]): boolean;
+}
+
+/** What else there is to know about a response when its head is passed on. */
+export interface Following {
+  /** The head is the whole response. */
+  readonly whole: boolean;
+  /** Lower-case names that may follow the body. */
+  readonly announced: ReadonlySet<string>;
 }
 
 /** One request to read and one reply to write. At most one of `refuse`, `answer` and `begin` is ever heeded. */
 export interface AgentExchange extends Exchange {
+  /** Whether the agent speaks HTTP/2 here. */
+  readonly http2: boolean;
   /** Whether a reply has begun. */
   readonly begun: boolean;
   /** Whether the agent's connection ends with this exchange. */
@@ -31,15 +42,15 @@ export interface AgentExchange extends Exchange {
   /** Writes a whole reply of ours. */
   answer(reply: Reply): void;
   /** Writes the head of an upstream's reply. Throws where it cannot stand in HTTP. */
-  begin(status: number, headers: readonly string[]): void;
+  begin(status: number, headers: readonly string[], following: Following): void;
   /** Passes on one chunk; false asks to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
-  /** Ends an upstream's reply well. */
-  end(): void;
+  /** Ends an upstream's reply well. Trailers go with it where the agent can take them. */
+  end(trailers: readonly Header[]): void;
   /** Relays `103 Early Hints` (RFC 8297): links only. */
   hint(links: readonly string[]): void;
-  /** Ends a reply in the middle, so that the agent can tell. */
-  cut(): void;
+  /** Ends a reply in the middle, so that the agent can tell; in HTTP/2 with this error code (RFC 9113 §7). */
+  cut(code: number): void;
   /** Where calls share a connection one after the other: it closes after this one, and its reply says so. */
   closeAfter(): void;
 }

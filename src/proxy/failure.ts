@@ -1,7 +1,7 @@
-/** How an upstream can fail a permitted call. Not a denial: the agent gets 502 or 504, the log an outcome. */
+/** How an upstream can fail a permitted call. Not a denial: the agent gets 502, 503 or 504, the log an outcome. */
 
 interface Row {
-  readonly status: 502 | 504;
+  readonly status: 502 | 503 | 504;
   /** RFC 9209 §2.3 proxy error type. */
   readonly error: string;
   readonly title: string;
@@ -35,6 +35,16 @@ export const failures = {
     error: 'connection_terminated',
     title: 'The upstream closed the connection before it answered',
   },
+  upstream_busy: {
+    status: 503,
+    error: 'connection_limit_reached',
+    title: 'This agent has too many calls running at the upstream',
+  },
+  total_timeout: {
+    status: 504,
+    error: 'http_response_timeout',
+    title: 'The upstream did not finish in time',
+  },
   response_malformed: {
     status: 502,
     error: 'http_protocol_error',
@@ -49,10 +59,13 @@ export type FailureName = keyof typeof failures;
 export class UpstreamFailure extends Error {
   override readonly name = 'UpstreamFailure';
   readonly failure: FailureName;
+  /** The error code of the stream that the upstream reset (RFC 9113 §7). */
+  readonly reset: number | undefined;
 
-  constructor(failure: FailureName, detail = '', options?: ErrorOptions) {
+  constructor(failure: FailureName, detail = '', options: ErrorOptions & { readonly reset?: number } = {}) {
     super(detail ? `${failure}: ${detail}` : failure, options);
     this.failure = failure;
+    this.reset = options.reset;
   }
 }
 

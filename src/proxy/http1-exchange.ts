@@ -2,14 +2,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { deny, pass } from '../denial/outcome.ts';
+import type { Header } from '../call/call.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
 import type { Clock, KeepPiece } from '../gate/outside.ts';
-import type { AgentExchange, BodyWatch } from './exchange.ts';
+import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
 import { denialReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { RequestBody } from './request-body.ts';
+import type { BodySource } from './request-body.ts';
+import { readWhole } from './whole-body.ts';
 
 /** What an agent may still send after we answered, before its connection closes: bytes, and milliseconds. */
 const DISCARD_BYTES = 1024 * 1024;
@@ -17,6 +19,7 @@ const DISCARD_MS = 2000;
 
 /** The agent's end of a call on HTTP/1. A cut or dropped call takes its connection with it. */
 export class Http1Exchange implements AgentExchange {
+  readonly http2 = false;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #after: Clock['after'];
@@ -27,6 +30,7 @@ export class Http1Exchange implements AgentExchange {
   #proceeded = false;
   #onGone: (() => void) | undefined;
   #body: Readable | undefined;
+  #announced: ReadonlySet<string> | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, after: Clock['after']) {
     this.#request = request;
@@ -69,37 +73,11 @@ export class Http1Exchange implements AgentExchange {
   }
 
   readBody(keep: KeepPiece): Promise<Outcome<undefined>> {
-    const request = this.#request;
-    this.#proceed();
-    return new Promise((resolve) => {
-      let isOver = false;
-      const settle = (outcome: Outcome<undefined>): void => {
-        isOver = true;
-        request.off('data', take).off('end', finish).off('close', breakOff).pause();
-        resolve(outcome);
-      };
-      const take = (piece: Buffer): void => {
-        const kept = keep(piece);
-        if (!kept) return;
-        if (!(kept instanceof Promise)) return settle(kept);
-        request.pause();
-        void kept.then((refusal) => {
-          if (refusal) settle(refusal);
-          else if (!isOver) request.resume();
-        });
-      };
-      const finish = (): void => {
-        if (request.rawTrailers.length > 0) settle(deny('trailers_unsupported', 'trailers after the body'));
-        else settle(pass(undefined));
-      };
-      const breakOff = (): void => settle(deny('scope_content', 'the body broke off'));
-      if (this.#gone) breakOff();
-      else request.on('data', take).on('end', finish).on('close', breakOff);
-    });
+    return readWhole(this.#source(), keep);
   }
 
   openBody(watch: BodyWatch): Readable {
-    this.#body = new RequestBody(this.#request, { begin: () => this.#proceed(), ...watch });
+    this.#body = new RequestBody(this.#source(), watch);
     return this.#body;
   }
 
@@ -126,8 +104,11 @@ export class Http1Exchange implements AgentExchange {
     this.#discard(() => this.#response.end());
   }
 
-  begin(status: number, headers: readonly string[]): void {
-    this.#response.writeHead(status, [...headers]);
+  begin(status: number, headers: readonly string[], { announced }: Following): void {
+    if (announced.size > 0 && this.#chunks(status, headers)) {
+      this.#announced = announced;
+      this.#response.writeHead(status, [...headers, 'trailer', [...announced].join(', ')]);
+    } else this.#response.writeHead(status, [...headers]);
     this.#begun = true;
     queueMicrotask(() => {
       if (!this.#flowing && !this.#gone) this.#response.flushHeaders(); // no body came with it: do not wait for one
@@ -139,8 +120,11 @@ export class Http1Exchange implements AgentExchange {
     return this.#response.write(chunk);
   }
 
-  end(): void {
+  end(trailers: readonly Header[]): void {
     this.#flowing = true;
+    const promised = trailers.filter(([name]) => this.#announced?.has(name));
+    if (promised.length > 0)
+      this.#response.addTrailers(promised.map(([name, value]): [string, string] => [name, value]));
     this.#body?.destroy(); // what it has not read is not the upstream's any more
     if (this.#bodyUnread()) {
       this.#closing = true;
@@ -165,6 +149,18 @@ export class Http1Exchange implements AgentExchange {
   drop(): void {
     this.#closing = true;
     this.#request.socket.destroy();
+  }
+
+  /** Whether the body will be chunked, which is what trailers need (RFC 9112 §7.1.2). */
+  #chunks(status: number, headers: readonly string[]): boolean {
+    const { httpVersion, method } = this.#request;
+    const bodiless = method === 'HEAD' || status === 204 || status === 304;
+    return httpVersion === '1.1' && !bodiless && !headers.includes('content-length');
+  }
+
+  #source(): BodySource {
+    const request = this.#request;
+    return { stream: request, begin: () => this.#proceed(), trailers: () => request.rawTrailers };
   }
 
   #leave(): void {

@@ -1,31 +1,33 @@
 /** One permitted call on its way: bytes both ways under its lease, until one of the three parties ends it. */
+import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
+import type { Header } from '../call/call.ts';
+import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import type { DenialCode } from '../denial/table.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
+import type { Errand, Flow } from './errand.ts';
 import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
-import type { Errand, Lane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
+import type { FitHead } from './response-head.ts';
 import type { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
 import { requestOf } from './upstream-request.ts';
+import type { Patience } from './upstream-request.ts';
 
 /** What a relay needs beside its call. */
 export interface RelayParts {
   readonly passage: Passage<AgentExchange>;
   readonly lane: Lane;
   readonly clock: Clock;
-  /** From the request's end to the response's head, in milliseconds. */
-  readonly headMs: number;
-  /** Between two pieces of the response's body; 0 waits for ever. */
-  readonly bodyIdleMs: number;
+  readonly patience: Patience;
+  /** For the whole call, in milliseconds; 0: as long as its lease. */
+  readonly totalMs: number;
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
-  /** Takes the lane back once the upstream has answered whole. */
-  release(lane: Lane): void;
 }
 
 type How =
@@ -43,8 +45,10 @@ export class Relay implements Errand {
   readonly #up = new Tally();
   readonly #down = new Tally();
   readonly #body: Readable | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #flow: Flow | undefined;
   #settle: (ended: Ended) => void = () => undefined;
+  #stopTimer: () => void = () => undefined;
+  #trailers: readonly Header[] = [];
   #status: number | undefined;
   #informational = 0;
   #released = false;
@@ -58,14 +62,16 @@ export class Relay implements Errand {
 
   /** Sends the request and streams until the end, whatever it is. Never rejects. */
   run(): Promise<Ended> {
-    const { passage, lane, headMs, bodyIdleMs } = this.#parts;
+    const { passage, lane, clock, patience, totalMs } = this.#parts;
     return new Promise((resolve) => {
       this.#settle = resolve;
       passage.exchange.onGone(() => this.#end({ ended: 'client-abort' }));
       passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
       if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
       if (this.#over) return;
-      lane.send({ ...requestOf(passage, this.#body), headersTimeout: headMs, bodyTimeout: bodyIdleMs }, this);
+      if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
+      const body = { body: this.#body, trailers: () => this.#trailers };
+      lane.send(requestOf(passage, { ...patience, ...body }), this);
     });
   }
 
@@ -73,54 +79,55 @@ export class Relay implements Errand {
     return !this.#over && this.#parts.passage.lease.alive && !this.#parts.passage.exchange.gone;
   }
 
-  /** The last synchronous step before the first byte, also on a connection that was open already. */
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
+  /** Also on a connection that was open already. */
+  begin(flow: Flow): boolean {
+    this.#flow = flow;
     const { body, lease } = this.#parts.passage;
     if (body && this.permitted()) lease.countRequest(body.length);
-    if (!this.permitted()) controller.abort(new UpstreamFailure('connection_lost', 'no longer permitted'));
+    return this.permitted();
   }
 
-  onBodySent(chunk: Uint8Array): void {
+  sent(chunk: Uint8Array): void {
     this.#up.add(chunk);
     this.#parts.scavenger.count(chunk.length);
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  head(status: number, raw: readonly string[], whole: boolean): void {
     if (this.#over) return;
-    if (status < 200) return this.#inform(controller, status);
+    if (status < 200) return this.#inform(status, raw);
     const { passage } = this.#parts;
-    const head = responseHead(status, controller.rawHeaders, permitMark(passage.call.id, passage.permit));
+    const head = responseHead(status, raw, permitMark(passage.call.id, passage.permit));
     if (!head.ok) return this.#fail('response_malformed', head.fault);
     this.#status = status;
+    if (!this.#fits(head)) return this.#end({ ended: 'cut', by: 'lease_response_bytes' });
     try {
-      passage.exchange.begin(status, head.headers);
-      passage.exchange.onDrain(() => controller.resume());
+      passage.exchange.begin(status, head.headers, { whole, announced: head.announced });
+      passage.exchange.onDrain(() => this.#flow?.resume());
     } catch (cause) {
-      this.#fail('response_malformed', 'node:http refuses its head', { cause });
+      this.#fail('response_malformed', 'its head cannot be written', { cause });
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  data(chunk: Uint8Array): void {
     if (this.#over) return;
     const { lease, exchange } = this.#parts.passage;
     lease.countResponse(chunk.length);
     if (!this.permitted()) return; // over the limit: not one byte of it is passed on
     this.#down.add(chunk);
     this.#parts.scavenger.count(chunk.length);
-    if (!exchange.write(chunk)) controller.pause();
+    if (!exchange.write(chunk)) this.#flow?.pause();
   }
 
-  onResponseEnd(): void {
+  ended(trailers: readonly string[]): void {
     if (this.#over) return;
-    const { lane, passage, release } = this.#parts;
+    const { lane, passage } = this.#parts;
     this.#released = true;
-    release(lane);
+    lane.release();
     passage.exchange.onFlushed(() => this.#end({ ended: 'complete' }));
-    passage.exchange.end();
+    passage.exchange.end(cleanTrailers(trailers));
   }
 
-  onResponseError(_controller: unknown, cause: Error): void {
+  failed(cause: Error): void {
     this.#end({ ended: 'upstream-error', cause });
   }
 
@@ -133,25 +140,42 @@ export class Relay implements Errand {
         lease.countRequest(bytes);
         return this.permitted();
       },
-      trailers: () => this.#end({ ended: 'cut', by: 'trailers_unsupported' }),
+      trailers: (raw) => this.#takeTrailers(raw),
     });
-    return stream.on('error', () => undefined); // undici hears it too, and tells onResponseError
+    return stream.on('error', () => undefined); // the lane hears it too, and tells `failed`
   }
 
-  #inform(controller: Dispatcher.DispatchController, status: number): void {
+  /** Trailers of a request pass only from HTTP/2 to HTTP/2. */
+  #takeTrailers(raw: readonly string[]): boolean {
+    const { lane, passage } = this.#parts;
+    const trailers = readTrailers(raw);
+    const fit = trailers.ok && passage.exchange.http2 && lane.carriesTrailers;
+    if (fit) this.#trailers = trailers.value;
+    else this.#end({ ended: 'cut', by: 'trailers_unsupported' });
+    return fit;
+  }
+
+  /** Whether a body of the length that the head declares may be passed on; nothing is told of one that may not. */
+  #fits({ framing }: FitHead): boolean {
+    const { lease, call } = this.#parts.passage;
+    if (framing.kind !== 'length' || call.method === 'HEAD' || this.#status === 304) return true;
+    return lease.admitsResponse(framing.bytes);
+  }
+
+  #inform(status: number, raw: readonly string[]): void {
     this.#informational += 1;
     if (status < 100) this.#fail('response_malformed', 'no such status');
     else if (status === 101) this.#fail('response_malformed', 'a 101 nobody asked for');
     else if (this.#informational > MAX_INFORMATIONAL) this.#fail('response_malformed', 'a flood of 1xx');
-    else if (status === 103) this.#hint(controller);
+    else if (status === 103) this.#hint(raw);
   }
 
-  #hint(controller: Dispatcher.DispatchController): void {
-    const links = earlyLinks(controller.rawHeaders);
+  #hint(raw: readonly string[]): void {
+    const links = earlyLinks(raw);
     try {
       if (links.length > 0) this.#parts.passage.exchange.hint(links);
     } catch {
-      // node:http found a link malformed; a hint may be left out
+      // a link was found malformed; a hint may be left out
     }
   }
 
@@ -163,19 +187,19 @@ export class Relay implements Errand {
   #end(how: How): void {
     if (this.#over) return;
     this.#over = true;
+    this.#stopTimer();
     const { exchange } = this.#parts.passage;
     const answered = exchange.begun;
     if (how.ended !== 'complete') this.#stopUpstream();
     if (how.ended === 'upstream-error' && !answered) this.#answerFailure(how.cause);
-    else if ((how.ended === 'upstream-error' || how.ended === 'cut') && answered) exchange.cut();
+    else if (how.ended === 'upstream-error') exchange.cut(resetOf(how.cause));
+    else if (how.ended === 'cut' && answered) exchange.cut(constants.NGHTTP2_CANCEL);
     this.#settle(this.#outcome(how, answered || how.ended === 'upstream-error'));
   }
 
   #stopUpstream(): void {
     this.#body?.destroy();
-    if (this.#released) return;
-    this.#controller?.abort(new UpstreamFailure('connection_lost', 'ended by us'));
-    this.#parts.lane.destroy();
+    if (!this.#released) this.#parts.lane.destroy();
   }
 
   #answerFailure(cause: Error): void {
@@ -197,4 +221,10 @@ export class Relay implements Errand {
       answered,
     };
   }
+}
+
+/** The upstream's own error code, so that the agent learns as much as if it had called by itself. */
+function resetOf(cause: Error): number {
+  const reset = cause instanceof UpstreamFailure ? cause.reset : undefined;
+  return reset ?? constants.NGHTTP2_INTERNAL_ERROR;
 }

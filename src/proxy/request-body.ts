@@ -1,20 +1,23 @@
 /** The agent's body on its way up: counted before it is passed on, read only as fast as the upstream takes it. */
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { BodyWatch } from './exchange.ts';
 
-/** What must happen around the bytes, and before the first is read: the agent may wait for `100 Continue`. */
-export interface WaitingBodyWatch extends BodyWatch {
+/** A body as it comes in. */
+export interface BodySource {
+  readonly stream: Readable;
+  /** Before the first byte is read: the agent may wait for `100 Continue`. */
   begin(): void;
+  /** What followed the body, once it has ended. */
+  trailers(): readonly string[];
 }
 
 /** A request's body as a paused stream. Destroying it leaves the request itself alone, to be answered. */
 export class RequestBody extends Readable {
-  readonly #source: IncomingMessage;
-  readonly #watch: WaitingBodyWatch;
+  readonly #source: BodySource;
+  readonly #watch: BodyWatch;
   #begun = false;
 
-  constructor(source: IncomingMessage, watch: WaitingBodyWatch) {
+  constructor(source: BodySource, watch: BodyWatch) {
     super();
     this.#source = source;
     this.#watch = watch;
@@ -22,30 +25,30 @@ export class RequestBody extends Readable {
 
   override _read(): void {
     if (!this.#begun) this.#begin();
-    this.#source.resume();
+    this.#source.stream.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#source.off('data', this.#onData);
-    this.#source.off('end', this.#onEnd);
-    this.#source.pause();
+    this.#source.stream.off('data', this.#onData);
+    this.#source.stream.off('end', this.#onEnd);
+    this.#source.stream.pause();
     done(error);
   }
 
   #begin(): void {
     this.#begun = true;
-    this.#watch.begin();
-    this.#source.on('data', this.#onData);
-    this.#source.on('end', this.#onEnd);
+    this.#source.begin();
+    this.#source.stream.on('data', this.#onData);
+    this.#source.stream.on('end', this.#onEnd);
   }
 
   readonly #onData = (chunk: Buffer): void => {
     if (!this.#watch.admit(chunk.length)) this.destroy();
-    else if (!this.push(chunk)) this.#source.pause();
+    else if (!this.push(chunk)) this.#source.stream.pause();
   };
 
   readonly #onEnd = (): void => {
-    if (this.#source.rawTrailers.length > 0) this.#watch.trailers();
-    else this.push(null);
+    const trailers = this.#source.trailers();
+    if (trailers.length === 0 || this.#watch.trailers(trailers)) this.push(null);
   };
 }

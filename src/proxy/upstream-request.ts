@@ -1,28 +1,38 @@
-/** A permitted call as undici is to send it: the call's own bytes, and framing of ours. */
+/** A permitted call as it is to be sent: the call's own bytes. */
 import { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
-import type { AgentExchange } from './exchange.ts';
+import type { Header } from '../call/call.ts';
 import type { Passage } from '../gate/outside.ts';
+import type { Outgoing } from './errand.ts';
+import type { AgentExchange } from './exchange.ts';
 
-/** Method, target, headers and body; `body` is the stream of one that was not read yet. */
+/** How long an upstream may be silent, in milliseconds; 0 waits for ever. */
+export interface Patience {
+  readonly headMs: number;
+  readonly idleMs: number;
+}
+
+/** What the call itself does not say. */
+interface Sending extends Patience {
+  /** The stream of a body that was not read yet. */
+  readonly body: Readable | undefined;
+  trailers(): readonly Header[];
+}
+
+/** The request of a passage. */
 export function requestOf(
   { call, body: bound }: Passage<AgentExchange>,
-  body: Readable | undefined,
-): Dispatcher.DispatchOptions {
-  const headers: string[] = [];
-  for (const [name, value] of call.headers) headers.push(name, value);
-  if (body && call.framing.kind === 'length') headers.push('content-length', String(call.framing.bytes));
+  { body, ...sending }: Sending,
+): Outgoing {
   const held = bound?.open();
-  if (held instanceof Readable) {
-    headers.push('content-length', String(bound?.length));
-    held.on('error', () => undefined); // undici hears it too
-  }
+  if (held instanceof Readable) held.on('error', () => undefined); // the lane hears it too
+  const declared = call.framing.kind === 'length' ? call.framing.bytes : undefined;
   return {
+    scheme: call.scheme,
     method: call.method,
-    path: call.query === null ? call.path : `${call.path}?${call.query}`,
-    headers,
-    body: body ?? held ?? null,
-    blocking: false,
-    idempotent: false,
+    target: call.query === null ? call.path : `${call.path}?${call.query}`,
+    headers: call.headers,
+    body: body ?? held,
+    length: body ? declared : held instanceof Readable ? bound?.length : undefined,
+    ...sending,
   };
 }

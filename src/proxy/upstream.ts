@@ -1,12 +1,17 @@
-/** Forwards permitted calls with undici's `dispatch`: no redirects, no decompression, no retries. */
+/** Forwards permitted calls over HTTP/1.1 and HTTP/2: no redirects, no decompression, no retries. */
 import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
+import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
-import type { Lane } from './lane.ts';
-import { Pool } from './pool.ts';
+import { failureReply } from './reply.ts';
+import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
 import type { RelayParts } from './relay.ts';
 import { Scavenger } from './scavenger.ts';
+import { Tally } from './tally.ts';
 import { trustOf } from './tls-identity.ts';
+
+/** What an upstream is spoken to with. `auto`: what the agent speaks, where the upstream agrees to it by ALPN. */
+export type HttpChoice = 'auto' | 'h1' | 'h2';
 
 /** How upstreams are called; all times in milliseconds. */
 export interface UpstreamSettings {
@@ -14,10 +19,16 @@ export interface UpstreamSettings {
   readonly headMs: number;
   /** Silence within a response's body; 0 waits for ever, as event streams need. */
   readonly bodyIdleMs: number;
+  /** For a whole call; 0: as long as its lease. */
+  readonly totalMs: number;
   /** How long an unused connection is kept. */
   readonly idleMs: number;
   readonly maxIdle: number;
   readonly maxIdlePerKey: number;
+  /** Calls that one agent may have running at one upstream; past it: 503. */
+  readonly maxCalls: number;
+  /** By WHATWG origin. */
+  readonly choose: (origin: string) => HttpChoice;
   /** PEM roots to trust instead of Node's own list; main joins both where extra roots are set. */
   readonly roots?: readonly string[];
 }
@@ -27,39 +38,75 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   connectMs: 10_000,
   headMs: 60_000,
   bodyIdleMs: 0,
+  totalMs: 0,
   idleMs: 4000,
   maxIdle: 1024,
   maxIdlePerKey: 256,
+  maxCalls: 1024,
+  choose: () => 'auto',
 };
 
 const MAX_HEAD_BYTES = 16 * 1024;
 
-/** The gate's `Upstream` over HTTP/1.1. */
+/** The gate's `Upstream`. */
 export class HttpUpstream implements Upstream<AgentExchange> {
-  readonly #pool: Pool;
+  readonly #settings: UpstreamSettings;
+  readonly #lanes: Lanes;
   readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
+  /** By agent and origin. */
+  readonly #running = new Map<string, number>();
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs, roots } = settings;
-    this.#pool = new Pool({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust: trustOf(roots) });
-    const release = (lane: Lane): void => this.#pool.giveBack(lane);
-    this.#relaying = { clock, headMs, bodyIdleMs, release, scavenger: new Scavenger() };
+    const { headMs, bodyIdleMs, totalMs, roots } = settings;
+    this.#settings = settings;
+    this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust: trustOf(roots) });
+    const patience = { headMs, idleMs: bodyIdleMs };
+    this.#relaying = { clock, patience, totalMs, scavenger: new Scavenger() };
   }
 
   /** How many upstream connections wait for their agent's next call. */
   get idle(): number {
-    return this.#pool.size;
+    return this.#lanes.idle;
   }
 
-  execute(passage: Passage<AgentExchange>): Promise<Ended> {
-    const { call, agent, addresses } = passage;
+  async execute(passage: Passage<AgentExchange>): Promise<Ended> {
+    const { call, agent, addresses, exchange } = passage;
     const { scheme, host, origin } = call;
-    const lane = this.#pool.take(agent, { scheme, host, origin, addresses });
-    return new Relay({ ...this.#relaying, passage, lane }).run();
+    const key = `${origin} ${agent}`;
+    const running = this.#running.get(key) ?? 0;
+    if (running >= this.#settings.maxCalls) return refuseBusy(passage);
+    this.#running.set(key, running + 1);
+    const offer = offerOf(this.#settings.choose(origin), { scheme, http2: exchange.http2 });
+    const lane = this.#lanes.take(agent, { scheme, host, origin, addresses }, offer);
+    const ended = await new Relay({ ...this.#relaying, passage, lane }).run();
+    this.#leave(key);
+    return ended;
   }
 
   /** Closes the connections that wait; running calls are their leases' business. */
   close(): void {
-    this.#pool.close();
+    this.#lanes.close();
   }
+
+  #leave(key: string): void {
+    const left = (this.#running.get(key) ?? 1) - 1;
+    if (left > 0) this.#running.set(key, left);
+    else this.#running.delete(key);
+  }
+}
+
+/** An agent on HTTP/1.1 is given HTTP/1.1 unless the operator says otherwise: nothing is translated without need. */
+function offerOf(
+  choice: HttpChoice,
+  { scheme, http2 }: { scheme: 'http' | 'https'; http2: boolean },
+): readonly Protocol[] {
+  if (choice === 'h2') return ['h2'];
+  return choice === 'auto' && http2 && scheme === 'https' ? ['h2', 'http/1.1'] : ['http/1.1'];
+}
+
+const NOTHING = new Tally().close();
+
+function refuseBusy({ call, exchange, permit }: Passage<AgentExchange>): Ended {
+  exchange.answer(failureReply('upstream_busy', { id: call.id, permit }));
+  return { request: NOTHING, response: NOTHING, duration_ms: 0, ended: 'upstream-error', answered: true };
 }

@@ -31,6 +31,7 @@ t.test(
         ['set-cookie', 'b=2'],
       ],
       framing: { kind: 'length', bytes: 5 },
+      announced: new Set(['x']),
     });
   },
 );

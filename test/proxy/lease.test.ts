@@ -70,6 +70,7 @@ t.test(
       ended: undefined, // it does not say so by itself
       countRequest: () => undefined,
       countResponse: () => undefined,
+      admitsResponse: () => true,
       onEnd: () => undefined,
     });
     const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], ownLease });

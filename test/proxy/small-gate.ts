@@ -8,16 +8,18 @@ import type { RequestListener } from 'node:http';
 import { v7 } from 'uuid';
 import type { Call } from '../../src/call/call.ts';
 import { readCall } from '../../src/call/read.ts';
+import type { Tunnel } from '../../src/call/tunnel.ts';
 import { placeRoutes } from '../../src/call/route.ts';
 import type { RouteSetting } from '../../src/call/route.ts';
 import { deny, pass } from '../../src/denial/outcome.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
-import { denialOf, problemOf } from '../../src/gate/denial.ts';
-import type { Denial } from '../../src/gate/denial.ts';
+import { denialOf, problemOf, statusOf } from '../../src/gate/denial.ts';
+import type { Denial, DenialStatus } from '../../src/gate/denial.ts';
 import { Holder } from '../../src/gate/held-body.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
+import { Http2Connection } from '../../src/proxy/http2-connection.ts';
 import { parseException, routeException } from '../../src/proxy/exception.ts';
 import { Listener } from '../../src/proxy/listener.ts';
 import type { Door } from '../../src/proxy/listener.ts';
@@ -40,13 +42,16 @@ export const clock: Clock = {
 /** What a test may decide about its calls. */
 export interface Plan {
   readonly carrier?: 'forward' | 'reverse';
+  /** What HTTP/2 connections stand for; without it they are on the reverse port. */
+  readonly tunnel?: Tunnel;
   readonly routes?: readonly RouteSetting[];
   /** A code refuses the call. */
   readonly decide?: (call: Call) => DenialCode | undefined;
   /** Deadline of a request's head. */
   readonly headMs?: number;
+  readonly keepAliveMs?: number;
   /** Of its denials. */
-  readonly status?: 403 | 407;
+  readonly status?: DenialStatus;
   /** Sees the lease of each permitted call before it goes out. */
   readonly lease?: (lease: HeldLease, call: Call) => void;
   /** A lease of the test's own for each permitted call. */
@@ -64,6 +69,10 @@ export interface Plan {
 /** A proxy under test. */
 export interface Sidecar {
   readonly port: number;
+  /** Where it speaks HTTP/2, in the clear. */
+  readonly http2Port: number;
+  /** The agents' connections there. */
+  readonly http2: Set<Http2Connection>;
   readonly listener: Listener;
   readonly upstream: HttpUpstream;
   readonly calls: Call[];
@@ -96,9 +105,15 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     ended.push(outcome);
     for (const { count, then } of waiting) if (ended.length >= count) then();
   };
+  const gate = smallGate(plan, {
+    upstream,
+    calls,
+    note,
+    ownPorts: () => new Set([listener.address?.port ?? 0]),
+  });
   const listener: Listener = new Listener({
     carrier: plan.carrier ?? 'forward',
-    gate: smallGate(plan, { upstream, calls, note, ownPorts: () => new Set([listener.address?.port ?? 0]) }),
+    gate,
     clock,
     maxConnections: 1000,
     headMs: plan.headMs ?? 10_000,
@@ -106,6 +121,19 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     onMalformed: (event) => malformed.push(event),
   });
   const { port } = await listener.listen(0, '127.0.0.1');
+  const http2 = new Set<Http2Connection>();
+  const { port: http2Port } = await startRaw(t, (socket) => {
+    const connection = new Http2Connection(socket, {
+      gate,
+      clock,
+      context: plan.tunnel ? { carrier: 'connect', tunnel: plan.tunnel } : { carrier: 'reverse' },
+      headMs: plan.headMs ?? 10_000,
+      keepAliveMs: plan.keepAliveMs ?? 5000,
+      onMalformed: (event) => malformed.push(event),
+    });
+    http2.add(connection);
+    socket.on('close', () => http2.delete(connection));
+  });
   t.teardown(async () => {
     const stopped = listener.stop();
     listener.destroy();
@@ -114,7 +142,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
   });
   const finished = (count: number): Promise<void> =>
     new Promise((then) => (ended.length >= count ? then() : waiting.push({ count, then })));
-  return { port, listener, upstream, calls, ended, malformed, finished };
+  return { port, http2Port, http2, listener, upstream, calls, ended, malformed, finished };
 }
 
 interface Inside {
@@ -138,11 +166,10 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
     interfaces: interfaceAddresses,
   });
   return {
-    async run({ head, carrier, exchange }) {
-      if (carrier !== 'forward' && carrier !== 'reverse') throw new Error('not built yet');
-      const call = readCall(head, { carrier, routes, id: v7(), salt: randomBytes(16) });
+    async run({ head, exchange, ...context }) {
+      const call = readCall(head, { ...context, routes, id: v7(), salt: randomBytes(16) });
       await Promise.resolve();
-      if (!call.ok) return exchange.refuse(denial(call.code));
+      if (!call.ok) return exchange.refuse(denial(call.code, { status: statusOf(call.code, false) }));
       calls.push(call.value);
       const code = plan.decide?.(call.value);
       if (code) return exchange.refuse(denial(code, { status: plan.status ?? 403 }));

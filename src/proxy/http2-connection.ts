@@ -1,0 +1,94 @@
+/** One connection of an agent that speaks HTTP/2: turns its streams into heads and exchanges for the gate. */
+import { constants, performServerHandshake } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { streamHead } from '../call/stream.ts';
+import type { Clock } from '../gate/outside.ts';
+import { Http2Exchange } from './http2-exchange.ts';
+import { AGENT_SESSION, FrameBudget, MAX_STREAMS, widen } from './http2-limits.ts';
+import type { ConnectionContext, Door } from './listener.ts';
+import type { Malformed } from './malformed.ts';
+
+/** What such a connection is served with. */
+export interface Http2Parts {
+  readonly context: ConnectionContext;
+  readonly gate: Door;
+  readonly clock: Clock;
+  /** The first request must be there by then, in milliseconds. */
+  readonly headMs: number;
+  /** How long an idle connection is kept, in milliseconds. */
+  readonly keepAliveMs: number;
+  /** Hears of frames that were not HTTP/2, and of floods of them. */
+  onMalformed(event: Malformed): void;
+}
+
+/** Calls may outlive their streams for a moment, until their outcome is on record. */
+const MAX_RUNNING = 2 * MAX_STREAMS;
+
+/** Serves HTTP/2 on a socket from its preface to its end. */
+export class Http2Connection {
+  readonly #parts: Http2Parts;
+  readonly #session: ServerHttp2Session;
+  #running = 0;
+  #stopWaiting: () => void;
+
+  constructor(socket: Socket, parts: Http2Parts) {
+    this.#parts = parts;
+    const session = performServerHandshake(socket, AGENT_SESSION);
+    const budget = new FrameBudget(parts.clock, () => socket.bytesWritten);
+    const spend = (): void => {
+      if (!budget.spend()) this.#flooded();
+    };
+    widen(session);
+    session.on('stream', (stream, ...[, flags, fields]) => this.#take(stream, flags, fields));
+    session.on('ping', spend).on('remoteSettings', spend);
+    session.on('error', (error) => this.#malformed(error));
+    session.on('close', () => this.#stopWaiting());
+    this.#session = session;
+    this.#stopWaiting = parts.clock.after(parts.headMs, () => this.stop());
+  }
+
+  /** Takes no further streams, and closes when those it has are over. */
+  stop(): void {
+    this.#session.close();
+  }
+
+  /** Ends whatever runs. */
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  #take(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
+    const { gate, context } = this.#parts;
+    if (this.#running >= MAX_RUNNING) {
+      stream.on('error', () => undefined).close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
+    this.#stopWaiting();
+    this.#running += 1;
+    const head = streamHead(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
+    const exchange = new Http2Exchange(stream, fields, this);
+    gate
+      .run({ ...context, head, exchange })
+      .catch(() => exchange.drop())
+      .finally(() => this.#leave());
+  }
+
+  #leave(): void {
+    const { clock, keepAliveMs } = this.#parts;
+    this.#running -= 1;
+    if (this.#running === 0 && !this.#session.closed)
+      this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());
+  }
+
+  #flooded(): void {
+    if (this.#session.destroyed) return;
+    this.#parts.onMalformed({ status: 400, why: 'ERR_HTTP2_FLOOD' });
+    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  #malformed(error: Error): void {
+    const why = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+    if (why !== 'ECONNRESET' && why !== 'EPIPE') this.#parts.onMalformed({ status: 400, why });
+  }
+}

@@ -1,0 +1,36 @@
+/** Reads a body that has to be known before its call is decided. */
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome } from '../denial/outcome.ts';
+import type { KeepPiece } from '../gate/outside.ts';
+import type { BodySource } from './request-body.ts';
+
+/** Hands each piece to `keep`, as the gate's `Exchange.readBody` has it. No trailers may follow such a body. */
+export function readWhole(source: BodySource, keep: KeepPiece): Promise<Outcome<undefined>> {
+  const { stream } = source;
+  source.begin();
+  return new Promise((resolve) => {
+    let isOver = false;
+    const settle = (outcome: Outcome<undefined>): void => {
+      isOver = true;
+      stream.off('data', take).off('end', finish).off('close', breakOff).pause();
+      resolve(outcome);
+    };
+    const take = (piece: Buffer): void => {
+      const kept = keep(piece);
+      if (!kept) return;
+      if (!(kept instanceof Promise)) return settle(kept);
+      stream.pause();
+      void kept.then((refusal) => {
+        if (refusal) settle(refusal);
+        else if (!isOver) stream.resume();
+      });
+    };
+    const finish = (): void => {
+      if (source.trailers().length > 0) settle(deny('trailers_unsupported', 'trailers after the body'));
+      else settle(pass(undefined));
+    };
+    const breakOff = (): void => settle(deny('scope_content', 'the body broke off'));
+    if (stream.destroyed) breakOff();
+    else stream.on('data', take).on('end', finish).on('close', breakOff);
+  });
+}
