@@ -53,6 +53,10 @@ export const commands: Readonly<Record<string, Row>> = {
     summary: 'show keys, make an authority',
     load: async () => (await import('./keys.ts')).registerKeys,
   },
+  witness: {
+    summary: 'run an outside cosigner of logs',
+    load: async () => (await import('./witness.ts')).registerWitness,
+  },
   trust: {
     summary: 'export the trust file that verifiers need',
     load: async () => (await import('./trust.ts')).registerTrust,

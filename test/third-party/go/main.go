@@ -29,9 +29,20 @@ type document struct {
 	// The consistency proof from an older checkpoint.
 	OldCheckpoint string
 	Consistency   [][]byte
+	// A checkpoint with cosignatures of these witnesses (c2sp.org/tlog-cosignature).
+	Witnesses []string
+	Cosigned  string
+	// A proof of forking: urn:writ:fork:v1.
+	Fork *fork
 	// The full tiles of level 0, in order, and the leaf hashes after them.
 	Tiles [][]byte
 	Tail  [][]byte
+}
+
+type fork struct {
+	First, Second string
+	Root          []byte
+	Consistency   [][]byte
 }
 
 func main() {
@@ -50,6 +61,12 @@ func main() {
 		if err := tlog.CheckTree(proof, head.N, head.Hash, old.N, old.Hash); err != nil {
 			fail(err)
 		}
+	}
+	if len(given.Witnesses) > 0 {
+		checkCosigned(given)
+	}
+	if given.Fork != nil {
+		checkFork(*given.Fork, verifiers)
 	}
 	if len(given.Tiles)+len(given.Tail) > 0 {
 		checkTiles(given, head)
@@ -106,6 +123,24 @@ func checkInclusion(one inclusion, verifiers note.Verifiers) {
 	}
 	tree := open(checkpoint, verifiers)
 	if err := tlog.CheckRecord(tlog.RecordProof(hashes(path)), tree.N, tree.Hash, index, tlog.RecordHash(one.Entry)); err != nil {
+		fail(err)
+	}
+}
+
+// One key signed two trees: of one size, or of two sizes where the larger tree's beginning is another than the smaller one.
+func checkFork(given fork, verifiers note.Verifiers) {
+	first, second := open(given.First, verifiers), open(given.Second, verifiers)
+	if first.N == second.N {
+		if first.Hash == second.Hash {
+			fail(fmt.Errorf("no fork: the roots are the same"))
+		}
+		return
+	}
+	root := hashes([][]byte{given.Root})[0]
+	if root == first.Hash {
+		fail(fmt.Errorf("no fork: the second tree begins with the first one"))
+	}
+	if err := tlog.CheckTree(hashes(given.Consistency), second.N, second.Hash, first.N, root); err != nil {
 		fail(err)
 	}
 }
