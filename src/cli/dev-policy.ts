@@ -52,7 +52,7 @@ async function compileInto(compiler: Compiler, folder: string, sidecar: Sidecar)
       return keep(sidecar);
     }
     const loaded = await readBundle(built.value.files);
-    const fault = loaded.ok ? await sidecar.standing.activate(loaded.bundle, 'reload') : loaded.fault;
+    const fault = loaded.ok ? await sidecar.standing.activate(loaded, 'reload') : loaded.fault;
     if (fault !== undefined) throw new Error(fault);
     const took = Math.round(performance.now() - began);
     out.line(

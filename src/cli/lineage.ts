@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerProofs, wholeNumber } from './lineage-proofs.ts';
 import { reindex } from './lineage-reindex.ts';
+import { replayDecisions } from './lineage-replay.ts';
 import { addFilterFlags } from './lineage-search.ts';
 import { showEntries, showEntry } from './lineage-show.ts';
 import { verifyLineage } from './lineage-verify.ts';
@@ -32,6 +33,17 @@ export function registerLineage(program: Command): void {
   )
     .option('--json', 'as JSON')
     .action((_, command: Command) => reindex(command));
+  addFilterFlags(
+    addHomeFlags(
+      lineage
+        .command('replay')
+        .description('Evaluate recorded decisions again. Exit 1 where one comes out differently.'),
+    ),
+  )
+    .option('--policy <bundle>', 'by this bundle, instead of the one that decided then')
+    .option('--inputs <file>', 'where inputs are that this home does not keep: an opa-decision-log export')
+    .option('--json', 'as JSON, one decision on each line, the summary last')
+    .action((_, command: Command) => replayDecisions(command));
   addHomeFlags(
     lineage
       .command('verify')

@@ -128,6 +128,15 @@ export const settingsSchema = z.strictObject({
       live: true,
       description: '`digest` records salted digests of paths, for upstreams that put secrets there.',
     }),
+    inputs: setting(z.enum(['keep', 'digest'], 'must be keep or digest'), 'digest', {
+      kind: 'text',
+      description:
+        '`keep` keeps what policies were asked beside the log, for `writ lineage replay`: calls with their headers (no secrets) and, where a policy reads it, content. `digest` records only digests of it.',
+    }),
+    inputs_bytes: setting(whole(1_048_576), 1_073_741_824, {
+      kind: 'whole',
+      description: 'So much of it is kept; past that the oldest goes.',
+    }),
     segment_bytes: setting(whole(65_536, 1_073_741_824), 67_108_864, {
       kind: 'whole',
       description: 'A log file that has grown past this is closed and the next one begun.',

@@ -38,6 +38,7 @@ export async function authorize(
   const evaluation = joinEvaluations(evaluations.filter((each): each is Evaluation => each !== undefined));
   if (!evaluation) return deny('policy_unavailable', 'no policy bundle is active');
   found.evaluation = evaluation;
+  found.asked = inputs;
   found.replay = { input: salted(found.salt, inputs.join('\n')), now: new Date(wallMs).toISOString() };
   const { answer, bundle } = evaluation;
   const { policy: bound = bundle.digest } = coverage.grant.root;

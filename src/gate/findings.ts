@@ -24,6 +24,8 @@ export interface Findings extends Fresh {
   lease?: HeldLease;
   evaluation?: Evaluation;
   replay?: { readonly input: string; readonly now: string };
+  /** What policy was asked, until it is kept. */
+  asked?: readonly string[] | undefined;
   /** Where it was read before its first byte left. */
   body?: HeldBody;
   /** `seq` of its permit, once that is durable: a denial from here on names it. */

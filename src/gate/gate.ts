@@ -20,10 +20,11 @@ import type { BoundBody } from './bound-body.ts';
 import { isTooLong } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Spool } from './held-body.ts';
+import { keepInput } from './keep-input.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
 import type { Observer } from './observer.ts';
-import type { Address, Clock, Ended, Exchange, Fresh, Upstream } from './outside.ts';
+import type { Address, Clock, Ended, Exchange, Fresh, Inputs, Upstream } from './outside.ts';
 import { neverSent, outcomeEntry, permitEntry } from './record.ts';
 import type { Refused, Refuser } from './refuser.ts';
 import type { Rules } from './rules.ts';
@@ -40,6 +41,8 @@ export interface GateParts<E extends Exchange> {
   readonly trust: () => Outcome<'trusted'>;
   readonly leases: Leases;
   readonly lineage: Lineage;
+  /** Absent: inputs are not kept. */
+  readonly inputs?: Inputs;
   /** For bodies that are held, and too large for memory. */
   readonly spool: Spool;
   readonly refuser: Refuser;
@@ -97,7 +100,7 @@ export class Gate<E extends Exchange> {
 
   /** Every step up to the durable permit. The first that does not pass is the answer. */
   async #decide(found: Findings, arrival: Arrival<E>): Promise<Outcome<Permit>> {
-    const { clock, verifier, uses, policy, trust, leases, lineage, spool } = this.#parts;
+    const { clock, verifier, uses, policy, trust, leases, lineage, inputs, spool } = this.#parts;
     const { head, carrier, tunnel, exchange } = arrival;
     const { rules } = found;
 
@@ -146,6 +149,7 @@ export class Gate<E extends Exchange> {
     const late = (seq: number): void => this.#closeLate(seq);
     const recorded = await lineage.append({ ...permitEntry(found, addresses.value), late }); // durable from here on
     found.permit = recorded.seq;
+    keepInput(found, recorded.seq, inputs);
     return pass({ ...bound.value, call: call.value, addresses: addresses.value, lease, seq: recorded.seq });
   }
 

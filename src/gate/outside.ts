@@ -1,6 +1,7 @@
 /** What the gate needs of the outside world; `proxy/` and `main` implement it. */
 import type { Call } from '../call/call.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
+import type { KeptInput } from '../lineage/inputs.ts';
 import type { OutcomePredicate } from '../lineage/statement.ts';
 import type { HeldBody } from './held-body.ts';
 import type { Lease } from './lease.ts';
@@ -20,6 +21,11 @@ export interface Fresh {
   readonly id: string;
   /** 16 random bytes. */
   readonly salt: Uint8Array;
+}
+
+/** Keeps what policies were asked, for replay. Returns at once and never throws: no call waits for it. */
+export interface Inputs {
+  keep(seq: number, kept: KeptInput): void;
 }
 
 /** One vetted address, in canonical spelling. */

@@ -7,7 +7,8 @@ import { denialOf, problemOf, shownDigest, statusOf } from './denial.ts';
 import type { Denial, Evidence, Problem } from './denial.ts';
 import { recordedFindings } from './findings.ts';
 import type { Findings } from './findings.ts';
-import type { Clock } from './outside.ts';
+import { keepInput } from './keep-input.ts';
+import type { Clock, Inputs } from './outside.ts';
 import type { RecordingLimit } from './recording-limit.ts';
 
 /** A refusal made ready: its problem document, and the entry that will record it. */
@@ -25,6 +26,8 @@ export interface Refused {
 /** What a refuser works with. */
 export interface RefuserParts {
   readonly lineage: Lineage;
+  /** Absent: inputs are not kept. */
+  readonly inputs?: Inputs;
   readonly clock: Clock;
   readonly limit: RecordingLimit;
   /** Answer a call without any grant with 407, for clients that send proxy credentials only when asked. */
@@ -87,6 +90,7 @@ export class Refuser {
       if (!(cause instanceof LineageUnavailable)) throw cause;
     }
     if (!recorded?.evidence) return { denial: await this.#signOnly(found, prepared, 'log_unavailable') };
+    keepInput(found, recorded.seq, this.#parts.inputs);
     return { denial: answerTo(found, prepared.problem, recorded.evidence), seq: recorded.seq };
   }
 

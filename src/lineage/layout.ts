@@ -22,6 +22,8 @@ export interface LogLayout {
   readonly unfinished: string;
   /** For finding entries; made from the log, and made again whenever it is not good. */
   readonly catalogue: string;
+  /** What policies were asked, where it is kept. */
+  readonly inputs: string;
 }
 
 /** The layout of the log in `home`. */
@@ -40,6 +42,7 @@ export function layoutOf(home: string): LogLayout {
     uses: join(home, 'replay', 'uses'),
     unfinished: join(directory, 'unfinished'),
     catalogue: join(home, 'catalogue.sqlite'),
+    inputs: join(home, 'inputs'),
   };
 }
 

@@ -26,7 +26,14 @@ export interface Bundle {
 }
 
 /** A bundle, or what the operator has to mend. */
-export type Loaded = { readonly ok: true; readonly bundle: Bundle } | BundleFault;
+export type Loaded = UsableBundle | BundleFault;
+
+/** A bundle, and the files that it was made from. */
+export interface UsableBundle {
+  readonly ok: true;
+  readonly bundle: Bundle;
+  readonly files: BundleFiles;
+}
 
 /** Why a bundle cannot be used, in words for the operator. */
 export interface BundleFault {
@@ -70,7 +77,7 @@ export async function readBundle(files: BundleFiles): Promise<Loaded> {
   const { revision, content } = manifest.value;
   const identity = identify(revision, files);
   const data = Uint8Array.from(files['data.json']).buffer;
-  return { ok: true, bundle: { identity, content, module: module.value, data } };
+  return { ok: true, bundle: { identity, content, module: module.value, data }, files };
 }
 
 function fault(text: string): BundleFault {
@@ -147,6 +154,12 @@ async function compile(bytes: Uint8Array): Promise<Read<WebAssembly.Module>> {
 export function identify(revision: string, files: BundleFiles): BundleIdentity {
   const wasm = sha256Hex(files['policy.wasm']);
   const data = sha256Hex(files['data.json']);
-  const digest = sha256Hex(canonicalJson({ data, entrypoint: ENTRYPOINT, wasm }));
+  const digest = identifyRecorded({ data, entrypoint: ENTRYPOINT, wasm });
   return { revision, wasm, data, entrypoint: ENTRYPOINT, digest };
+}
+
+/** The digest of a bundle from what stands on record of it. */
+export function identifyRecorded(recorded: Pick<BundleIdentity, 'data' | 'entrypoint' | 'wasm'>): string {
+  const { data, entrypoint, wasm } = recorded;
+  return sha256Hex(canonicalJson({ data, entrypoint, wasm }));
 }

@@ -8,6 +8,7 @@ import type { Readiness } from '../console/readiness.ts';
 import type { ConsoleServer } from '../console/server.ts';
 import type { Leases } from '../gate/lease.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
+import type { InputKeeper } from '../lineage/inputs.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
@@ -96,13 +97,14 @@ export class Sidecar {
 
   /** Rejects where the log could not be closed; everything else is let go all the same. */
   async #close(): Promise<void> {
-    const { settings, log, limit, lineage, standing, keeper, admin, run } = this.#parts;
+    const { settings, log, limit, lineage, inputs, standing, keeper, admin, run } = this.#parts;
     if (!(await within(this.#aggregate(), settings.lineage.deadline_ms)))
       log.warn('counts of denials are lost', { counts: JSON.stringify(limit.counts) });
     try {
       await standing.close();
       await lineage.close();
     } finally {
+      await inputs?.close();
       await keeper.close();
       await admin?.close();
       rmSync(run, { force: true });
@@ -145,6 +147,7 @@ export interface SidecarParts {
   readonly settings: Settings;
   readonly log: Log;
   readonly lineage: Lineage;
+  readonly inputs: InputKeeper | undefined;
   readonly readiness: Readiness;
   readonly standing: Standing;
   readonly leases: Leases;

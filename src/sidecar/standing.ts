@@ -9,12 +9,13 @@ import type { Rules } from '../gate/rules.ts';
 import { Authorities, pairName } from '../grant/authorities.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { loadBundle } from '../policy/bundle.ts';
-import type { Bundle } from '../policy/bundle.ts';
+import type { UsableBundle } from '../policy/bundle.ts';
 import { engineLimits } from '../policy/engine.ts';
 import { PolicyPool } from '../policy/pool.ts';
 import { parseException, routeException } from '../proxy/exception.ts';
 import type { Exception } from '../proxy/exception.ts';
 import { policyEntry, settingsEntry, spellAllowed } from './entries.ts';
+import { keepPolicy } from './keep-policy.ts';
 import { applyLive, needRestart, readText } from './reload.ts';
 
 /** What a standing is made of. */
@@ -103,15 +104,18 @@ export class Standing {
   async loadPolicy(by: 'start' | 'reload'): Promise<string | undefined> {
     if (this.#parts.activateOnly) return undefined;
     const loaded = await loadBundle(this.#settings.policy.bundle);
-    if (loaded.ok) return this.activate(loaded.bundle, by);
+    if (loaded.ok) return this.activate(loaded, by);
     return this.#policyFault(loaded.fault);
   }
 
   /** Makes a bundle the active one. Every decision names the bundle it came from; this entry says what brought it. */
-  async activate(bundle: Bundle, by: 'start' | 'reload'): Promise<string | undefined> {
+  async activate({ bundle, files }: UsableBundle, by: 'start' | 'reload'): Promise<string | undefined> {
     if (this.policy.active?.digest === bundle.identity.digest) return undefined;
     const activated = await this.policy.activate(bundle);
     if (!activated.ok) return this.#policyFault(activated.fault);
+    await keepPolicy(this.#settings.home, bundle.identity.digest, files).catch((cause: unknown) =>
+      this.#parts.log.warn('policy is not kept for replay', { cause: String(cause) }),
+    );
     await this.#parts.lineage.append(policyEntry(bundle.identity, by));
     this.#parts.readiness.good('policy');
     this.#parts.log.info('policy is active', {

@@ -20,6 +20,7 @@ import { GrantVerifier } from '../grant/verify.ts';
 import { replaceFile } from '../lineage/durable.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
+import type { InputKeeper } from '../lineage/inputs.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { openLineage } from '../lineage/open.ts';
 import { ServedLog } from '../lineage/tiles-served.ts';
@@ -33,6 +34,7 @@ import { openDoors } from './doors.ts';
 import type { OpenDoor } from './doors.ts';
 import { Exposure } from './exposure.ts';
 import { homeLayout } from './home.ts';
+import { makeInputKeeper } from './inputs.ts';
 import { spaceRules, watchLog } from './log-watch.ts';
 import { joinObservers, logObserver } from './observers.ts';
 import { recount } from './recount.ts';
@@ -106,7 +108,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
 
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
   const upstream = makeUpstream(settings);
-  const shared = { settings, standing, lineage, readiness, leases, limit, upstream };
+  const inputs = makeInputKeeper(settings, log);
+  const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses, observer, exposure });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
   const doors = await openDoors(settings, { gate, observer, limit, exposure, log });
@@ -135,6 +138,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
 }
 
 interface GateStuff {
+  readonly inputs: InputKeeper | undefined;
   readonly settings: Settings;
   readonly standing: Standing;
   readonly lineage: Lineage;
@@ -154,8 +158,10 @@ function makeGate({
   readiness,
   limit,
   exposure,
+  inputs,
   ...rest
 }: GateStuff): Gate<AgentExchange> {
+  const kept = inputs ? { inputs } : {};
   return new Gate<AgentExchange>({
     ...rest,
     lineage,
@@ -172,7 +178,14 @@ function makeGate({
     policy: standing.policy,
     trust: () => readiness.trust(),
     spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
-    refuser: new Refuser({ lineage, clock: systemClock, limit, challenge: settings.proxy.challenge }),
+    ...kept,
+    refuser: new Refuser({
+      ...kept,
+      lineage,
+      clock: systemClock,
+      limit,
+      challenge: settings.proxy.challenge,
+    }),
     rules: () => standing.rules,
     exposed: () => exposure.exposed,
   });
