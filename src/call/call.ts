@@ -1,5 +1,7 @@
 /** One outbound request, normalised: what grant, policy and record see is exactly what will be forwarded. */
 
+import type { Upgrade } from './upgrade.ts';
+
 /** How the request reached the sidecar. */
 export type Carrier = 'forward' | 'reverse' | 'connect' | 'transparent';
 
@@ -47,6 +49,8 @@ export interface Call {
   readonly method: string;
   /** What a grant's `actions` must hold: the method, or `CONNECT` or `UPGRADE` where nobody can read what follows. */
   readonly action: string;
+  /** What the connection is to become. */
+  readonly upgrade?: Upgrade;
   readonly scheme: 'http' | 'https';
   /** Lower-case LDH name, or canonical IP literal without brackets. */
   readonly host: string;

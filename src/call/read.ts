@@ -24,6 +24,7 @@ import { otherHost, readAbsolute, readHost, readOrigin, readTunnel, strangeTarge
 import type { Resource } from './target.ts';
 import { readTrace } from './trace.ts';
 import type { Tunnel } from './tunnel.ts';
+import { readUpgrade, together } from './upgrade.ts';
 
 /** Where a head came in, and what is new about its call. */
 export interface CallContext {
@@ -77,20 +78,23 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
   const { place, path, query, segments, rules } = destination.value;
   const override = readOverride(section, rules.overrides ?? []);
   if (!override.ok) return override;
-  if (section.values.has('upgrade')) return deny('upgrade_unsupported', 'Upgrade');
+  const upgrade = readUpgrade({ head, section, framing: framing.value });
+  if (!upgrade.ok) return upgrade;
   const trace = readTrace(section, context.id);
+  const passed = forwardedHeaders(section, hostHeader(place), trace);
   const granted = credential.value ?? context.tunnel?.credential; // one of the two, never both merged
   return pass({
     id: context.id,
     carrier: context.carrier,
     method: head.method,
-    action: head.method,
+    action: upgrade.value ? 'UPGRADE' : head.method,
+    ...(upgrade.value && { upgrade: upgrade.value }),
     ...place,
     path,
     segments,
     query,
     ...(override.value !== undefined && { override: override.value }),
-    headers: forwardedHeaders(section, hostHeader(place), trace),
+    headers: upgrade.value ? together(passed) : passed,
     framing: framing.value,
     ...(granted && { credential: granted }),
     trace: trace.parent,

@@ -192,6 +192,18 @@ export const settingsSchema = z.strictObject({
         'PEM file of certificate authorities that are trusted beside Node’s own, for private upstreams.',
     }),
   }),
+  websocket: section({
+    max_message_bytes: setting(whole(125, 1_073_741_824), 16_777_216, {
+      kind: 'whole',
+      description:
+        'A message of either end, all its fragments together; a larger one ends the WebSocket (1009).',
+    }),
+    idle_timeout_ms: setting(whole(0, 86_400_000), 300_000, {
+      kind: 'whole',
+      description:
+        'Silence of both ends; pings count, and are theirs to send. Past it the WebSocket ends; 0 waits for ever.',
+    }),
+  }),
   denial: section({
     recorded_burst: setting(whole(1, 1_000_000_000), 100, {
       kind: 'whole',

@@ -99,7 +99,14 @@ export const denials = {
     title: 'CONNECT tunnels are not supported yet',
     remedy: 'Use an http:// URL, or a reverse route for the upstream.',
   },
-  upgrade_unsupported: { title: 'Protocol upgrades are not supported yet', remedy: fixRequest },
+  upgrade_unsupported: {
+    title: 'The only upgrade is to a WebSocket',
+    remedy: 'Send no Upgrade header, or exactly `Upgrade: websocket`.',
+  },
+  upgrade_invalid: {
+    title: 'The WebSocket handshake is malformed',
+    remedy: 'Send the opening handshake of RFC 6455, version 13, over HTTP/1.1.',
+  },
   // grant
   grant_missing: {
     title: 'The call carries no grant',
@@ -171,6 +178,15 @@ export const denials = {
   lease_stopped: {
     title: 'The sidecar stopped while the call ran',
     remedy: 'Try again after it has restarted.',
+  },
+  websocket_frame: { title: 'A WebSocket frame broke the protocol', remedy: 'Send frames as in RFC 6455.' },
+  websocket_too_large: {
+    title: 'A WebSocket message is too large',
+    remedy: 'Send smaller messages; the operator can raise websocket.max_message_bytes.',
+  },
+  websocket_idle: {
+    title: 'The WebSocket was silent for too long',
+    remedy: 'Send pings; the operator can raise websocket.idle_timeout_ms.',
   },
   // address
   name_unresolved: { title: 'The host name did not resolve', remedy: 'Check the name and the resolver.' },

@@ -90,6 +90,7 @@ function recordedCall(found: Findings, call: Call): RecordedCall {
     origin: call.origin,
     path: found.rules.path === 'full' && !isTooLong(found) ? call.path : salted(found.salt, call.path),
     ...(call.query === null ? {} : { query: salted(found.salt, call.query, 'latin1') }),
+    ...(call.upgrade && { upgrade: call.upgrade }),
   };
 }
 

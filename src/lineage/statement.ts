@@ -72,6 +72,8 @@ export interface DecisionPredicate {
 /** A call that was parsed. */
 export interface RecordedCall {
   readonly method: string;
+  /** What the connection is to become. */
+  readonly upgrade?: 'websocket';
   readonly origin: string;
   readonly path: string;
   /** SHA-256 over salt ‖ query octets, hex; absent without a query. */

@@ -1,5 +1,5 @@
 /** The agent's end of one call, whatever protocol it speaks: what relay, gate and listeners need of it. */
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Header } from '../call/call.ts';
 import type { Exchange } from '../gate/outside.ts';
 import type { Reply } from './reply.ts';
@@ -39,6 +39,11 @@ export interface AgentExchange extends Exchange {
   /** The body as a stream that reads nothing before it is asked to. */
   openBody(watch: BodyWatch): Readable;
 
+  /**
+   * The connection itself, for a protocol that begins here: from now on nothing of the exchange touches it. Undefined
+   * where it is not to be had: shared, gone, or spoken on before it was answered.
+   */
+  takeOver(): Duplex | undefined;
   /** Writes a whole reply of ours. */
   answer(reply: Reply): void;
   /** Writes the head of an upstream's reply. Throws where it cannot stand in HTTP. */

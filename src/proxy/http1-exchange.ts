@@ -1,6 +1,6 @@
 /** An exchange over one request and response of node:http (HTTP/1.1 and HTTP/1.0). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Header } from '../call/call.ts';
 import type { Outcome } from '../denial/outcome.ts';
@@ -29,6 +29,8 @@ export class Http1Exchange implements AgentExchange {
   #closing = false;
   #proceeded = false;
   #onGone: (() => void) | undefined;
+  #loose: 'quiet' | 'spoken' | 'taken' | undefined;
+  #ended = false;
   #body: Readable | undefined;
   #announced: ReadonlySet<string> | undefined;
 
@@ -57,6 +59,27 @@ export class Http1Exchange implements AgentExchange {
 
   onGone(listener: () => void): void {
     this.#onGone = listener;
+    if (this.#ended) this.#leave();
+  }
+
+  /** node:http has let go of the connection (Upgrade): it can be taken over as long as nothing comes on it. */
+  loosen(early: boolean): void {
+    this.#loose = early ? 'spoken' : 'quiet';
+    this.#request.socket.on('data', this.#onEarly).once('end', () => {
+      this.#ended = true;
+      if (this.#onGone) this.#leave();
+    });
+  }
+
+  takeOver(): Duplex | undefined {
+    if (this.#loose !== 'quiet') this.drop(); // RFC 6455 §4.1: nothing may come before the handshake is answered
+    if (this.#loose !== 'quiet' || this.#gone) return undefined;
+    const { socket } = this.#request;
+    this.#loose = 'taken';
+    this.#begun = true;
+    socket.off('data', this.#onEarly).pause();
+    this.#response.detachSocket(socket);
+    return socket;
   }
 
   onFlushed(listener: () => void): void {
@@ -140,6 +163,7 @@ export class Http1Exchange implements AgentExchange {
   /** A chunked body lacks its end, a counted one its rest. */
   cut(): void {
     this.#closing = true;
+    if (this.#loose === 'taken') return;
     const { socket } = this.#request;
     if (this.#request.httpVersion === '1.0' && !(socket instanceof TLSSocket))
       socket.resetAndDestroy(); // there the connection's end is the body's end; in TLS its alert is missing
@@ -162,6 +186,11 @@ export class Http1Exchange implements AgentExchange {
     const request = this.#request;
     return { stream: request, begin: () => this.#proceed(), trailers: () => request.rawTrailers };
   }
+
+  /** Early bytes are never looked at. */
+  readonly #onEarly = (): void => {
+    this.#loose = 'spoken';
+  };
 
   #leave(): void {
     if (this.#gone) return;

@@ -122,6 +122,11 @@ export class Http2Exchange implements AgentExchange {
     else this.#stream.end();
   }
 
+  /** A stream is not the connection, and RFC 8441 is not offered. */
+  takeOver(): undefined {
+    return undefined;
+  }
+
   hint(links: readonly string[]): void {
     if (this.#begun || this.#gone) return;
     this.#stream.additionalHeaders({ ':status': 103, link: [...links] });

@@ -1,5 +1,5 @@
 /** A way to one upstream, for one call of one agent. */
-import type { Address } from '../gate/outside.ts';
+import type { Address, Ended } from '../gate/outside.ts';
 import type { DialSettings } from './dial.ts';
 import type { Errand, Outgoing } from './errand.ts';
 
@@ -29,6 +29,6 @@ export interface Lane {
   send(request: Outgoing, errand: Errand): void;
   /** The upstream has answered whole. */
   release(): void;
-  /** Ends the request, or stops dialling. */
-  destroy(): void;
+  /** Ends the request, or stops dialling; says why where frames can say it. */
+  destroy(why?: Ended['ended']): void;
 }

@@ -64,8 +64,8 @@ export class Listener {
       .on('request', (request, response) => this.#take(request, response))
       .on('checkContinue', (request, response) => this.#take(request, response))
       .on('checkExpectation', (request, response) => this.#take(request, response))
-      .on('connect', (request, socket) => this.#takeRaw(request, socket))
-      .on('upgrade', (request, socket) => this.#takeRaw(request, socket))
+      .on('connect', (request, socket, early) => this.#takeRaw(request, socket, early))
+      .on('upgrade', (request, socket, early) => this.#takeRaw(request, socket, early))
       .on('clientError', (error: Error, socket) => this.#malformed(error, socket));
   }
 
@@ -127,8 +127,8 @@ export class Listener {
     open?.calls.take((done) => this.#run(request, response, { ...open, done }));
   }
 
-  /** CONNECT and Upgrade: node:http has let go of the socket, so it carries this one reply and then closes. */
-  #takeRaw(request: IncomingMessage, socket: Duplex): void {
+  /** CONNECT and Upgrade: node:http has let go of the socket. It carries this one reply and closes, or is taken over. */
+  #takeRaw(request: IncomingMessage, socket: Duplex, early: Buffer): void {
     const response = new ServerResponse(request);
     socket.on('error', () => socket.destroy());
     const open = this.#connections.get(socket);
@@ -137,6 +137,7 @@ export class Listener {
       response.on('finish', () => request.socket.destroySoon());
       socket.resume(); // early bytes are never looked at
       const exchange = this.#run(request, response, { ...open, done });
+      exchange.loosen(early.length > 0);
       exchange.closeAfter();
       return exchange;
     });
@@ -146,7 +147,7 @@ export class Listener {
     request: IncomingMessage,
     response: ServerResponse,
     { context, done }: Open & { readonly done: () => void },
-  ): AgentExchange {
+  ): Http1Exchange {
     const { gate, clock } = this.#parts;
     const exchange = new Http1Exchange(request, response, clock.after);
     response.once('close', done);

@@ -3,10 +3,9 @@ import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
 import type { Header } from '../call/call.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
-import type { DenialCode } from '../denial/table.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
-import type { Errand, Flow } from './errand.ts';
+import type { Flow } from './errand.ts';
 import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
 import type { Lane } from './lane.ts';
@@ -15,8 +14,11 @@ import { earlyLinks, responseHead } from './response-head.ts';
 import type { FitHead } from './response-head.ts';
 import type { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
+import { switchingHead } from './upgrade-reply.ts';
+import type { Switching, UpgradeErrand } from './upgrade.ts';
 import { requestOf } from './upstream-request.ts';
 import type { Patience } from './upstream-request.ts';
+import type { CallEnd, Way } from './websocket.ts';
 
 /** What a relay needs beside its call. */
 export interface RelayParts {
@@ -30,16 +32,11 @@ export interface RelayParts {
   readonly scavenger: Scavenger;
 }
 
-type How =
-  | { readonly ended: 'complete' | 'client-abort' }
-  | { readonly ended: 'upstream-error'; readonly cause: Error }
-  | { readonly ended: 'cut'; readonly by: DenialCode };
-
 /** An upstream may send so many 1xx before its response. */
 const MAX_INFORMATIONAL = 8;
 
 /** Carries one call, once. */
-export class Relay implements Errand {
+export class Relay implements UpgradeErrand {
   readonly #parts: RelayParts;
   readonly #began: number;
   readonly #up = new Tally();
@@ -131,6 +128,32 @@ export class Relay implements Errand {
     this.#end({ ended: 'upstream-error', cause });
   }
 
+  switched(raw: readonly string[]): Switching | undefined {
+    const { call, exchange, permit } = this.#parts.passage;
+    if (this.#over) return undefined;
+    const head = switchingHead(call, raw, permitMark(call.id, permit));
+    if (!head.ok) return void this.#fail('response_malformed', head.fault);
+    const agent = exchange.takeOver();
+    if (!agent) return void this.#end({ ended: 'client-abort' });
+    this.#status = 101;
+    return { ...head, agent };
+  }
+
+  admit(way: Way, bytes: Buffer): boolean {
+    const { lease } = this.#parts.passage;
+    if (this.#over) return false;
+    if (way === 'up') lease.countRequest(bytes.length);
+    else lease.countResponse(bytes.length);
+    if (!this.permitted()) return false; // over the limit: not one byte of it is passed on
+    (way === 'up' ? this.#up : this.#down).add(bytes);
+    this.#parts.scavenger.count(bytes.length);
+    return true;
+  }
+
+  over(how: CallEnd): void {
+    this.#end(how);
+  }
+
   #openBody(): Readable | undefined {
     const { body, call, exchange, lease } = this.#parts.passage;
     if (body || call.framing.kind === 'none') return undefined;
@@ -184,22 +207,22 @@ export class Relay implements Errand {
   }
 
   /** The first end stands. Whatever it is, no byte passes after it. */
-  #end(how: How): void {
+  #end(how: CallEnd): void {
     if (this.#over) return;
     this.#over = true;
     this.#stopTimer();
     const { exchange } = this.#parts.passage;
     const answered = exchange.begun;
-    if (how.ended !== 'complete') this.#stopUpstream();
+    if (how.ended !== 'complete') this.#stopUpstream(how.ended);
     if (how.ended === 'upstream-error' && !answered) this.#answerFailure(how.cause);
     else if (how.ended === 'upstream-error') exchange.cut(resetOf(how.cause));
     else if (how.ended === 'cut' && answered) exchange.cut(constants.NGHTTP2_CANCEL);
     this.#settle(this.#outcome(how, answered || how.ended === 'upstream-error'));
   }
 
-  #stopUpstream(): void {
+  #stopUpstream(why: Ended['ended']): void {
     this.#body?.destroy();
-    if (!this.#released) this.#parts.lane.destroy();
+    if (!this.#released) this.#parts.lane.destroy(why);
   }
 
   #answerFailure(cause: Error): void {
@@ -207,7 +230,7 @@ export class Relay implements Errand {
     exchange.answer(failureReply(failureOf(cause), { id: call.id, permit }));
   }
 
-  #outcome(how: How, answered: boolean): Ended {
+  #outcome(how: CallEnd, answered: boolean): Ended {
     const { clock, lane } = this.#parts;
     const dialled = lane.dialled;
     return {

@@ -9,6 +9,9 @@ import type { RelayParts } from './relay.ts';
 import { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
 import { trustOf } from './tls-identity.ts';
+import { UpgradeLane } from './upgrade.ts';
+import type { UpgradeParts } from './upgrade.ts';
+import type { WebSocketLimits } from './websocket.ts';
 
 /** What an upstream is spoken to with. `auto`: what the agent speaks, where the upstream agrees to it by ALPN. */
 export type HttpChoice = 'auto' | 'h1' | 'h2';
@@ -29,6 +32,7 @@ export interface UpstreamSettings {
   readonly maxCalls: number;
   /** By WHATWG origin. */
   readonly choose: (origin: string) => HttpChoice;
+  readonly webSocket: WebSocketLimits;
   /** PEM roots to trust instead of Node's own list; main joins both where extra roots are set. */
   readonly roots?: readonly string[];
 }
@@ -44,6 +48,7 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   maxIdlePerKey: 256,
   maxCalls: 1024,
   choose: () => 'auto',
+  webSocket: { maxMessageBytes: 16_777_216, idleMs: 300_000 },
 };
 
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -53,13 +58,20 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #settings: UpstreamSettings;
   readonly #lanes: Lanes;
   readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
+  readonly #upgrading: Omit<UpgradeParts, 'passage'>;
   /** By agent and origin. */
   readonly #running = new Map<string, number>();
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
     const { headMs, bodyIdleMs, totalMs, roots } = settings;
     this.#settings = settings;
-    this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust: trustOf(roots) });
+    const trust = trustOf(roots);
+    this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust });
+    this.#upgrading = {
+      clock,
+      dialling: { clock, connectMs: settings.connectMs, trust },
+      limits: settings.webSocket,
+    };
     const patience = { headMs, idleMs: bodyIdleMs };
     this.#relaying = { clock, patience, totalMs, scavenger: new Scavenger() };
   }
@@ -77,7 +89,9 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     if (running >= this.#settings.maxCalls) return refuseBusy(passage);
     this.#running.set(key, running + 1);
     const offer = offerOf(this.#settings.choose(origin), { scheme, http2: exchange.http2 });
-    const lane = this.#lanes.take(agent, { scheme, host, origin, addresses }, offer);
+    const lane = call.upgrade
+      ? new UpgradeLane({ ...this.#upgrading, passage }) // never anything else, and gone with its call
+      : this.#lanes.take(agent, { scheme, host, origin, addresses }, offer);
     const ended = await new Relay({ ...this.#relaying, passage, lane }).run();
     this.#leave(key);
     return ended;

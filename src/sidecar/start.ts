@@ -199,7 +199,7 @@ function makeResolver(settings: Settings, own: ReadonlySet<number>): StandingPar
     new VettingResolver({ lookup, exceptions, ownPorts, interfaces: interfaceAddresses });
 }
 
-function makeUpstream({ upstream }: Settings): HttpUpstream {
+function makeUpstream({ upstream, websocket }: Settings): HttpUpstream {
   const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_idle_sockets, extra_roots } = upstream;
   const roots = extra_roots ? { roots: [...rootCertificates, readFileSync(extra_roots, 'utf8')] } : {};
   return new HttpUpstream(systemClock, {
@@ -208,6 +208,7 @@ function makeUpstream({ upstream }: Settings): HttpUpstream {
     headMs: head_timeout_ms,
     bodyIdleMs: idle_timeout_ms,
     maxIdlePerKey: max_idle_sockets,
+    webSocket: { maxMessageBytes: websocket.max_message_bytes, idleMs: websocket.idle_timeout_ms },
     ...roots,
   });
 }

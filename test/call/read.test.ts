@@ -134,11 +134,7 @@ const refusals: readonly Row[] = [
   ['a third kind of method override', header('X-Method-Override', 'DELETE'), 'method_override'],
   ['a URL override', header('X-Original-URL', '/admin'), 'method_override'],
   ['a second kind of URL override', header('X-Rewrite-URL', '/admin'), 'method_override'],
-  [
-    'an upgrade to WebSocket',
-    both(['Connection', 'Upgrade'], ['Upgrade', 'websocket']),
-    'upgrade_unsupported',
-  ],
+  ['half a handshake', both(['Connection', 'Upgrade'], ['Upgrade', 'websocket']), 'upgrade_invalid'],
   ['an upgrade to h2c', header('Upgrade', 'h2c'), 'upgrade_unsupported'],
   ['CONNECT', (p) => ((p.method = 'CONNECT'), (p.target = 'api.example.com:443')), 'tunnel_unsupported'],
   [

@@ -158,7 +158,7 @@ export const callRows: readonly Row[] = [
   call('path_ambiguous', 'encoded twice', { path: '/a%2541' }),
   { name: 'a path without a route', code: 'route_unknown', provoke: (stage) => stage.reverse({ path: '/elsewhere' }) },
   call('tunnel_unsupported', 'CONNECT', { method: 'CONNECT', target: 'api.test:443', host: 'api.test:443' }),
-  call('upgrade_unsupported', 'WebSocket', { lines: ['Connection: Upgrade', 'Upgrade: websocket'] }),
+  call('upgrade_invalid', 'half a handshake', { lines: ['Connection: Upgrade', 'Upgrade: websocket'] }),
   call('upgrade_unsupported', 'h2c', { lines: ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAA'] }),
 ]; // prettier-ignore
 

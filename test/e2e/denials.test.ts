@@ -198,6 +198,9 @@ t.test('the table is complete', (t) => {
     framing_invalid: 'node:http answers 400 before we see such a head',
     grant_revoked: 'there is no list of revocations yet',
     lease_response_bytes: 'it can only end a call whose answer has begun: leases.test.ts',
+    websocket_frame: 'it can only end a WebSocket that is open: proxy/websocket.test.ts',
+    websocket_too_large: 'as above',
+    websocket_idle: 'as above',
     internal_error: 'takes a fault of the program: test/gate/fault.test.ts',
   };
   const all = Object.keys(denials).sort();

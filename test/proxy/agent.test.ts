@@ -102,8 +102,8 @@ t.test('CONNECT and Upgrade get a denial and the end of the connection', async (
   for (const [bytes, code] of [
     [connect, 'tunnel_unsupported'],
     [connect + head('GET', port, '/early'), 'tunnel_unsupported'],
-    [upgrade, 'upgrade_unsupported'],
-    [upgrade + head('GET', port, '/early'), 'upgrade_unsupported'],
+    [upgrade, 'upgrade_invalid'],
+    [upgrade + head('GET', port, '/early'), 'upgrade_invalid'],
   ] as const) {
     const heard = await exchangeRaw(sidecar.port, bytes);
     t.match(heard, /^HTTP\/1.1 403 Forbidden\r\n.*\r\nConnection: close\r\n/s, code);
