@@ -1,4 +1,5 @@
 /** `writ lineage verify`. */
+import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { node } from '../crypto/node.ts';
 import { parseHead, verifyCheckpoint } from '../lineage/checkpoint.ts';
@@ -8,13 +9,15 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import { parseNote } from '../lineage/note.ts';
 import type { NoteKey } from '../lineage/note.ts';
-import { verifyLog } from '../lineage/verify.ts';
-import type { BadLog, GoodLog } from '../lineage/verify.ts';
+import { ScanCrew } from '../lineage/scan-crew.ts';
+import { verifyLargeLog } from '../lineage/verify.ts';
+import type { BadLog, GoodLog, LogVerification } from '../lineage/verify.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import { CommandFailure, EXIT, unable } from './exit.ts';
 import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
-import { err, out } from './screen.ts';
+import { progressBar } from './progress-bar.ts';
+import { out } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
 
 /** Verifies the whole log of a home; exit 1 where it is damaged. */
@@ -25,11 +28,12 @@ export async function verifyLineage(command: Command): Promise<void> {
   const { trust, checkpoint } = options;
   const logKey = typeof trust === 'string' ? await trustedKey(layout, trust) : readIdentity(layout).logKey;
   const known = typeof checkpoint === 'string' ? await knownHead(checkpoint, logKey) : undefined;
-  const report = verifyLog({ layout, logKey, ...(known && { known }), onProgress: progress() });
+  const everyHead = options['everyHead'] === true;
+  const report = await verifyShowing({ layout, logKey, everyHead, ...(known && { known }) });
   process.exitCode = report.ok ? EXIT.yes : EXIT.no;
   const keysFrom = typeof trust === 'string' ? trust : 'the log’s own entry 0';
   if (options['json']) return out.json({ ...report, keysFrom });
-  if (report.ok) printGood(report, { keysFrom, known });
+  if (report.ok) printGood(report, { keysFrom, known, everyHead });
   else printBad(report);
 }
 
@@ -57,14 +61,18 @@ async function knownHead(file: string, logKey: NoteKey): Promise<TreeHead> {
 
 function printGood(
   report: GoodLog,
-  { keysFrom, known }: { keysFrom: string; known: TreeHead | undefined },
+  { keysFrom, known, everyHead }: { keysFrom: string; known: TreeHead | undefined; everyHead: boolean },
 ): void {
   const { size, batches, vouched } = report;
   out.line(`${out.paint('good', 'verified')}  ${out.paint('strong', report.origin)}`);
   out.line();
   out.fields([
-    ['entries', `${size}, in ${batches} batches: positions, chain, tree and every signed head`],
+    ['entries', `${size}, in ${batches} batches: positions, chain, tree and every head`],
     ['root', report.root],
+    [
+      'signatures',
+      everyHead ? 'of every head' : 'of the checkpoint, all heads after it, the last of each segment',
+    ],
     ['checkpoint', `signed over ${vouched} entries`],
     [
       'open end',
@@ -92,13 +100,17 @@ function printBad({ code, message, index }: BadLog): void {
   out.line(out.paint('warn', message));
 }
 
-/** Tells a person at a terminal how far it is. */
-function progress(): (entries: number) => void {
-  if (!process.stderr.isTTY) return () => undefined;
-  let next = 50_000;
-  return (entries) => {
-    if (entries < next) return;
-    next = entries + 50_000;
-    err.line(err.paint('dim', `${entries} entries are good so far`));
-  };
+/** More threads would wait for the one that builds the tree. */
+const MOST_THREADS = 3;
+
+/** Verifies on all cores; a person at a terminal sees how far it is. */
+async function verifyShowing(verification: LogVerification): Promise<GoodLog | BadLog> {
+  const crew = new ScanCrew(Math.min(availableParallelism(), MOST_THREADS));
+  const bar = progressBar('entries');
+  try {
+    return await verifyLargeLog({ ...verification, onProgress: (done, all) => bar.show(done, all) }, crew);
+  } finally {
+    bar.stop();
+    await crew.close();
+  }
 }

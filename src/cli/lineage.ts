@@ -54,6 +54,7 @@ export function registerLineage(program: Command): void {
       '--checkpoint <file>',
       'a checkpoint, tlog-proof or denial known from elsewhere: the log must contain its tree',
     )
+    .option('--every-head', 'check the signature of every head, not only of those that no later one covers')
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));
   registerProofs(lineage);

@@ -34,7 +34,8 @@ function keyObject(key: PublicKey): KeyObject {
 
 /** Hashes and signature checks on OpenSSL, which has the verification profile of formats.md §1. */
 export const node: Suite = {
-  sha256: (data) => hash('sha256', data, 'buffer'),
+  // By way of a string: for short inputs, which are all nodes of the tree, that takes Node half the time.
+  sha256: (data) => Buffer.from(hash('sha256', data, 'binary'), 'latin1'),
   sha3_512: (data) => hash('sha3-512', data, 'buffer'),
   blake2b: (data) => hash('blake2b512', data, 'buffer'),
   verify: (key, message, signature) =>

@@ -6,10 +6,11 @@ import { hash } from 'node:crypto';
 import { equalBytes } from '../crypto/bytes.ts';
 import { node } from '../crypto/node.ts';
 import { parseHead } from './checkpoint.ts';
-import { leafHash } from './merkle.ts';
+import { HASH_LENGTH, leafHash } from './merkle.ts';
 import { parseNote } from './note.ts';
 import { findPosition } from './position.ts';
 import type { Broken } from './read.ts';
+import type { SegmentScan } from './scanned.ts';
 import { entryAt, HEADER_LENGTH } from './segment.ts';
 import type { Batch } from './segment.ts';
 import type { Tree } from './tree.ts';
@@ -64,6 +65,27 @@ export class Audit {
     this.#prev = prev;
     if (equalBytes(this.tree.root(), batch.root)) return undefined;
     return { index: batch.size - 1, what: 'the entries do not hash to the recorded root' };
+  }
+
+  /**
+   * Takes entries that were scanned elsewhere. False where they do not follow, or do not hash to the recorded roots; then
+   * this audit is of no more use. Calls back after each batch.
+   */
+  takeScan(
+    scan: SegmentScan,
+    onBatch: (head: { readonly size: number; readonly root: Uint8Array }) => void,
+  ): boolean {
+    if (scan.prev !== this.#prev) return false;
+    const first = this.tree.size;
+    for (const [i, size] of scan.sizes.entries()) {
+      for (let at = this.tree.size - first; at < size - first; at++)
+        this.tree.push(scan.leaves.subarray(at * HASH_LENGTH, (at + 1) * HASH_LENGTH));
+      const root = scan.roots.slice(i * HASH_LENGTH, (i + 1) * HASH_LENGTH);
+      if (!equalBytes(this.tree.root(), root)) return false;
+      onBatch({ size, root });
+    }
+    this.#prev = scan.chain;
+    return true;
   }
 
   /** What is wrong with a batch that is not whole. */

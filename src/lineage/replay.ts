@@ -15,6 +15,7 @@ import type { NoteKey } from './note.ts';
 import { batchesOf } from './read.ts';
 import type { SegmentEnd } from './read.ts';
 import { resume } from './resume.ts';
+import type { SegmentScan } from './scanned.ts';
 import { BATCH_MAGIC, batchAt } from './segment.ts';
 import { sizeAtEnd } from './segment-end.ts';
 import type { Batch } from './segment.ts';
@@ -48,12 +49,12 @@ const GAP = Buffer.from('"predicateType":"urn:writ:gap:v1"');
 export interface ReplayRules {
   readonly layout: LogLayout;
   readonly logKey: NoteKey;
-  /** Whether to check the signature of every head. Where not: of those that the `checkpoint` file does not cover. */
+  /** Check the signature of every head. Where not: of those after the `checkpoint` file, and the last of each segment. */
   readonly everyHead: boolean;
   /** Hears of every full tile, in order. */
   readonly onTile: (tile: Tile) => void;
   /** Hears of every good batch, in order. */
-  readonly onBatch?: (batch: Batch) => void;
+  readonly onBatch?: (head: Pick<Batch, 'size' | 'root'>) => void;
 }
 
 /** Reads the whole log. Throws `log_missing`, `log_rolled_back` or `log_damaged`. */
@@ -112,7 +113,8 @@ function readText(path: string): string {
   }
 }
 
-class Replay {
+/** A reading of a log, segment after segment, in order. */
+export class Replay {
   readonly #rules: ReplayRules;
   readonly #vouched: Vouched;
   readonly #audit: Audit;
@@ -139,11 +141,20 @@ class Replay {
     let start = 0;
     let step = batches.next();
     for (; !step.done; step = batches.next()) {
-      this.#take(step.value);
+      this.#take(step.value, until);
       if (tree.size <= this.#vouched.size) start = step.value.offset + step.value.length;
     }
     if (until === Infinity) this.#end(segment, start, step.value);
     else if (tree.size !== until) throw damaged(this.#broken(step.value));
+  }
+
+  /** A segment that was scanned elsewhere. False: something is odd, and this reading is of no more use. */
+  scanned(scan: SegmentScan): boolean {
+    return this.#audit.takeScan(scan, (head) => {
+      this.#tiles();
+      this.#rules.onBatch?.(head);
+      if (head.size === this.#vouched.size) this.#metVouched = equalBytes(head.root, this.#vouched.root);
+    });
   }
 
   /** The rest of the last segment, where all that the checkpoint covers is known to be good. */
@@ -154,7 +165,7 @@ class Replay {
     const batches = batchesOf(segment, { from: this.#audit.tree.size, until: Infinity });
     let step = batches.next();
     const start = step.value.offset;
-    for (; !step.done; step = batches.next()) this.#take(step.value);
+    for (; !step.done; step = batches.next()) this.#take(step.value, Infinity);
     this.#end(segment, start, step.value);
   }
 
@@ -166,11 +177,12 @@ class Replay {
     return { audit: this.#audit, head: this.#head, tail: this.#tail };
   }
 
-  #take(batch: Batch): void {
+  #take(batch: Batch, until: number): void {
     const damage = this.#audit.take(batch);
     if (damage) throw damaged(damage);
     const { tree } = this.#audit;
-    if ((this.#rules.everyHead || tree.size > this.#vouched.size) && !this.#isSigned(batch))
+    const counts = this.#rules.everyHead || tree.size > this.#vouched.size || tree.size === until;
+    if (counts && !this.#isSigned(batch))
       throw damaged({ index: batch.first, what: 'a batch carries a head that this log’s key did not sign' });
     if (tree.size === this.#vouched.size) this.#meetVouched(batch);
     this.#tiles();

@@ -1,11 +1,16 @@
-/** Verifies a whole log from its files alone, without a lock and without any private key. */
+/**
+ * Verifies a whole log from its files alone, without a lock and without any private key: `verifyLog` on this thread,
+ * `verifyLargeLog` with the help of others. Both come to the same verdict.
+ */
 import { equalBytes, toHex } from '../crypto/bytes.ts';
 import type { TreeHead } from './checkpoint.ts';
 import { damaged, LogFault } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import type { NoteKey } from './note.ts';
 import { readVouched, replay } from './replay.ts';
-import type { Replayed, Vouched } from './replay.ts';
+import type { Replayed, ReplayRules, Vouched } from './replay.ts';
+import { replayScanned } from './replay-scanned.ts';
+import type { Scanner } from './replay-scanned.ts';
 import { readTileFile } from './tile-files.ts';
 import { TILE_WIDTH, tilePath } from './tile.ts';
 import type { Tile } from './tile.ts';
@@ -16,8 +21,10 @@ export interface LogVerification {
   readonly logKey: NoteKey;
   /** A head known from elsewhere (a denial, a witness): the log must have had exactly this tree. */
   readonly known?: TreeHead;
-  /** Hears how many entries are good so far. */
-  readonly onProgress?: (entries: number) => void;
+  /** Check the signature of every head; else of those that no later one covers: the checkpoint, all heads after it, the last one of each segment. */
+  readonly everyHead?: boolean;
+  /** Hears how many entries are good so far, and how many the checkpoint vouches for. */
+  readonly onProgress?: (entries: number, vouched: number) => void;
 }
 
 /** A log without a fault: what was verified. */
@@ -44,14 +51,30 @@ export interface BadLog {
   readonly index: number | undefined;
 }
 
-/** Positions, chain, tree, every signed head, tiles, and the `checkpoint` file. Throws only what the file system throws. */
+/** Positions, chain, tree, heads, tiles, and the `checkpoint` file. Throws only what the file system throws. */
 export function verifyLog(verification: LogVerification): GoodLog | BadLog {
   try {
     return new Verification(verification).run();
   } catch (cause) {
-    if (!(cause instanceof LogFault)) throw cause;
-    return { ok: false, code: cause.code, message: cause.message, index: cause.index };
+    return verdictOn(cause);
   }
+}
+
+/** The same; segments but the last one are read by `scan`, several at a time. */
+export async function verifyLargeLog(
+  verification: LogVerification,
+  scan: Scanner,
+): Promise<GoodLog | BadLog> {
+  try {
+    return (await new Verification(verification).runWith(scan)) ?? verifyLog(verification);
+  } catch (cause) {
+    return verdictOn(cause);
+  }
+}
+
+function verdictOn(cause: unknown): BadLog {
+  if (!(cause instanceof LogFault)) throw cause;
+  return { ok: false, code: cause.code, message: cause.message, index: cause.index };
 }
 
 class Verification {
@@ -68,14 +91,27 @@ class Verification {
   }
 
   run(): GoodLog {
-    const { layout, logKey } = this.#given;
-    const replayed = replay({
+    return this.#judge(replay(this.#rules()));
+  }
+
+  /** Undefined where something is odd: `run` says what. */
+  async runWith(scan: Scanner): Promise<GoodLog | undefined> {
+    const replayed = await replayScanned(this.#rules(), scan);
+    return replayed && this.#judge(replayed);
+  }
+
+  #rules(): ReplayRules {
+    const { layout, logKey, everyHead = false } = this.#given;
+    return {
       layout,
       logKey,
-      everyHead: true,
+      everyHead,
       onTile: (tile) => this.#tile(tile),
       onBatch: ({ size, root }) => this.#batch({ origin: logKey.name, size, root }),
-    });
+    };
+  }
+
+  #judge(replayed: Replayed): GoodLog {
     if (!this.#metKnown) throw this.#otherThanKnown(replayed.audit.tree.size);
     return this.#good(replayed);
   }
@@ -88,7 +124,7 @@ class Verification {
         throw this.#otherThanKnown(head.size);
       this.#metKnown = true;
     }
-    onProgress?.(head.size);
+    onProgress?.(head.size, this.#vouched.size);
   }
 
   #tile(tile: Tile): void {

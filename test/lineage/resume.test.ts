@@ -6,7 +6,6 @@ import { node } from '../../src/crypto/node.ts';
 import { listSegments } from '../../src/lineage/layout.ts';
 import { leafHash } from '../../src/lineage/merkle.ts';
 import { rootOfInclusion } from '../../src/lineage/proof.ts';
-import { proveFromFiles } from '../../src/lineage/prove.ts';
 import { readEntry } from '../../src/lineage/read.ts';
 import { readProven } from '../../src/lineage/read-proven.ts';
 import { readVouched, replayTail } from '../../src/lineage/replay.ts';
@@ -161,7 +160,6 @@ t.test('a proof never stands on a wrong tile', (t) => {
     const claim = { index: 300, size: vouched.size, leaf: leafHash(node, readEntry(log.layout.segments, 300) ?? Buffer.of()), hashes: tree.inclusion(300) }; // prettier-ignore
     const root = rootOfInclusion(node, claim);
     t.equal(root && toHex(root), toHex(vouched.root), 'the tile is made again from the entries');
-    t.ok(proveFromFiles(log.layout, log.identity.logKey, 300), 'also where no sidecar runs');
   }
   const [first] = listSegments(log.layout.segments);
   flip(first?.path ?? '', readFileSync(first?.path ?? '').indexOf('"path":"/299"') + 9);

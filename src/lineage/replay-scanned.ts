@@ -1,0 +1,46 @@
+/** Reads a whole log, its segments but the last one several at a time, on other threads. */
+import { Audit } from './audit.ts';
+import { listSegments } from './layout.ts';
+import { formatNoteKey } from './note.ts';
+import { readVouched, Replay } from './replay.ts';
+import type { Replayed, ReplayRules } from './replay.ts';
+import type { ScanJob, SegmentScan } from './scanned.ts';
+import { treeOn } from './tree-files.ts';
+
+/** Scans segments somewhere else. */
+export interface Scanner {
+  /** How many segments it takes at a time. */
+  readonly width: number;
+  scan(job: ScanJob): Promise<SegmentScan | undefined>;
+}
+
+/** The same as `replay`, sooner; undefined where a segment is odd: then `replay` says what is wrong. Throws as it does. */
+export async function replayScanned(rules: ReplayRules, scanner: Scanner): Promise<Replayed | undefined> {
+  const { layout, everyHead } = rules;
+  const logKey = formatNoteKey(rules.logKey);
+  const audit = new Audit(rules.logKey.name, treeOn(layout));
+  const reading = new Replay(rules, { vouched: readVouched(layout, rules.logKey), audit });
+  const segments = listSegments(layout.segments);
+  const jobs = segments.slice(0, -1).map((segment) => ({ ...segment, logKey, everyHead }));
+  for await (const scan of inOrder(jobs, scanner)) if (!scan || !reading.scanned(scan)) return undefined;
+  const last = segments.at(-1);
+  if (last) reading.segment(last);
+  return reading.finish();
+}
+
+/** The scans in order; the scanner is given the next jobs meanwhile, and no more, so that memory stays flat. */
+async function* inOrder(
+  jobs: readonly ScanJob[],
+  scanner: Scanner,
+): AsyncGenerator<SegmentScan | undefined, void> {
+  const running: Promise<SegmentScan | undefined>[] = [];
+  for (const [i] of jobs.entries()) {
+    for (const job of jobs.slice(i + running.length, i + scanner.width)) running.push(startOf(scanner, job));
+    yield await running.shift();
+  }
+}
+
+/** A scan that fails is an odd one; nobody else is waiting for it when it does. */
+function startOf(scanner: Scanner, job: ScanJob): Promise<SegmentScan | undefined> {
+  return scanner.scan(job).catch(() => undefined);
+}

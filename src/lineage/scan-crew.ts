@@ -1,0 +1,60 @@
+/** Threads that scan segments. */
+import { Worker } from 'node:worker_threads';
+import type { Scanner } from './replay-scanned.ts';
+import type { ScanJob, SegmentScan } from './scanned.ts';
+
+/** The thread's entry file has this module's own ending: `.ts` in a checkout, `.js` in `dist/`. */
+const THREAD = new URL(
+  `../thread/scan${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
+  import.meta.url,
+);
+
+/** Garbage is short-lived here; a small young generation keeps memory flat at no cost. */
+const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
+
+/** What a thread answers to its one job at a time. */
+export interface ScanAnswer {
+  readonly scan: SegmentScan | undefined;
+}
+
+/** So many threads, each with one segment at a time. Close it. */
+export class ScanCrew implements Scanner {
+  readonly #threads: number;
+  readonly #workers: Worker[] = [];
+  readonly #last: Promise<unknown>[] = [];
+  #next = 0;
+
+  /** `threads` ≥ 1; none is started before there is work for it. */
+  constructor(threads: number) {
+    this.#threads = threads;
+  }
+
+  /** One segment a thread, and one that waits for each. */
+  get width(): number {
+    return 2 * this.#threads;
+  }
+
+  scan(job: ScanJob): Promise<SegmentScan | undefined> {
+    const turn = this.#next++ % this.#threads;
+    const worker = (this.#workers[turn] ??= new Worker(THREAD, { resourceLimits: LIMITS }));
+    const scanned = Promise.resolve(this.#last[turn]).then(() => ask(worker, job));
+    this.#last[turn] = scanned.catch(() => undefined);
+    return scanned;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+}
+
+function ask(worker: Worker, job: ScanJob): Promise<SegmentScan | undefined> {
+  return new Promise((resolve, reject) => {
+    const settle = ({ scan }: ScanAnswer): void => {
+      worker.off('error', reject);
+      resolve(scan);
+    };
+    worker.once('message', settle);
+    worker.once('error', reject);
+    worker.postMessage(job);
+  });
+}

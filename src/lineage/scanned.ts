@@ -1,0 +1,25 @@
+/** What is asked of the scan of a segment, and what it answers: plain data, to go from thread to thread. */
+
+/** A segment to scan. Plain data: it goes to another thread. */
+export interface ScanJob {
+  readonly path: string;
+  /** Its first entry, and the one after its last. */
+  readonly first: number;
+  readonly until: number;
+  /** The log's key in the form of C2SP signed notes. */
+  readonly logKey: string;
+  /** Whether to check the signature of every head, or of the last one alone. */
+  readonly everyHead: boolean;
+}
+
+/** A segment without a fault of its own. */
+export interface SegmentScan {
+  /** The leaf hashes, 32 bytes each. */
+  readonly leaves: Uint8Array;
+  /** The tree size after each batch, and the root (32 bytes each) that it states. */
+  readonly sizes: Float64Array;
+  readonly roots: Uint8Array;
+  /** What its first entry says of the one before, and the chain hash of its last one. Hex. */
+  readonly prev: string;
+  readonly chain: string;
+}
