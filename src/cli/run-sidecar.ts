@@ -57,9 +57,9 @@ export function runUntilStopped({ sidecar, stop }: Running, log: Log): Promise<n
   });
 }
 
-/** The log could not record the new rules: the old ones stay in force. */
+/** What goes wrong in a reload is an answer; this is a fault of the program, and the old rules stay in force. */
 function reloadFailed(log: Log, cause: unknown): void {
-  log.error('reload could not be recorded; the old rules stay', { cause: String(cause) });
+  log.error('reload failed; what was faulty stays as it was', { faults: [String(cause)] });
 }
 
 /** A broken program stops: it forwards nothing more, and its log is closed while that still works. */

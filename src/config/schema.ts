@@ -107,6 +107,11 @@ export const settingsSchema = z.strictObject({
       kind: 'whole',
       description: 'An evaluation that takes longer is killed and its call denied; other calls go on.',
     }),
+    max_age_seconds: setting(whole(1, 1_728_000).nullable(), null, {
+      kind: 'whole',
+      description:
+        'A policy that no start or reload has confirmed for so long denies every call until a reload succeeds. Absent: it never ages.',
+    }),
     max_input_bytes: setting(whole(1024, 16_777_216), 1_048_576, {
       kind: 'whole',
       description: 'A larger policy input is denied before it is evaluated.',

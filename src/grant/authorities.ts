@@ -40,29 +40,53 @@ export function parseAuthorities(text: string): AuthorityList {
 
 /** The list in force. It starts unreadable; a text that does not parse makes it unreadable again (fail closed). */
 export class Authorities {
-  #list: AuthorityList = { ok: false, fault: 'not loaded' };
+  #read: AuthorityList = { ok: false, fault: 'not loaded' };
+  #inForce: readonly Authority[] = [];
   #generation = 0;
 
   /** Takes the text of `authorities.json`, or undefined where it could not be read. Says what is wrong, if anything. */
   load(text: string | undefined): string | undefined {
-    this.#list = text === undefined ? { ok: false, fault: 'cannot be read' } : parseAuthorities(text);
-    this.#generation++;
-    return this.#list.ok ? undefined : this.#list.fault;
+    const fault = this.withdraw(text);
+    this.admit(this.announced);
+    return fault;
   }
 
-  /** Grows with every `load`: whoever remembers verdicts drops them then. */
+  /** The first half of `load`: whom the text does not name is not trusted any more, and nobody is trusted anew. */
+  withdraw(text: string | undefined): string | undefined {
+    this.#read = text === undefined ? { ok: false, fault: 'cannot be read' } : parseAuthorities(text);
+    this.#enforce(this.#inForce);
+    return this.fault;
+  }
+
+  /** Whom the text that was read last names; none while unreadable. */
+  get announced(): readonly Authority[] {
+    return this.#read.ok ? this.#read.authorities : [];
+  }
+
+  /** The second half: of those announced, these are trusted, now that they are on record. */
+  admit(recorded: readonly Authority[]): void {
+    this.#enforce(recorded);
+  }
+
+  /** Grows with every change: whoever remembers verdicts drops them then. */
   get generation(): number {
     return this.#generation;
   }
 
   /** Why no grant can be verified; undefined while the list is good. */
   get fault(): string | undefined {
-    return this.#list.ok ? undefined : this.#list.fault;
+    return this.#read.ok ? undefined : this.#read.fault;
   }
 
   /** All pairs in force, none while unreadable. */
   get pairs(): readonly Authority[] {
-    return this.#list.ok ? this.#list.authorities : [];
+    return this.#inForce;
+  }
+
+  #enforce(candidates: readonly Authority[]): void {
+    const names = new Set(candidates.map(({ iss, key }) => pairName(iss, key)));
+    this.#inForce = this.announced.filter(({ iss, key }) => names.has(pairName(iss, key)));
+    this.#generation++;
   }
 
   /** The pinned key for an issuer: the one that `kid` names, or without `kid` the only one there is. */

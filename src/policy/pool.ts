@@ -45,10 +45,11 @@ export class PolicyPool implements PolicyEngine {
 
   /**
    * Opens a bundle in threads of its own and makes it the active one; the one before it stays active where that fails.
-   * Calls keep the bundle they began with. Activations happen one after the other, in the order they were asked for.
+   * Calls keep the bundle they began with. Activations happen one after the other, in the order they were asked for;
+   * `record` comes between, once the bundle is known to be good: it decides nothing before that resolves.
    */
-  activate(bundle: Bundle): Promise<Activation> {
-    const activation = this.#last.then(() => this.#activate(bundle));
+  activate(bundle: Bundle, record: () => Promise<unknown> = () => Promise.resolve()): Promise<Activation> {
+    const activation = this.#last.then(() => this.#activate(bundle, record));
     this.#last = activation;
     return activation;
   }
@@ -62,10 +63,11 @@ export class PolicyPool implements PolicyEngine {
     await this.#last;
   }
 
-  async #activate(bundle: Bundle): Promise<Activation> {
+  async #activate(bundle: Bundle, record: () => Promise<unknown>): Promise<Activation> {
     const { engine, deadline, loading } = this.#limits;
     const crew = new Crew({ bundle, engine, deadline, loading });
-    const fault = this.#closed ? 'the policy engine was closed' : await crew.open();
+    const opened = this.#closed ? 'the policy engine was closed' : await crew.open();
+    const fault = opened ?? (await record().then(nothing, notOnRecord));
     if (fault !== undefined || this.#closed) {
       await crew.close();
       return { ok: false, fault: fault ?? 'the policy engine was closed' };
@@ -75,4 +77,12 @@ export class PolicyPool implements PolicyEngine {
     before?.crew.retire();
     return { ok: true, identity: bundle.identity };
   }
+}
+
+function nothing(): undefined {
+  return undefined;
+}
+
+function notOnRecord(cause: unknown): string {
+  return `it could not be put on record: ${String(cause)}`;
 }

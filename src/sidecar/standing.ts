@@ -4,24 +4,23 @@ import type { Settings } from '../config/schema.ts';
 import { originRules, placeRoutes } from '../call/route.ts';
 import type { Readiness } from '../console/readiness.ts';
 import type { Leases } from '../gate/lease.ts';
-import type { Resolver } from '../gate/outside.ts';
+import type { Clock, Resolver } from '../gate/outside.ts';
 import type { Rules } from '../gate/rules.ts';
 import { Authorities, pairName } from '../grant/authorities.ts';
 import type { Lineage } from '../lineage/lineage.ts';
-import { loadBundle } from '../policy/bundle.ts';
 import type { UsableBundle } from '../policy/bundle.ts';
-import { engineLimits } from '../policy/engine.ts';
-import { PolicyPool } from '../policy/pool.ts';
+import type { PolicyPool } from '../policy/pool.ts';
 import { parseException, routeException } from '../proxy/exception.ts';
 import type { Exception } from '../proxy/exception.ts';
-import { policyEntry, settingsEntry, spellAllowed } from './entries.ts';
-import { keepPolicy } from './keep-policy.ts';
+import { ActivePolicy } from './active-policy.ts';
+import { settingsEntry, spellAllowed } from './entries.ts';
 import { applyLive, needRestart, readText } from './reload.ts';
 
 /** What a standing is made of. */
 export interface StandingParts {
   readonly settings: Settings;
-  readonly lineage: Lineage;
+  readonly clock: Clock;
+  readonly lineage: Pick<Lineage, 'append'>;
   readonly readiness: Readiness;
   readonly log: Log;
   /** End where the authority that they rest on is not trusted any more. */
@@ -34,24 +33,22 @@ export interface StandingParts {
   resolver(exceptions: readonly Exception[]): Resolver;
 }
 
-/** The rules in force, and how they change. */
+/** The rules in force, and how they change. Reloads happen one after the other; only trust is withdrawn at once. */
 export class Standing {
   readonly authorities = new Authorities();
-  readonly policy: PolicyPool;
   readonly #parts: StandingParts;
+  readonly #policy: ActivePolicy;
   #settings: Settings;
   #rules: Rules | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: StandingParts) {
-    const { deadline_ms, max_input_bytes } = parts.settings.policy;
     this.#parts = parts;
     this.#settings = parts.settings;
-    this.policy = new PolicyPool({
-      deadline: deadline_ms,
-      engine: { ...engineLimits, inputBytes: max_input_bytes },
-    });
+    this.#policy = new ActivePolicy({ ...parts, limits: parts.settings.policy, home: parts.settings.home });
   }
 
+  /** Those in force. */
   get settings(): Settings {
     return this.#settings;
   }
@@ -62,85 +59,88 @@ export class Standing {
     return this.#rules;
   }
 
+  get policy(): PolicyPool {
+    return this.#policy.pool;
+  }
+
   /** First loading. A faulty policy or list of authorities closes the gate, and is said; the process goes on. */
   async begin(): Promise<void> {
-    this.loadAuthorities();
-    const fault = await this.loadPolicy('start');
+    this.#withdraw(this.#settings.grant.authorities);
+    const fault = await this.#loadPolicy(this.#settings, 'start');
     if (fault !== undefined) this.#parts.readiness.bad('policy', fault);
     await this.#adopt(this.#settings);
   }
 
-  /** Takes new settings, re-reads authorities and policy. Answers what is wrong; what is wrong leaves the old in force. */
-  async reload(wanted: Settings): Promise<readonly string[]> {
-    const waiting = needRestart(this.#settings, wanted);
-    if (waiting.length > 0)
-      this.#parts.log.warn('changed settings that wait for a restart', { settings: waiting });
-    this.#settings = applyLive(this.#settings, wanted);
-    const faults = [this.loadAuthorities(), await this.loadPolicy('reload')].filter(
-      (fault) => fault !== undefined,
-    );
-    await this.#adopt(this.#settings);
-    return faults;
-  }
-
   /**
-   * Reads who may sign grants. Withdrawn trust is never kept: what runs under it ends before anything else happens, and
-   * an unreadable list closes the gate. Also called where settings are faulty.
+   * Takes new settings, or keeps the old where there are none, and reads authorities and policy again. Answers what is
+   * wrong, and what is wrong leaves the old in force; but withdrawn trust ends before this returns, whatever else a reload
+   * has to wait for.
    */
-  loadAuthorities(): string | undefined {
-    const path = this.#settings.grant.authorities;
-    const fault = this.authorities.load(readText(path));
-    const trusted = new Set(this.authorities.pairs.map(({ iss, key }) => pairName(iss, key)));
-    this.#parts.leases.endWhere(({ authority }) => !trusted.has(authority), 'grant_unknown_key');
-    if (fault === undefined) this.#parts.readiness.good('keys');
-    else {
-      this.#parts.readiness.bad('keys', `${path}: ${fault}`);
-      this.#parts.log.error('the list of authorities closes the gate', { path, fault });
-    }
-    return fault && `${path}: ${fault}`;
+  reload(wanted: Settings | undefined): Promise<readonly string[]> {
+    const fault = this.#withdraw((wanted ?? this.#settings).grant.authorities);
+    const reloading = this.#last.then(() => this.#reload(wanted, fault));
+    this.#last = reloading.catch(() => undefined); // whoever asked hears of it
+    return reloading;
   }
 
-  /** Opens the bundle of the settings and makes it the active one; undefined where that went well. */
-  async loadPolicy(by: 'start' | 'reload'): Promise<string | undefined> {
-    if (this.#parts.activateOnly) return undefined;
-    const loaded = await loadBundle(this.#settings.policy.bundle);
-    if (loaded.ok) return this.activate(loaded, by);
-    return this.#policyFault(loaded.fault);
-  }
-
-  /** Makes a bundle the active one. Every decision names the bundle it came from; this entry says what brought it. */
-  async activate({ bundle, files }: UsableBundle, by: 'start' | 'reload'): Promise<string | undefined> {
-    if (this.policy.active?.digest === bundle.identity.digest) return undefined;
-    const activated = await this.policy.activate(bundle);
-    if (!activated.ok) return this.#policyFault(activated.fault);
-    await keepPolicy(this.#settings.home, bundle.identity.digest, files).catch((cause: unknown) =>
-      this.#parts.log.warn('policy is not kept for replay', { cause: String(cause) }),
-    );
-    await this.#parts.lineage.append(policyEntry(bundle.identity, by));
-    this.#parts.readiness.good('policy');
-    this.#parts.log.info('policy is active', {
-      revision: bundle.identity.revision,
-      digest: bundle.identity.digest,
-    });
-    return undefined;
+  /** Makes a bundle the active one (`writ dev --policy`). Every decision names the bundle it came from. */
+  activate(bundle: UsableBundle, by: 'start' | 'reload'): Promise<string | undefined> {
+    return this.#policy.activate(bundle, by);
   }
 
   close(): Promise<void> {
-    return this.policy.close();
+    return this.#policy.close();
   }
 
-  #policyFault(fault: string): string {
-    const kept = this.policy.active;
-    this.#parts.log.error('policy cannot be used', { fault, kept: kept?.revision ?? 'none' });
-    return fault;
+  async #reload(
+    wanted: Settings | undefined,
+    authoritiesFault: string | undefined,
+  ): Promise<readonly string[]> {
+    const settings = wanted ? this.#applied(wanted) : this.#settings;
+    const policyFault = await this.#loadPolicy(settings, 'reload');
+    const unrecorded = await this.#adopt(settings).then(
+      () => undefined,
+      (cause: unknown) => `the new settings are not on record, and not in force: ${String(cause)}`,
+    );
+    return [authoritiesFault, policyFault, unrecorded].filter((fault) => fault !== undefined);
   }
 
+  #applied(wanted: Settings): Settings {
+    const waiting = needRestart(this.#settings, wanted);
+    if (waiting.length > 0)
+      this.#parts.log.warn('changed settings that wait for a restart', { settings: waiting });
+    return applyLive(this.#settings, wanted);
+  }
+
+  /**
+   * Reads who may sign grants. Whom the list does not name any more is not trusted from here on, and what runs under them
+   * ends; an unreadable list closes the gate. Whom it names anew is trusted once that is on record.
+   */
+  #withdraw(path: string): string | undefined {
+    const fault = this.authorities.withdraw(readText(path));
+    const trusted = new Set(this.authorities.pairs.map(({ iss, key }) => pairName(iss, key)));
+    this.#parts.leases.endWhere(({ authority }) => !trusted.has(authority), 'grant_unknown_key');
+    if (fault === undefined) return undefined;
+    this.#parts.readiness.bad('keys', `${path}: ${fault}`);
+    this.#parts.log.error('the list of authorities closes the gate', { path, fault });
+    return `${path}: ${fault}`;
+  }
+
+  async #loadPolicy({ policy }: Settings, by: 'start' | 'reload'): Promise<string | undefined> {
+    return this.#parts.activateOnly ? undefined : this.#policy.load(policy.bundle, by);
+  }
+
+  /** Puts settings and authorities on record, then in force. */
   async #adopt(settings: Settings): Promise<void> {
     const { lineage, keys, resolver } = this.#parts;
+    const { announced, pairs } = this.authorities;
+    const isNew = settings !== this.#settings || !this.#rules || announced.length > pairs.length;
+    if (!isNew) return this.#vouch(); // who was withdrawn is gone already
     const routes = placeRoutes(settings.routes);
-    const recorded = await lineage.append(
-      settingsEntry(settings, { ...keys, authorities: this.authorities.pairs }),
-    );
+    const recorded = await lineage.append(settingsEntry(settings, { ...keys, authorities: announced }));
+    this.authorities.admit(announced);
+    this.#vouch();
+    this.#settings = settings;
     const exceptions = [
       ...settings.upstream.allow.flatMap((allowed) => parseException(spellAllowed(allowed)) ?? []),
       ...routes.map(({ place }) => routeException(place)),
@@ -155,5 +155,9 @@ export class Standing {
       spooledBytes: settings.limits.max_spooled_body_bytes,
       resolver: resolver(exceptions),
     };
+  }
+
+  #vouch(): void {
+    if (this.authorities.fault === undefined) this.#parts.readiness.good('keys');
   }
 }

@@ -19,6 +19,7 @@ import { Uses } from '../grant/uses.ts';
 import { GrantVerifier } from '../grant/verify.ts';
 import { replaceFile } from '../lineage/durable.ts';
 import { readIdentity } from '../lineage/identity.ts';
+import type { LogIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { InputKeeper } from '../lineage/inputs.ts';
 import type { Lineage } from '../lineage/lineage.ts';
@@ -85,39 +86,30 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 }
 
 async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Sidecar> {
-  const { settings, log, activateOnly = false } = options;
-  const identity = readIdentity(layoutOf(settings.home));
-  const readiness = new Readiness();
-  const uses = new Uses(systemClock.wall);
-  const counted = recount(settings.home, uses);
-  const keys = { log: identity.logKey.key.id, receipt: identity.receiptKey.id };
-  const leases = new Leases(systemClock);
-  watchLog({ lineage, readiness, leases, log });
-  const own = new Set<number>();
-  const resolver = makeResolver(settings, own);
-  const standing = new Standing({ settings, lineage, readiness, log, leases, activateOnly, keys, resolver });
-  await standing.begin();
-
-  const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
-  const watchers = [metrics, logObserver(log), ...(options.observers ?? [])];
-  const observer = joinObservers(watchers, log);
+  const { settings, log } = options;
+  const ground = await layGround(options, lineage);
+  const { readiness, standing, leases, own, counted } = ground;
   const limit = new RecordingLimit({
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,
   });
-
+  const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
+  const watchers = [metrics, logObserver(log), ...(options.observers ?? [])];
+  const observer = joinObservers(watchers, log);
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
   const upstream = makeUpstream(settings);
   const inputs = makeInputKeeper(settings, log);
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
-  const gate = makeGate({ ...shared, uses, observer, exposure });
-  const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
+  const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
+
   const doors = await openDoors(settings, { gate, observer, limit, exposure, log });
-  const status = (): object => describe(options, standing, doors);
-  const authority = options.authority?.(lineage);
-  const served = new ServedLog({ lineage, layout: layoutOf(settings.home), cosigned: () => undefined });
-  const asked = { settings, log, readiness, metrics, lineage, served, status, reload, identity, authority };
-  const admin = await openAdmin(asked).catch(async (cause: unknown) => {
+  const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
+  const admin = await openAdmin({
+    ...{ settings, log, readiness, metrics, lineage, reload, identity: ground.identity },
+    served: new ServedLog({ lineage, layout: layoutOf(settings.home), cosigned: () => undefined }),
+    status: () => describe(options, standing, doors),
+    authority: options.authority?.(lineage),
+  }).catch(async (cause: unknown) => {
     await Promise.all(doors.map(({ listener }) => listener.stop()));
     throw cause;
   });
@@ -135,6 +127,36 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     throw cause;
   }
   return sidecar;
+}
+
+/** What stands before the first listener: who is who, what was used, what calls are decided by. */
+interface Ground {
+  readonly identity: LogIdentity;
+  readonly readiness: Readiness;
+  readonly uses: Uses;
+  readonly counted: ReturnType<typeof recount>;
+  readonly leases: Leases;
+  readonly standing: Standing;
+  /** Ports of ours, which no call may reach: each is added once it is open. */
+  readonly own: Set<number>;
+}
+
+async function layGround(options: SidecarOptions, lineage: Lineage): Promise<Ground> {
+  const { settings, log, activateOnly = false } = options;
+  const identity = readIdentity(layoutOf(settings.home));
+  const readiness = new Readiness();
+  const uses = new Uses(systemClock.wall);
+  const counted = recount(settings.home, uses);
+  const leases = new Leases(systemClock);
+  watchLog({ lineage, readiness, leases, log });
+  const own = new Set<number>();
+  const standing = new Standing({
+    ...{ settings, lineage, readiness, log, leases, activateOnly, clock: systemClock },
+    keys: { log: identity.logKey.key.id, receipt: identity.receiptKey.id },
+    resolver: makeResolver(settings, own),
+  });
+  await standing.begin();
+  return { identity, readiness, uses, counted, leases, standing, own };
 }
 
 interface GateStuff {
@@ -213,12 +235,12 @@ function makeUpstream({ upstream, websocket }: Settings): HttpUpstream {
   });
 }
 
-/** Faulty settings leave the old ones in force; the list of authorities is read again all the same (fail closed). */
+/** Faulty settings leave the old ones in force; what those name is read again all the same (fail closed). */
 async function reloadFrom(options: SidecarOptions, standing: Standing): Promise<Reloaded> {
   const reread = options.reread();
   const faults = reread.ok
     ? await standing.reload(reread.settings)
-    : [...reread.faults, standing.loadAuthorities()].filter((fault) => fault !== undefined);
+    : [...reread.faults, ...(await standing.reload(undefined))];
   if (faults.length === 0) options.log.info('reloaded');
   else options.log.error('reload failed; what was faulty stays as it was', { faults });
   return faults.length === 0 ? { ok: true } : { ok: false, faults };

@@ -63,3 +63,17 @@ t.test('every load begins a new generation', async (t) => {
   authorities.load(undefined);
   t.not(authorities.generation, before);
 });
+
+t.test('withdrawing is the first half of a load, and admitting the second', async (t) => {
+  const authorities = new Authorities();
+  const other = { iss: 'urn:other', jwk };
+  t.equal(authorities.load(file(pair)), undefined);
+  t.equal(authorities.withdraw(file(other)), undefined);
+  t.strictSame(authorities.pairs, [], 'one is gone, the other not there yet');
+  authorities.admit(authorities.announced);
+  t.equal(authorities.find('urn:other', undefined)?.id, authority.key.id);
+  const { announced } = authorities;
+  authorities.withdraw('');
+  authorities.admit(announced);
+  t.strictSame(authorities.pairs, [], 'what was recorded before the list became unreadable is not trusted');
+});

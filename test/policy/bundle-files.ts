@@ -1,7 +1,7 @@
 /** Bundles for tests: the committed default policy, and hand-made modules. */
 import { readFile } from 'node:fs/promises';
 import { readBundle } from '../../src/policy/bundle.ts';
-import type { Bundle, BundleFiles } from '../../src/policy/bundle.ts';
+import type { Bundle, BundleFiles, UsableBundle } from '../../src/policy/bundle.ts';
 import { wasmModule } from './wasm-module.ts';
 import type { ModuleShape } from './wasm-module.ts';
 
@@ -31,15 +31,25 @@ export async function bundleOf(files: BundleFiles): Promise<Bundle> {
 }
 
 /** A bundle around a hand-made module. */
-export function handmade(
+export async function handmade(
   shape: ModuleShape = {},
   members: Readonly<Record<string, unknown>> = {},
 ): Promise<Bundle> {
-  return bundleOf({
+  return (await usable(shape, members)).bundle;
+}
+
+/** The same, with its files. */
+export async function usable(
+  shape: ModuleShape,
+  members: Readonly<Record<string, unknown>>,
+): Promise<UsableBundle> {
+  const loaded = await readBundle({
     'policy.wasm': wasmModule(shape),
     'data.json': Buffer.from('{}'),
     '.manifest': manifest(members),
   });
+  if (!loaded.ok) throw new Error(loaded.fault);
+  return loaded;
 }
 
 /** An input document that the default policy allows. */
