@@ -3,6 +3,7 @@
  * the canonical text around the one member, `entry`, that only the writer can fill, so that each statement is
  * serialised once.
  */
+import type { LlmUsage } from '../call/llm-usage.ts';
 import type { Json } from '../crypto/json.ts';
 import { sha256Hex, sha3Hex } from '../crypto/node.ts';
 import type { DenialCode } from '../denial/table.ts';
@@ -105,6 +106,8 @@ export interface OutcomePredicate {
   readonly ended: 'complete' | 'client-abort' | 'upstream-error' | 'cut';
   /** What cut it. */
   readonly by?: DenialCode;
+  /** What a language model's answer says it cost; absent for any other call. */
+  readonly usage?: LlmUsage;
 }
 
 /** What streamed in one direction. */

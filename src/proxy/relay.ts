@@ -2,6 +2,8 @@
 import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
 import type { Header } from '../call/call.ts';
+import { usageReader } from '../call/llm-usage.ts';
+import type { UsageReader } from '../call/llm-usage.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
@@ -47,6 +49,7 @@ export class Relay implements UpgradeErrand {
   #stopTimer: () => void = () => undefined;
   #trailers: readonly Header[] = [];
   #status: number | undefined;
+  #usage: UsageReader | undefined;
   #informational = 0;
   #released = false;
   #over = false;
@@ -97,6 +100,7 @@ export class Relay implements UpgradeErrand {
     if (!head.ok) return this.#fail('response_malformed', head.fault);
     this.#status = status;
     if (!this.#fits(head)) return this.#end({ ended: 'cut', by: 'lease_response_bytes' });
+    this.#usage = usageReader(passage.call, status, head.headers);
     try {
       passage.exchange.begin(status, head.headers, { whole, announced: head.announced });
       passage.exchange.onDrain(() => this.#flow?.resume());
@@ -113,6 +117,7 @@ export class Relay implements UpgradeErrand {
     this.#down.add(chunk);
     this.#parts.scavenger.count(chunk.length);
     if (!exchange.write(chunk)) this.#flow?.pause();
+    this.#usage?.add(chunk);
   }
 
   ended(trailers: readonly string[]): void {
@@ -241,6 +246,7 @@ export class Relay implements UpgradeErrand {
       duration_ms: Math.round(clock.monotonic() - this.#began),
       ended: how.ended,
       ...(how.ended === 'cut' ? { by: how.by } : {}),
+      ...(this.#usage ? { usage: this.#usage.close() } : {}),
       answered,
     };
   }
