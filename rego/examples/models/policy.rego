@@ -1,28 +1,44 @@
-# Which models an agent may ask, and for how much.
+# Which models an agent may ask, for how much, and with which tools.
 #
-# Teaches: reading the body. It was written by the agent, so it may have any shape,
-# and a builtin that meets the wrong one makes its rule undefined; a deny that is
-# undefined would let the call pass. That is why such calls stand in functions that
-# have a default (lib/body.rego), and the default is the answer that denies.
-# A policy that reads the body refuses bodies it cannot read, by itself.
+# Teaches: reading the body as a call of a model. A rule that names input.call.content.llm
+# makes the sidecar read bodies; those it cannot read in exactly one way are refused, by
+# itself. What such a rule looks up may still be missing: the agent wrote it. So each deny
+# has a rule for what must hold, and says not in front of its name.
 package policy
 
-import data.lib.body
-
-asks_a_model if {
-	input.call.host == "api.openai.com"
+to_a_provider if {
+	data.providers[input.call.host]
 	input.call.method == "POST"
-	input.call.segments[0] == "v1"
+}
+
+# Files, batches, fine-tuning: whatever is no question to a model.
+deny contains "not_a_question" if {
+	to_a_provider
+	not input.call.content.llm
 }
 
 deny contains "model_not_listed" if {
-	asks_a_model
-	not data.models[body.model(input.call.content)]
+	to_a_provider
+	not model_listed
 }
+
+model_listed if data.models[input.call.content.llm.model]
 
 deny contains "too_many_tokens" if {
-	asks_a_model
-	body.tokens(input.call.content) > data.models[body.model(input.call.content)].max_tokens
+	to_a_provider
+	not within_limit
 }
 
-obligation contains {"type": "max_response_bytes", "value": 10485760} if asks_a_model
+# A question without a limit of its own is not within ours.
+within_limit if {
+	input.call.content.llm.max_tokens <= data.models[input.call.content.llm.model].max_tokens
+}
+
+# Tools that the provider runs itself reach places that no grant names.
+deny contains "tool_not_listed" if {
+	to_a_provider
+	some tool in input.call.content.llm.tools
+	not data.tools[tool]
+}
+
+obligation contains {"type": "max_response_bytes", "value": 10485760} if to_a_provider

@@ -1,0 +1,99 @@
+import t from 'tap';
+import { llmApi, readLlm } from '../../src/call/llm.ts';
+import { UsageReader, usageReader } from '../../src/call/llm-usage.ts';
+import type { Json } from '../../src/crypto/json.ts';
+
+t.test('an API is known by its method and path, wherever it is served', async (t) => {
+  const rows: readonly (readonly [path: string, provider: string | undefined, operation?: string])[] = [
+    ['v1/chat/completions', 'openai', 'chat'],
+    ['openai/deployments/x/chat/completions', 'openai', 'chat'],
+    ['v1/chat/completions/', 'openai', 'chat'],
+    ['V1/Chat/Completions', 'openai', 'chat'],
+    ['v1/completions', 'openai', 'completions'],
+    ['v1/responses', 'openai', 'responses'],
+    ['v1/messages', 'anthropic', 'messages'],
+    ['channels/1/messages', undefined],
+    ['v1/messages/count_tokens', undefined],
+    ['v1beta/models/gemini-x:generateContent', 'google', 'generate'],
+    ['v1beta/models/gemini-x:streamGenerateContent', 'google', 'generate'],
+    ['v1beta/models/gemini-x:countTokens', undefined],
+    ['v1/embeddings', undefined],
+  ];
+  for (const [path, provider, operation] of rows) {
+    const api = llmApi({ method: 'POST', segments: path.split('/') });
+    t.equal(api?.provider, provider, path);
+    t.equal(api?.operation, operation, path);
+    t.equal(llmApi({ method: 'GET', segments: path.split('/') }), undefined);
+  }
+});
+
+t.test('what is asked of a model reads alike for every provider', async (t) => {
+  const asked = (path: string, body: Json): unknown => {
+    const api = llmApi({ method: 'POST', segments: path.split('/') });
+    return api && readLlm(api, body);
+  };
+  const tools = [{ type: 'function', function: { name: 'a' } }, { type: 'function', name: 'b' }, { type: 'web_search' }, { name: 'c' }];
+  t.match(asked('v1/chat/completions', { model: 'm', max_tokens: 5, max_completion_tokens: 9, stream: null, tools }), {
+    value: { provider: 'openai', model: 'm', stream: false, max_tokens: 9, tools: ['a', 'b', 'web_search', 'c'] },
+  }); // prettier-ignore
+  t.match(asked('v1/responses', { model: 'm', max_output_tokens: 7, stream: true }), { value: { max_tokens: 7, stream: true } });
+  const bare = asked('v1/messages', { max_tokens: null });
+  t.strictSame(bare, { ok: true, value: { provider: 'anthropic', operation: 'messages', stream: false, tools: [] } });
+  const config = { generationConfig: { maxOutputTokens: 5 }, generation_config: { max_output_tokens: 6 } };
+  const google = { ...config, tools: [{ functionDeclarations: [{ name: 'f' }] }, { googleSearch: {} }] };
+  t.match(asked('v1beta/models/g:streamGenerateContent', google), {
+    value: { provider: 'google', model: 'g', stream: true, max_tokens: 6, tools: ['f', 'googleSearch'] },
+  });
+}); // prettier-ignore
+
+const JSON_TYPE = ['content-type', 'application/json'];
+const EVENTS = ['content-type', 'text/event-stream; charset=utf-8'];
+
+function usageOf(headers: readonly string[], ...pieces: readonly string[]): unknown {
+  const reader = usageReader({ method: 'POST', segments: ['v1', 'messages'] }, 200, headers);
+  for (const piece of pieces) reader?.add(Buffer.from(piece, 'latin1'));
+  return reader?.close();
+}
+
+t.test('an answer says what it cost', async (t) => {
+  const { provider } = new UsageReader('anthropic', []).close();
+  const counted = { provider, state: 'counted' };
+  const events = [
+    'event: message_start\ndata: {"type":"message_start","message":{"model":"claude-x","usage":{"input_tokens":10,"output_tokens":1}}}\n\n',
+    'event: delta\ndata: {"delta":{"text":"\xc3', '\xbc"}}\r\n\r\nda', 'ta: {"usage":{"output_tokens":7}}\n', '\n',
+  ]; // prettier-ignore
+  t.same(usageOf(EVENTS, ...events), { ...counted, model: 'claude-x', input_tokens: 10, output_tokens: 7 });
+  const plain = '{"model":"gpt-x","usage":{"prompt_tokens":3,"completion_tokens":4}}';
+  t.same(usageOf(JSON_TYPE, plain), { ...counted, model: 'gpt-x', input_tokens: 3, output_tokens: 4 });
+  t.same(
+    usageOf(JSON_TYPE, ...plain),
+    { ...counted, model: 'gpt-x', input_tokens: 3, output_tokens: 4 },
+    'byte by byte',
+  );
+  const openai =
+    'data: {"id":1,"model":"m","usage":null}\n\ndata: {"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\ndata: [DONE]\n\n';
+  t.same(usageOf(EVENTS, openai), { ...counted, model: 'm', input_tokens: 3, output_tokens: 4 });
+  const response =
+    'data: {"type":"response.completed","response":{"model":"m","usage":{"input_tokens":1,"output_tokens":2}}}\n\n';
+  t.same(usageOf(EVENTS, response), { ...counted, model: 'm', input_tokens: 1, output_tokens: 2 });
+  const google =
+    '[{"modelVersion":"g","usageMetadata":{"promptTokenCount":1}},{"usageMetadata":{"candidatesTokenCount":2}}]';
+  t.same(usageOf(JSON_TYPE, google), { ...counted, model: 'g', input_tokens: 1, output_tokens: 2 });
+});
+
+t.test('an upstream’s numbers are not believed blindly', async (t) => {
+  const absent = { provider: 'anthropic', state: 'absent' };
+  const unread = { provider: 'anthropic', state: 'unread' };
+  for (const wrong of ['-1', '1.5', '1e300', '"7"', 'null', '[]', '{}', '2000000000'])
+    t.same(usageOf(JSON_TYPE, `{"usage":{"input_tokens":${wrong}}}`), absent, wrong);
+  t.same(usageOf(JSON_TYPE, '{"model":"\\u0000","usage":7}'), absent);
+  t.same(usageOf(JSON_TYPE, `{"model":"${'m'.repeat(129)}"}`), absent);
+  t.same(usageOf(JSON_TYPE, '{"usage":'), absent, 'half an answer');
+  t.same(usageOf(JSON_TYPE, '{"__proto__":{"usage":{"input_tokens":1}}}'), absent);
+  t.same(usageOf([...JSON_TYPE, 'content-encoding', 'gzip'], '{"usage":{"input_tokens":1}}'), unread);
+  t.same(usageOf(['content-type', 'text/html'], '{"usage":{"input_tokens":1}}'), unread);
+  t.same(usageOf(JSON_TYPE, ' '.repeat(1024 * 1024 + 1)), unread, 'too large');
+  t.same(usageOf(EVENTS, `data: ${'x'.repeat(300 * 1024)}`, 'x', '\n\n'), unread, 'an endless line');
+  t.equal(usageReader({ method: 'POST', segments: ['v1', 'messages'] }, 500, JSON_TYPE), undefined);
+  t.equal(usageReader({ method: 'POST', segments: ['a'] }, 200, JSON_TYPE), undefined);
+});
