@@ -20,7 +20,7 @@ export interface ScanAnswer {
 /** So many threads, each with one segment at a time. Close it. */
 export class ScanCrew implements Scanner {
   readonly #threads: number;
-  readonly #workers: Worker[] = [];
+  readonly #workers: (Worker | undefined)[] = [];
   readonly #last: Promise<unknown>[] = [];
   #next = 0;
 
@@ -36,25 +36,30 @@ export class ScanCrew implements Scanner {
 
   scan(job: ScanJob): Promise<SegmentScan | undefined> {
     const turn = this.#next++ % this.#threads;
-    const worker = (this.#workers[turn] ??= new Worker(THREAD, { resourceLimits: LIMITS }));
-    const scanned = Promise.resolve(this.#last[turn]).then(() => ask(worker, job));
+    const scanned = Promise.resolve(this.#last[turn]).then(() => this.#ask(turn, job));
     this.#last[turn] = scanned.catch(() => undefined);
     return scanned;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker?.terminate()));
   }
-}
 
-function ask(worker: Worker, job: ScanJob): Promise<SegmentScan | undefined> {
-  return new Promise((resolve, reject) => {
-    const settle = ({ scan }: ScanAnswer): void => {
-      worker.off('error', reject);
-      resolve(scan);
-    };
-    worker.once('message', settle);
-    worker.once('error', reject);
-    worker.postMessage(job);
-  });
+  #ask(turn: number, job: ScanJob): Promise<SegmentScan | undefined> {
+    const worker = (this.#workers[turn] ??= new Worker(THREAD, { resourceLimits: LIMITS }));
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown): void => {
+        worker.removeAllListeners();
+        this.#workers[turn] = undefined; // it has ended: the next job gets another one
+        reject(cause instanceof Error ? cause : new Error('a thread ended while it scanned'));
+      };
+      worker.once('error', fail);
+      worker.once('exit', fail);
+      worker.once('message', ({ scan }: ScanAnswer) => {
+        worker.off('error', fail).off('exit', fail);
+        resolve(scan);
+      });
+      worker.postMessage(job);
+    });
+  }
 }

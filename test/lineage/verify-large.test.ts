@@ -63,7 +63,7 @@ t.test('several threads come to the verdict of one', async (t) => {
     ['two segments swapped', ([, a = '', b = '']) => (cpSync(a, `${a}.x`), cpSync(b, a), cpSync(`${a}.x`, b), rmSync(`${a}.x`)), { code: 'log_damaged' }],
     ['the last segment less', (paths) => rmSync(paths.at(-1) ?? ''), { code: /log_rolled_back|log_damaged/ }],
     ['a torn end', (paths) => change(paths.at(-1) ?? '', (is) => Buffer.concat([is, Buffer.alloc(99)])), { ok: true, torn: 99 }],
-    ['a tile changed', (_, { layout }) => change(join(layout.directory, 'tile/0/001'), (is) => void (is[5] = 9)), { code: 'log_damaged', index: 256 }],
+    ['a tile changed', (_, { layout }) => change(join(layout.directory, 'tile/0/001'), (is) => void (is[5] = (is[5] ?? 0) ^ 1)), { code: 'log_damaged', index: 256 }],
     ['a tile less', (_, { layout }) => rmSync(join(layout.directory, 'tile/0/001')), { ok: true, missingTiles: 1 }],
     ['the checkpoint less', (_, { layout }) => rmSync(layout.checkpoint), { code: 'log_missing' }],
     ['no segment', (paths) => paths.forEach((path) => rmSync(path)), { code: 'log_missing' }],
@@ -119,6 +119,19 @@ t.test('a scan takes nothing that is odd, whatever byte of a segment was changed
     writeFileSync(path, bytes);
     return JSON.stringify(scan) === JSON.stringify(scanner.scan(job));
   }
+});
+
+t.test('a scan that fails costs nothing but itself', async (t) => {
+  const log = segmented(scratchFolder(t));
+  const crew = new ScanCrew(1);
+  t.teardown(() => crew.close());
+  const { layout, identity } = log;
+  const [segment] = listSegments(layout.segments);
+  if (!segment) throw new Error('there are segments');
+  const job = { ...segment, logKey: formatNoteKey(identity.logKey), everyHead: false };
+  const gone = { ...job, path: `${segment.path}.gone` };
+  const scans = [gone, gone, job, gone, job].map((one) => crew.scan(one).then(Boolean, () => 'failed'));
+  t.strictSame(await Promise.all(scans), ['failed', 'failed', true, 'failed', true]);
 });
 
 t.test('the signature of an old head is looked at only when asked for', async (t) => {
