@@ -42,7 +42,7 @@ export class ScanCrew implements Scanner {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker?.terminate()));
+    await Promise.all(this.#workers.map(async (worker) => worker?.terminate()));
   }
 
   #ask(turn: number, job: ScanJob): Promise<SegmentScan | undefined> {

@@ -6,12 +6,11 @@
 import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { toBase64 } from '../crypto/base64.ts';
 import { node } from '../crypto/node.ts';
 import { chainHash } from './audit.ts';
-import { verifyCheckpoint } from './checkpoint.ts';
+import { headText, verifyCheckpoint } from './checkpoint.ts';
 import { HASH_LENGTH } from './merkle.ts';
-import { parseNoteKey } from './note.ts';
+import { parseNote, parseNoteKey } from './note.ts';
 import type { NoteKey } from './note.ts';
 import { ENTRY_START, positionRest } from './position.ts';
 import { batchLength, HEADER_LENGTH, parseHeader, TRAILER_LENGTH } from './segment.ts';
@@ -109,8 +108,8 @@ class Scan {
     this.#sizes.push(size);
     this.#roots.push(root);
     const head = batch.toString('utf8', at + TRAILER_LENGTH, batch.length - CRC_LENGTH);
-    const text = `${this.#logKey.name}\n${size}\n${toBase64(root)}\n\n`;
-    if (size !== this.#seq + count || !head.startsWith(text)) return false;
+    const text = headText({ origin: this.#logKey.name, size, root });
+    if (size !== this.#seq + count || parseNote(head)?.text !== text) return false;
     if (!this.#job.everyHead && size < this.#job.until) return true;
     return verifyCheckpoint(node, head, [this.#logKey]) !== undefined;
   }

@@ -35,7 +35,7 @@ function change(path: string, edit: (bytes: Buffer) => Uint8Array | void): void 
 /** Changes a byte at an offset, and mends the checksum of its batch. */
 function forge(path: string, at: number): void {
   change(path, (bytes) => {
-    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    bytes[at] = bytes[at] === 0x41 ? 0x42 : 0x41; // stays base64, hex or text
     for (const { offset, length } of batchesOf({ path, first: 0 }, { until: Infinity })) {
       const end = offset + length - 4;
       if (at > offset && at < end) bytes.writeUInt32BE(crc32(bytes.subarray(offset, end)), end);
