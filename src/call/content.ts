@@ -59,8 +59,9 @@ export function readContent(
   body: Uint8Array | undefined,
   order: ContentOrder,
 ): Outcome<readonly Content[]> {
+  const isOpaque = call.action === 'UPGRADE' || call.action === 'CONNECT'; // what follows is no body, and nobody reads it
   const isEmpty = body ? body.length === 0 : !hasBody(call);
-  if (isEmpty) return pass([{ state: 'none' }]);
+  if (isEmpty && !isOpaque) return pass([{ state: 'none' }]);
   if (order.members.length === 0) return pass([{ state: 'unread' }]);
   if (!body) return unread('the body was not asked for');
   const plain = decoded(call, body, order.limit);

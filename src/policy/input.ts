@@ -35,6 +35,8 @@ export function inputText({ call, coverage, mode, wallMs, content }: InputParts)
 function callMember(call: Call, mode: InputParts['mode'], content: Content): object {
   return {
     method: call.method,
+    action: call.action,
+    ...(call.upgrade === undefined ? {} : { upgrade: call.upgrade }),
     scheme: call.scheme,
     host: call.host,
     port: call.port,

@@ -185,3 +185,17 @@ t.test('what JSON.stringify writes is read as it was, and any bytes at all are a
   });
   t.doesNotThrow(() => fc.assert(fc.property(some, (given) => void contentsOf(given))));
 });
+
+t.test(
+  'what follows an upgrade or a closed tunnel is unread, and denies where a rule reads bodies',
+  async (t) => {
+    for (const action of ['UPGRADE', 'CONNECT']) {
+      const opaque = { ...post(undefined), action, framing: { kind: 'none' } } as const;
+      t.match(readContent(opaque, undefined, { members: [], limit: 100 }), { value: [{ state: 'unread' }] });
+      t.match(readContent(opaque, undefined, { members: ['json'], limit: 100 }), {
+        ok: false,
+        code: 'policy_content_unread',
+      });
+    }
+  },
+);

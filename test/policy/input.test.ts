@@ -82,6 +82,8 @@ function inputOf(
 
 interface Input {
   readonly call: {
+    readonly action?: string;
+    readonly upgrade?: string;
     readonly query: Record<string, string[]>;
     readonly headers: Record<string, string[]>;
     readonly content: unknown;
@@ -94,6 +96,7 @@ t.test('the input document says everything about a call, once', async (t) => {
   t.strictSame(inputOf(), {
     call: {
       method: 'POST',
+      action: 'POST',
       scheme: 'https',
       host: 'api.example',
       port: 8443,
@@ -173,6 +176,11 @@ t.test('a query has exactly one reading, that of the URL Standard', async (t) =>
   ];
   for (const [query, members] of readings)
     t.strictSame(membersOf(inputOf({ call: { query } }).call.query), members, JSON.stringify(query));
+});
+
+t.test('a policy can tell a WebSocket from a request', async (t) => {
+  const { call: asked } = inputOf({ call: { action: 'UPGRADE', upgrade: 'websocket', method: 'GET' } });
+  t.match(asked, { method: 'GET', action: 'UPGRADE', upgrade: 'websocket' });
 });
 
 t.test('names that mean something to JavaScript are ordinary members', async (t) => {
