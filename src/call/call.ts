@@ -57,9 +57,9 @@ export interface Call {
   readonly port: number;
   /** WHATWG origin of the upstream (after routing), default port dropped. */
   readonly origin: string;
-  /** Path as forwarded (after routing), starts with `/`, no query. */
+  /** Path as forwarded (after routing), starts with `/`, no query. Empty for CONNECT, which shows none. */
   readonly path: string;
-  /** The path split at `/`, then each decoded once. `/` is `['']`, `/a/` is `['a', '']`. */
+  /** The path split at `/`, then each decoded once. `/` is `['']`, `/a/` is `['a', '']`; CONNECT has none. */
   readonly segments: readonly string[];
   /** The octets after the first `?`, or null where there is no `?`. */
   readonly query: string | null;

@@ -3,15 +3,15 @@
  * framing, method, target, route, path; each rule has its own code, and what passes them all is what will be forwarded.
  */
 import { deny, pass } from '../denial/outcome.ts';
-import type { Outcome } from '../denial/outcome.ts';
-import type { Call, Carrier, RawHead } from './call.ts';
+import type { Outcome, Refusal } from '../denial/outcome.ts';
+import type { Call, Carrier, Framing, RawHead } from './call.ts';
 import { forwardedHeaders } from './clean.ts';
 import { findCredential } from './credential.ts';
 import { strangeExpectation } from './expect.ts';
 import { announcedTrailers, readFraming } from './framing.ts';
 import { readHeaders, repeatedHeader } from './headers.ts';
 import type { HeaderSection } from './headers.ts';
-import { hostHeader } from './host.ts';
+import { hostHeader, placeOf } from './host.ts';
 import type { Authority, Place } from './host.ts';
 import { lookalikeHeader } from './lookalike.ts';
 import { readOverride, strangeMethod } from './method.ts';
@@ -71,7 +71,8 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
     announcedTrailers(section, head) ??
     strangeExpectation(section) ??
     strangeMethod(head.method) ??
-    strangeTarget(head);
+    strangeTarget(head) ??
+    tunnelBody(head, framing.value);
   if (fault) return fault;
   const destination = readDestination(head, section, context);
   if (!destination.ok) return destination;
@@ -81,7 +82,7 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
   const upgrade = readUpgrade({ head, section, framing: framing.value });
   if (!upgrade.ok) return upgrade;
   const trace = readTrace(section, context.id);
-  const passed = forwardedHeaders(section, hostHeader(place), trace);
+  const passed = head.method === 'CONNECT' ? [] : forwardedHeaders(section, hostHeader(place), trace);
   const granted = credential.value ?? context.tunnel?.credential; // one of the two, never both merged
   return pass({
     id: context.id,
@@ -105,7 +106,7 @@ export function readCall(head: RawHead, context: CallContext): Outcome<Call> {
 function readDestination(head: RawHead, section: HeaderSection, context: CallContext): Outcome<Destination> {
   const host = readHost(section, head);
   if (!host.ok) return host;
-  if (head.method === 'CONNECT') return refuseTunnel(head);
+  if (head.method === 'CONNECT') return readConnect(head, host.value, context);
   switch (context.carrier) {
     case 'forward':
       return readForward(head, host.value, context);
@@ -158,9 +159,18 @@ function readReverse(head: RawHead, host: Authority | undefined, context: CallCo
     : segments;
 }
 
-/** CONNECT, once its target is known to be well-formed. */
-function refuseTunnel(head: RawHead): Outcome<never> {
+/** RFC 9110 §9.3.6: a host and a port, and no path that anybody sees. What is inside is taken for TLS. */
+function readConnect(head: RawHead, host: Authority | undefined, context: CallContext): Outcome<Destination> {
   const authority = readTunnel(head);
   if (!authority.ok) return authority;
-  return deny('tunnel_unsupported', `CONNECT ${authority.value.host}`);
+  if (context.carrier !== 'forward') return deny('tunnel_unsupported', `CONNECT on ${context.carrier}`);
+  const place = placeOf('https', authority.value);
+  const other = otherHost(place, host);
+  return other ?? pass({ place, path: '', query: null, segments: [], rules: STRICT });
+}
+
+/** RFC 9110 §9.3.6: what follows a CONNECT is the tunnel's, not a body. */
+function tunnelBody(head: RawHead, framing: Framing): Refusal | undefined {
+  const empty = framing.kind === 'none' || (framing.kind === 'length' && framing.bytes === 0);
+  return head.method === 'CONNECT' && !empty ? deny('framing_invalid', 'a CONNECT with a body') : undefined;
 }

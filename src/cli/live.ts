@@ -1,5 +1,5 @@
 /** The live list of `writ dev`: one line a decision, one more where a call did not end well. */
-import type { Decided, Finished, Observer } from '../gate/observer.ts';
+import type { Decided, Finished, Handshake, Observer } from '../gate/observer.ts';
 import { safeText } from '../config/safe-text.ts';
 import { out } from './screen.ts';
 
@@ -31,6 +31,15 @@ export class LiveList implements Observer {
     out.line(
       `${timeOfDay()}  ${out.paint('warn', 'ended ')}  entry ${permit}: ${ended}${by ? ` (${by})` : ''}`,
     );
+  }
+
+  tunnelled(): void {
+    // the calls inside are shown
+  }
+
+  handshake({ host, cause }: Handshake): void {
+    if (this.#begun && cause !== 'unused')
+      out.line(`${timeOfDay()}  ${out.paint('warn', 'tls   ')}  ${safeText(host)}: ${cause}`);
   }
 
   malformed({ status, why }: { readonly status: number; readonly why: string }): void {

@@ -3,6 +3,7 @@ import type { Log } from '../config/log.ts';
 import { LogFault } from '../lineage/fault.ts';
 import { PortUnavailable } from '../sidecar/doors.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';
+import { TlsAuthorityFault } from '../sidecar/tls-authority.ts';
 import { EXIT, unable } from './exit.ts';
 import type { CommandFailure } from './exit.ts';
 
@@ -20,7 +21,7 @@ export interface Running {
 
 /** Turns what `startSidecar` rejects with into a command failure that says what to do; other errors stay. */
 export function startFailure(cause: unknown): CommandFailure | Error {
-  if (cause instanceof LogFault) return unable(cause.message);
+  if (cause instanceof LogFault || cause instanceof TlsAuthorityFault) return unable(cause.message);
   if (cause instanceof PortUnavailable)
     return unable(
       cause.message,

@@ -209,6 +209,19 @@ export const settingsSchema = z.strictObject({
         'Silence of both ends; pings count, and are theirs to send. Past it the WebSocket ends; 0 waits for ever.',
     }),
   }),
+  tls: section({
+    passthrough: setting(z.array(hostName, 'must be a list'), [], {
+      kind: 'list',
+      live: true,
+      description:
+        'Hosts (`name` for port 443, or `name:port`) whose TLS stays closed. Their `CONNECT` is decided as one call, which grants must allow by the action `CONNECT`; what is inside is neither seen nor governed (`host-only`).',
+    }),
+    plain_in_tunnel: setting(z.boolean('must be true or false'), false, {
+      kind: 'boolean',
+      live: true,
+      description: 'Allow HTTP in the clear inside `CONNECT`; grants must name its `http://` origin.',
+    }),
+  }),
   denial: section({
     recorded_burst: setting(whole(1, 1_000_000_000), 100, {
       kind: 'whole',

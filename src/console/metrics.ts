@@ -1,6 +1,6 @@
 /** What Prometheus sees. Labels come from closed sets only: nothing that an agent says can make a new series. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Decided, Finished, Observer } from '../gate/observer.ts';
+import type { Decided, Finished, Handshake, Observer } from '../gate/observer.ts';
 import type { LineageHealth } from '../lineage/lineage.ts';
 import type { Readiness } from './readiness.ts';
 import { READY_PARTS } from './readiness.ts';
@@ -52,6 +52,14 @@ export class Metrics implements Observer {
     if (ended === 'cut') cut.inc({ code: by ?? 'none' });
   }
 
+  tunnelled(): void {
+    this.#instruments.tunnels.inc();
+  }
+
+  handshake({ cause }: Handshake): void {
+    this.#instruments.handshakes.inc({ cause });
+  }
+
   malformed({ carrier, status }: { readonly carrier: string; readonly status: number }): void {
     this.#instruments.malformed.inc({ carrier, status: String(status) });
   }
@@ -88,6 +96,7 @@ export class Metrics implements Observer {
 function instruments(registry: Registry) {
   const registers = [registry];
   return {
+    ...tunnelInstruments(registers),
     calls: new Counter({
       name: 'writ_calls_total',
       help: 'Calls decided, by verdict and denial code.',
@@ -137,6 +146,23 @@ function instruments(registry: Registry) {
       name: 'writ_denials_aggregated_total',
       help: 'Denials that were counted instead of recorded one by one.',
       labelNames: ['code'],
+      registers,
+    }),
+  };
+}
+
+/** What happens before there is a call. */
+function tunnelInstruments(registers: Registry[]) {
+  return {
+    tunnels: new Counter({
+      name: 'writ_tunnels_total',
+      help: 'CONNECTs that were opened to be read.',
+      registers,
+    }),
+    handshakes: new Counter({
+      name: 'writ_agent_tls_faults_total',
+      help: 'TLS with an agent that did not come about: untrusted, unused (it may not trust us), failed.',
+      labelNames: ['cause'],
       registers,
     }),
   };

@@ -96,8 +96,16 @@ export const denials = {
   },
   route_unknown: { title: 'No route for this path or host', remedy: 'Add a route to the settings.' },
   tunnel_unsupported: {
-    title: 'CONNECT tunnels are not supported yet',
-    remedy: 'Use an http:// URL, or a reverse route for the upstream.',
+    title: 'CONNECT is taken on the forward port only',
+    remedy: 'Send CONNECT to the forward port, over HTTP/1.1, and not inside another tunnel.',
+  },
+  tunnel_not_tls: {
+    title: 'What came through the tunnel is not TLS',
+    remedy: 'Speak TLS inside CONNECT; the operator can allow plain HTTP (tls.plain_in_tunnel).',
+  },
+  tunnel_name_mismatch: {
+    title: 'TLS inside the tunnel names another host',
+    remedy: 'Send the host of the CONNECT as server name (SNI), and none for an address.',
   },
   upgrade_unsupported: {
     title: 'The only upgrade is to a WebSocket',

@@ -104,7 +104,8 @@ function unparsedCall(found: Findings): UnparsedCall {
   return { method: known, target: salted(found.salt, target, 'latin1') };
 }
 
-function recordedGrant(found: Findings): DecisionPredicate['grant'] {
+/** The grant of a call as it goes on record; null until every signature verified. */
+export function recordedGrant(found: Findings): DecisionPredicate['grant'] {
   const { grant, coverage } = found;
   if (!grant) return null;
   const { root, key, digest } = grant;

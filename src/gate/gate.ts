@@ -8,6 +8,7 @@ import type { Tunnel } from '../call/tunnel.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import { pairName } from '../grant/authorities.ts';
+import type { Grant } from '../grant/grant.ts';
 import { coverCall } from '../grant/scope.ts';
 import type { Uses } from '../grant/uses.ts';
 import type { GrantVerifier } from '../grant/verify.ts';
@@ -24,10 +25,21 @@ import { keepInput } from './keep-input.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
 import type { Observer } from './observer.ts';
-import type { Address, Clock, Ended, Exchange, Fresh, Inputs, Upstream } from './outside.ts';
+import type {
+  Address,
+  Clock,
+  Ended,
+  Exchange,
+  Fresh,
+  Inputs,
+  Passage,
+  TunnelMouth,
+  Upstream,
+} from './outside.ts';
 import { neverSent, outcomeEntry, permitEntry } from './record.ts';
 import type { Refused, Refuser } from './refuser.ts';
 import type { Rules } from './rules.ts';
+import { isIntercepted, tunnelEntry } from './tunnel.ts';
 
 /** The gate's parts; `proxy/` and `main` bring those of the outside. */
 export interface GateParts<E extends Exchange> {
@@ -59,6 +71,8 @@ export interface Arrival<E extends Exchange> {
   readonly carrier: Carrier;
   /** What its connection stands for, inside CONNECT and on the transparent port. */
   readonly tunnel?: Tunnel;
+  /** Where a CONNECT can go on; absent for everything else. */
+  readonly mouth?: TunnelMouth;
   readonly exchange: E;
 }
 
@@ -89,7 +103,11 @@ export class Gate<E extends Exchange> {
       exposed: this.#parts.exposed(),
     };
     try {
-      const permit = await this.#decide(found, arrival);
+      const verified = this.#verify(found, arrival);
+      if (!verified.ok) return await this.#refuse(found, verified, { arrival, began });
+      if (isIntercepted(verified.value.call, rules))
+        return await this.#enter(found, verified.value, { arrival, began });
+      const permit = await this.#decide(found, verified.value, arrival.exchange);
       if (!permit.ok) return await this.#refuse(found, permit, { arrival, began });
       this.#report(found, arrival, { began, seq: permit.value.seq });
       await this.#execute(found, permit.value, arrival);
@@ -98,13 +116,11 @@ export class Gate<E extends Exchange> {
     }
   }
 
-  /** Every step up to the durable permit. The first that does not pass is the answer. */
-  async #decide(found: Findings, arrival: Arrival<E>): Promise<Outcome<Permit>> {
-    const { clock, verifier, uses, policy, trust, leases, lineage, inputs, spool } = this.#parts;
-    const { head, carrier, tunnel, exchange } = arrival;
-    const { rules } = found;
+  /** The first step: a strict call, and a grant that is good here and now. */
+  #verify(found: Findings, { head, carrier, tunnel, mouth }: Arrival<E>): Outcome<Verified> {
+    const { clock, verifier, policy } = this.#parts;
 
-    const call = readCall(head, { ...found, ...rules, carrier, ...(tunnel && { tunnel }) });
+    const call = readCall(head, { ...found, ...found.rules, carrier, ...(tunnel && { tunnel }) });
     if (!call.ok) return call;
     found.call = call.value;
 
@@ -113,22 +129,45 @@ export class Gate<E extends Exchange> {
     if (!grant.ok) return grant;
 
     if (isTooLong(found)) return deny('entry_too_large', 'path and intent');
+    if (call.value.action === 'CONNECT' && !mouth) return deny('tunnel_unsupported', `on carrier ${carrier}`);
+    return pass({ call: call.value, grant: grant.value });
+  }
 
-    const { root, key } = grant.value;
+  /** An intercepted CONNECT, once it is on record: what comes out of it arrives as calls of its own. */
+  async #enter(found: Findings, verified: Verified, given: Given<E>): Promise<void> {
+    const { lineage, observer, trust, fresh } = this.#parts;
+    const { mouth } = given.arrival;
+    const trusted = trust();
+    if (!trusted.ok) return this.#refuse(found, trusted, given);
+    const entry = tunnelEntry(found, verified);
+    if (!entry.ok) return this.#refuse(found, entry, given);
+    const { seq } = await lineage.append(entry.value); // durable from here on
+    const { host, port, credential } = verified.call;
+    observer.tunnelled({ id: found.id, host, port, seq });
+    const opened = await mouth?.open({ host, port, credential });
+    if (opened && !opened.ok) await this.#refuse({ ...found, id: fresh().id }, opened, given); // the entry has the first id
+  }
+
+  /** Every further step up to the durable permit. The first that does not pass is the answer. */
+  async #decide(found: Findings, { call, grant }: Verified, exchange: E): Promise<Outcome<Permit>> {
+    const { clock, uses, policy, trust, leases, lineage, inputs, spool } = this.#parts;
+    const { rules } = found;
+
+    const { root, key } = grant;
     const lease = leases.open(pairName(root.iss, key), root.exp * 1000); // hears of expiry from here on
     found.lease = lease;
 
-    const covered = coverCall(grant.value, call.value);
+    const covered = coverCall(grant, call);
     if (!covered.ok) return covered;
     found.coverage = covered.value;
     const forPolicy = policy.content.length > 0;
-    const reading = { call: call.value, coverage: covered.value, exchange, lease, spool, forPolicy };
+    const reading = { call, coverage: covered.value, exchange, lease, spool, forPolicy };
     const bound = await readBoundBody(found, reading);
     if (!bound.ok) return bound;
     const { coverage } = bound.value;
     found.coverage = coverage;
 
-    const decision = await authorize(found, { call: call.value, coverage, policy, trust, clock });
+    const decision = await authorize(found, { call, coverage, policy, trust, clock });
     if (!decision.ok) return decision;
 
     const trusted = trust();
@@ -136,10 +175,10 @@ export class Gate<E extends Exchange> {
 
     const { entry } = coverage;
     const obligations = decision.value;
-    const limited = limitLease(lease, { call: call.value, body: found.body, entry, obligations });
+    const limited = limitLease(lease, { call, body: found.body, entry, obligations });
     if (!limited.ok) return limited;
 
-    const addresses = await rules.resolver.vet(call.value); // the first byte that may leave
+    const addresses = await rules.resolver.vet(call); // the first byte that may leave
     if (!addresses.ok) return addresses;
     if (lease.ended) return deny(lease.ended, 'ended while it was decided');
 
@@ -150,17 +189,17 @@ export class Gate<E extends Exchange> {
     const recorded = await lineage.append({ ...permitEntry(found, addresses.value), late }); // durable from here on
     found.permit = recorded.seq;
     keepInput(found, recorded.seq, inputs);
-    return pass({ ...bound.value, call: call.value, addresses: addresses.value, lease, seq: recorded.seq });
+    return pass({ ...bound.value, call, addresses: addresses.value, lease, seq: recorded.seq });
   }
 
   /** Streams the call under its lease, and closes its permit with an outcome. */
-  async #execute(found: Findings, permit: Permit, { exchange, carrier }: Arrival<E>): Promise<void> {
-    const { upstream, lineage, observer } = this.#parts;
+  async #execute(found: Findings, permit: Permit, { exchange, carrier, mouth }: Arrival<E>): Promise<void> {
+    const { lineage, observer } = this.#parts;
     const { call, lease, seq, addresses, body } = permit;
     const { iss, sub } = permit.coverage.grant.root;
     const passage = { call, exchange, addresses, lease, agent: `${iss} ${sub}`, permit: seq };
     const ended = lease.alive
-      ? await upstream.execute(body ? { ...passage, body } : passage)
+      ? await this.#carry(body ? { ...passage, body } : passage, mouth)
       : neverSent(lease.ended ?? 'internal_error');
     lease.close();
     body?.release();
@@ -168,6 +207,12 @@ export class Gate<E extends Exchange> {
     if (ended.ended === 'cut' && !ended.answered) await this.#refuseCut(found, ended, { exchange, outcome });
     else await lineage.append(outcome).catch(onlyUnavailable);
     observer.finished({ ...ended, id: call.id, carrier, host: call.host, permit: seq });
+  }
+
+  #carry(passage: Passage<E>, mouth: TunnelMouth | undefined): Promise<Ended> {
+    if (passage.call.action !== 'CONNECT') return this.#parts.upstream.execute(passage);
+    if (!mouth) throw new Error('a CONNECT that cannot become a tunnel was permitted');
+    return mouth.splice(passage);
   }
 
   /** A permitted call that was cut before its response head: outcome and denial in one batch, nothing more is charged. */
@@ -188,11 +233,7 @@ export class Gate<E extends Exchange> {
     this.#parts.lineage.append(outcome).catch(onlyUnavailable);
   }
 
-  async #refuse(
-    found: Findings,
-    refusal: Refusal,
-    given: { arrival: Arrival<E>; began: number },
-  ): Promise<void> {
+  async #refuse(found: Findings, refusal: Refusal, given: Given<E>): Promise<void> {
     found.lease?.close();
     found.body?.release();
     const refused = await this.#parts.refuser.refuse(found, refusal);
@@ -202,7 +243,7 @@ export class Gate<E extends Exchange> {
   }
 
   /** For every throw on the way: a denial all the same, and a closed connection where even that fails. */
-  async #fail(found: Findings, cause: unknown, given: { arrival: Arrival<E>; began: number }): Promise<void> {
+  async #fail(found: Findings, cause: unknown, given: Given<E>): Promise<void> {
     const code = cause instanceof LineageUnavailable ? 'log_unavailable' : 'internal_error';
     const after = found.permit === undefined ? found : { ...found, id: this.#parts.fresh().id }; // the permit has the call's
     try {
@@ -233,6 +274,18 @@ export class Gate<E extends Exchange> {
       ...(seq === undefined ? {} : { seq }),
     });
   }
+}
+
+/** A strict call under a grant that is good. */
+interface Verified {
+  readonly call: Call;
+  readonly grant: Grant;
+}
+
+/** What answering a refusal takes. `began`: monotonic milliseconds. */
+interface Given<E extends Exchange> {
+  readonly arrival: Arrival<E>;
+  readonly began: number;
 }
 
 /** What the observers hear of. */

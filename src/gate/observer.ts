@@ -31,10 +31,28 @@ export interface Finished extends Ended {
   readonly permit: number;
 }
 
+/** A CONNECT that was opened to be read; the calls inside are told of one by one. */
+export interface Tunnelled {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly seq: number;
+}
+
+/** TLS with an agent that did not come about, or that the agent left at once. */
+export interface Handshake {
+  readonly host: string;
+  /** `untrusted`, `unused`: it does not, or may not, trust our certificate authority. */
+  readonly cause: 'untrusted' | 'unused' | 'failed';
+  readonly detail: string;
+}
+
 /** Hears of every call. An observer that throws is a fault of the program. */
 export interface Observer {
   decided(event: Decided): void;
   finished(event: Finished): void;
+  tunnelled(event: Tunnelled): void;
+  handshake(event: Handshake): void;
   /** Bytes that were not HTTP: answered 400 or 431. */
   malformed(event: { readonly carrier: Carrier; readonly status: number; readonly why: string }): void;
   /** A denial that was counted instead of recorded. */

@@ -1,5 +1,5 @@
 /** What the gate needs of the outside world; `proxy/` and `main` implement it. */
-import type { Call } from '../call/call.ts';
+import type { Call, Credential } from '../call/call.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { KeptInput } from '../lineage/inputs.ts';
 import type { OutcomePredicate } from '../lineage/statement.ts';
@@ -71,6 +71,21 @@ export interface Passage<E extends Exchange> {
   readonly body?: HeldBody;
   /** `seq` of the permit. */
   readonly permit: number;
+}
+
+/** The agent's end of a CONNECT, before anything was answered. */
+export interface TunnelMouth {
+  /**
+   * Answers 200 and opens the TLS that comes: each request inside arrives at the gate by itself. Resolves once it is
+   * open or the agent has left (`left`: nothing to record), or with why it was closed. Never rejects.
+   */
+  open(to: {
+    readonly host: string;
+    readonly port: number;
+    readonly credential: Credential | undefined;
+  }): Promise<Outcome<'open' | 'left'>>;
+  /** Dials, answers 200 and carries what nobody here reads; under its lease as `Upstream.execute`. */
+  splice(passage: Passage<Exchange>): Promise<Ended>;
 }
 
 /** How a passage ended. `answered`: whether a response head reached the agent. */

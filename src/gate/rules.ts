@@ -9,6 +9,8 @@ export interface Rules {
   readonly routes: readonly Route[];
   /** What is loosened for which upstream origin. */
   readonly origins: ReadonlyMap<string, UpstreamRules>;
+  /** `host:port` of tunnels that stay closed. */
+  readonly passthrough: ReadonlySet<string>;
   readonly tier: 'jailed' | 'cooperative';
   /** Whether the log may hold paths, or their digests only. */
   readonly path: 'full' | 'digest';

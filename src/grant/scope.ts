@@ -1,5 +1,6 @@
 /** Whether a grant covers a call: one entry must cover all of it, and the first that does is the covering entry. */
 import type { Call } from '../call/call.ts';
+import { placeOf } from '../call/host.ts';
 import { withinTools } from '../call/mcp.ts';
 import type { McpMessage } from '../call/mcp.ts';
 import { deny, pass } from '../denial/outcome.ts';
@@ -30,6 +31,16 @@ export function coverCall(grant: Grant, call: Call): Outcome<Coverage> {
     best = Math.max(best, failed);
   }
   return refusalAt(best, call);
+}
+
+/**
+ * Whether one entry names host and port of an intercepted CONNECT, which has no scheme: what its inside speaks shows
+ * later, and each request there is covered on its own.
+ */
+export function coverTunnel(grant: Grant, { host, port }: Call): Outcome<Grant> {
+  const places = (['https', 'http'] as const).map((scheme) => placeOf(scheme, { host, port }).origin);
+  const named = grant.root.scope.some(({ locations }) => places.some((place) => locations.includes(place)));
+  return named ? pass(grant) : deny('scope_location', `CONNECT ${host}:${port}`);
 }
 
 /** A body that was read. */

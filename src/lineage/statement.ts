@@ -11,7 +11,16 @@ import { orderedJson } from './canonical.ts';
 
 /** The predicates that exist by now. */
 export type PredicateName =
-  'genesis' | 'settings' | 'decision' | 'refusal' | 'outcome' | 'refusals' | 'grant' | 'policy' | 'gap';
+  | 'genesis'
+  | 'settings'
+  | 'tunnel'
+  | 'decision'
+  | 'refusal'
+  | 'outcome'
+  | 'refusals'
+  | 'grant'
+  | 'policy'
+  | 'gap';
 
 /** in-toto digests, lowercase hex. */
 export interface Digests {

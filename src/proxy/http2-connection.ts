@@ -6,7 +6,8 @@ import { streamHead } from '../call/stream.ts';
 import type { Clock } from '../gate/outside.ts';
 import { Http2Exchange } from './http2-exchange.ts';
 import { AGENT_SESSION, FrameBudget, MAX_STREAMS, widen } from './http2-limits.ts';
-import type { ConnectionContext, Door } from './listener.ts';
+import type { ConnectionContext } from './connection-context.ts';
+import type { Door } from './door.ts';
 import type { Malformed } from './malformed.ts';
 
 /** What such a connection is served with. */

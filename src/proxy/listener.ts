@@ -4,29 +4,19 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
-import type { Tunnel } from '../call/tunnel.ts';
-import type { Clock } from '../gate/outside.ts';
+import type { Clock, TunnelMouth } from '../gate/outside.ts';
 import { AgentConnection } from './agent-connection.ts';
+import { ConnectExchange } from './connect-exchange.ts';
+import type { TunnelParts } from './connect-exchange.ts';
+import type { ConnectionContext } from './connection-context.ts';
+import type { Door } from './door.ts';
 import type { AgentExchange } from './exchange.ts';
 import { Http1Exchange } from './http1-exchange.ts';
+import { Http2Connection } from './http2-connection.ts';
+import type { Serving } from './intercept.ts';
 import { answerMalformed } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
 import type { PeerPorts } from './peer-uid.ts';
-
-/** The gate as a listener sees it. */
-export interface Door {
-  /** Takes one call from its head to its last byte. Never rejects. */
-  run(
-    arrival: ConnectionContext & { readonly head: RawHead; readonly exchange: AgentExchange },
-  ): Promise<void>;
-}
-
-/** How a connection reached us, and what it stands for. */
-export interface ConnectionContext {
-  readonly carrier: Carrier;
-  /** Inside CONNECT, and on the transparent port. */
-  readonly tunnel?: Tunnel;
-}
 
 /** What a listener is made of. */
 export interface ListenerParts {
@@ -39,6 +29,8 @@ export interface ListenerParts {
   readonly headMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
+  /** For what comes through CONNECT; absent: every CONNECT is refused. */
+  readonly tunnels?: TunnelParts;
   /** Sees each connection before its first call. */
   onOpen?(ports: PeerPorts): void;
   /** Hears of bytes that were not HTTP. */
@@ -54,6 +46,9 @@ export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Open>();
+  readonly #http2 = new Set<Http2Connection>();
+  /** Tunnels whose TLS is not open yet. */
+  readonly #opening = new Set<Socket>();
   #stopped = false;
 
   constructor(parts: ListenerParts) {
@@ -64,7 +59,7 @@ export class Listener {
       .on('request', (request, response) => this.#take(request, response))
       .on('checkContinue', (request, response) => this.#take(request, response))
       .on('checkExpectation', (request, response) => this.#take(request, response))
-      .on('connect', (request, socket, early) => this.#takeRaw(request, socket, early))
+      .on('connect', (request, socket, early) => this.#takeConnect(request, socket, early))
       .on('upgrade', (request, socket, early) => this.#takeRaw(request, socket, early))
       .on('clientError', (error: Error, socket) => this.#malformed(error, socket));
   }
@@ -92,6 +87,8 @@ export class Listener {
   stop(): Promise<void> {
     this.#stopped = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#opening) socket.destroy();
+    for (const connection of this.#http2) connection.stop();
     for (const { calls } of [...this.#connections.values()]) calls.stop();
     return closed;
   }
@@ -99,6 +96,7 @@ export class Listener {
   /** Ends whatever still runs. */
   destroy(): void {
     for (const socket of this.#connections.keys()) socket.destroy();
+    for (const connection of this.#http2) connection.destroy();
   }
 
   /** Speaks HTTP/1 on a connection that did not come in on this port by itself: an opened tunnel, a redirected one. */
@@ -108,6 +106,16 @@ export class Listener {
       this.#adopt(socket, context);
       this.#server.emit('connection', socket);
     }
+  }
+
+  /** Speaks HTTP/2 on a connection whose TLS agreed on it. */
+  serveHttp2(socket: Socket, context: ConnectionContext): void {
+    if (this.#stopped) return void socket.destroy();
+    const onMalformed = (event: Malformed): void =>
+      this.#parts.onMalformed({ ...event, carrier: context.carrier });
+    const connection = new Http2Connection(socket, { ...this.#parts, context, onMalformed });
+    this.#http2.add(connection);
+    socket.once('close', () => this.#http2.delete(connection));
   }
 
   #open(socket: Socket): void {
@@ -125,6 +133,41 @@ export class Listener {
   #take(request: IncomingMessage, response: ServerResponse): void {
     const open = this.#connections.get(request.socket);
     open?.calls.take((done) => this.#run(request, response, { ...open, done }));
+  }
+
+  /** Bytes that came early wait in the socket for the decision; they are the tunnel's. */
+  #takeConnect(request: IncomingMessage, socket: Duplex, early: Buffer): void {
+    const { tunnels, clock } = this.#parts;
+    const open = this.#connections.get(socket);
+    if (!tunnels || request.socket !== socket) return this.#takeRaw(request, socket, early);
+    socket.on('error', () => socket.destroy());
+    if (early.length > 0) socket.unshift(early);
+    open?.calls.take((done) => {
+      const response = new ServerResponse(request);
+      response.assignSocket(request.socket);
+      response.on('finish', () => request.socket.destroySoon());
+      const serving = this.#serving(request.socket);
+      const mouth = new ConnectExchange({ request, response, after: clock.after, ...tunnels, serving });
+      mouth.closeAfter();
+      this.#enter(request, { response, exchange: mouth, context: open.context, mouth, done });
+      return mouth;
+    });
+  }
+
+  /** Until its TLS is open, a tunnel has no call that a stop could wait for. */
+  #serving(raw: Socket): Serving {
+    this.#opening.add(raw);
+    raw.once('close', () => this.#opening.delete(raw));
+    return {
+      http1: (socket, context) => {
+        this.#opening.delete(raw);
+        this.serve(socket, context);
+      },
+      http2: (socket, context) => {
+        this.#opening.delete(raw);
+        this.serveHttp2(socket, context);
+      },
+    };
   }
 
   /** CONNECT and Upgrade: node:http has let go of the socket. It carries this one reply and closes, or is taken over. */
@@ -148,11 +191,17 @@ export class Listener {
     response: ServerResponse,
     { context, done }: Open & { readonly done: () => void },
   ): Http1Exchange {
-    const { gate, clock } = this.#parts;
-    const exchange = new Http1Exchange(request, response, clock.after);
-    response.once('close', done);
-    gate.run({ ...context, head: headOf(request), exchange }).catch(() => exchange.drop());
+    const exchange = new Http1Exchange(request, response, this.#parts.clock.after);
+    this.#enter(request, { response, exchange, context, done });
     return exchange;
+  }
+
+  #enter(request: IncomingMessage, entering: Entering): void {
+    const { response, exchange, context, mouth, done } = entering;
+    response.once('close', done);
+    this.#parts.gate
+      .run({ ...context, head: headOf(request), exchange, ...(mouth && { mouth }) })
+      .catch(() => exchange.drop());
   }
 
   #malformed(error: Error, socket: Duplex): void {
@@ -160,6 +209,15 @@ export class Listener {
     const event = answerMalformed(error, socket, open?.calls.busy ?? false);
     if (event) this.#parts.onMalformed({ ...event, carrier: open?.context.carrier ?? this.#parts.carrier });
   }
+}
+
+/** A call that goes to the gate. */
+interface Entering {
+  readonly response: ServerResponse;
+  readonly exchange: AgentExchange;
+  readonly context: ConnectionContext;
+  readonly mouth?: TunnelMouth;
+  readonly done: () => void;
 }
 
 /** A connection that is open, and its calls. */

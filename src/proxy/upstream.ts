@@ -7,6 +7,7 @@ import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
 import type { RelayParts } from './relay.ts';
 import { Scavenger } from './scavenger.ts';
+import type { SpliceSettings } from './splice.ts';
 import { Tally } from './tally.ts';
 import { trustOf } from './tls-identity.ts';
 import { UpgradeLane } from './upgrade.ts';
@@ -59,21 +60,29 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #lanes: Lanes;
   readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
   readonly #upgrading: Omit<UpgradeParts, 'passage'>;
+  readonly #tunnelling: Omit<SpliceSettings, 'helloMs'>;
   /** By agent and origin. */
   readonly #running = new Map<string, number>();
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs, totalMs, roots } = settings;
-    this.#settings = settings;
+    const { headMs, bodyIdleMs, connectMs, totalMs, roots } = settings;
     const trust = trustOf(roots);
+    const scavenger = new Scavenger();
+    this.#settings = settings;
     this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust });
     this.#upgrading = {
       clock,
-      dialling: { clock, connectMs: settings.connectMs, trust },
+      dialling: { clock, connectMs, trust },
       limits: settings.webSocket,
     };
     const patience = { headMs, idleMs: bodyIdleMs };
-    this.#relaying = { clock, patience, totalMs, scavenger: new Scavenger() };
+    this.#relaying = { clock, patience, totalMs, scavenger };
+    this.#tunnelling = { clock, connectMs, trust, idleMs: bodyIdleMs, scavenger };
+  }
+
+  /** How tunnels that stay closed are carried to the same upstreams. */
+  get tunnelling(): Omit<SpliceSettings, 'helloMs'> {
+    return this.#tunnelling;
   }
 
   /** How many upstream connections wait for their agent's next call. */

@@ -5,7 +5,11 @@ import { descriptorLimit, systemClock } from '../config/system.ts';
 import type { Observer } from '../gate/observer.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
 import { Listener } from '../proxy/listener.ts';
-import type { Door } from '../proxy/listener.ts';
+import type { Door } from '../proxy/door.ts';
+import type { TunnelParts } from '../proxy/connect-exchange.ts';
+import type { HttpUpstream } from '../proxy/upstream.ts';
+import { Interceptor } from '../proxy/intercept.ts';
+import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import type { Exposure } from './exposure.ts';
 
 /** A port that could not be had. */
@@ -28,6 +32,11 @@ export interface DoorParts {
   readonly limit: RecordingLimit;
   readonly exposure: Exposure;
   readonly log: Log;
+  /** Signs the certificates that agents see. */
+  readonly tls: CertificateAuthority;
+  readonly upstream: HttpUpstream;
+  /** The settings in force, which a reload changes. */
+  current(): Settings;
 }
 
 const KEEP_ALIVE_MS = 65_000;
@@ -94,10 +103,23 @@ function makeListener(
     maxConnections: limits.max_connections,
     headMs: limits.header_timeout_ms,
     keepAliveMs: KEEP_ALIVE_MS,
+    ...(carrier === 'forward' && { tunnels: makeTunnels(limits, parts) }),
     onOpen: (ports) => parts.exposure.look(ports),
     onMalformed: ({ carrier, status, why }) => {
       parts.limit.count(`malformed_${status}`);
       parts.observer.malformed({ carrier, status, why });
     },
   });
+}
+
+function makeTunnels(limits: Settings['limits'], parts: DoorParts): TunnelParts {
+  const { tls, observer, current, upstream } = parts;
+  const interceptor = new Interceptor({
+    authority: tls,
+    clock: systemClock,
+    handshakeMs: limits.header_timeout_ms,
+    plainAllowed: () => current().tls.plain_in_tunnel,
+    onFault: (event) => observer.handshake(event),
+  });
+  return { interceptor, splicing: { ...upstream.tunnelling, helloMs: limits.header_timeout_ms } };
 }

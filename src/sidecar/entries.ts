@@ -1,4 +1,5 @@
 /** The entries that say under what the calls after them were decided. */
+import { parseAuthority } from '../call/host.ts';
 import { systemFresh } from '../config/system.ts';
 import type { Settings } from '../config/schema.ts';
 import { settingsDigest } from '../config/load.ts';
@@ -7,19 +8,32 @@ import type { EntryRequest } from '../lineage/lineage.ts';
 import { draft } from '../lineage/statement.ts';
 import type { BundleIdentity } from '../policy/decision.ts';
 
+const HTTPS_PORT = 443;
+
 /** `settings:v1`: on record before the first call under it. */
 export function settingsEntry(
   settings: Settings,
-  keys: { readonly authorities: readonly Authority[]; readonly receipt: string; readonly log: string },
+  keys: {
+    readonly authorities: readonly Authority[];
+    readonly ca: string;
+    readonly receipt: string;
+    readonly log: string;
+  },
 ): EntryRequest {
-  const { authorities, log, receipt } = keys;
+  const { authorities, ca, log, receipt } = keys;
   return entry('settings', {
     digest: settingsDigest(settings),
     exceptions: settings.upstream.allow.map(spellAllowed).sort(),
-    keys: { authorities: authorities.map(({ key }) => key.id).sort(), log, receipt },
-    passthrough: [],
+    keys: { authorities: authorities.map(({ key }) => key.id).sort(), ca, log, receipt },
+    passthrough: passthroughPlaces(settings),
     routes: settings.routes.map(({ upstream }) => upstream).sort(),
   });
+}
+
+/** `host:port`, without brackets, of each host whose TLS stays closed, sorted. */
+export function passthroughPlaces({ tls }: Settings): readonly string[] {
+  const places = tls.passthrough.flatMap((text) => parseAuthority(text) ?? []);
+  return places.map(({ host, port = HTTPS_PORT }) => `${host}:${port}`).sort();
 }
 
 /** `policy:v1`: which bundle decides from here on, and what brought it. */

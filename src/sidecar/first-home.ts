@@ -10,6 +10,7 @@ import { regoFolder } from '../policy/build.ts';
 import { readBundle } from '../policy/bundle.ts';
 import { homeState, makeHome } from './home.ts';
 import type { FirstPolicy } from './home.ts';
+import { ensureTlsAuthority } from './tls-authority.ts';
 
 /** Makes the home of these settings, or finishes a half-made one; a complete one stays. Answers the log's origin. */
 export async function makeDefaultHome({ home, lineage }: Settings): Promise<string> {
@@ -22,6 +23,7 @@ export async function makeDefaultHome({ home, lineage }: Settings): Promise<stri
       createLog: () => createLog({ home, name: lineage.name, now: systemClock.wall() }),
     });
   }
+  ensureTlsAuthority(home, systemClock.wall());
   return readIdentity(layoutOf(home)).origin;
 }
 

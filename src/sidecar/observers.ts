@@ -16,6 +16,8 @@ export function joinObservers(all: readonly Observer[], log: Log): Observer {
   return {
     decided: (event) => tell((observer) => observer.decided(event)),
     finished: (event) => tell((observer) => observer.finished(event)),
+    tunnelled: (event) => tell((observer) => observer.tunnelled(event)),
+    handshake: (event) => tell((observer) => observer.handshake(event)),
     malformed: (event) => tell((observer) => observer.malformed(event)),
     aggregated: (code) => tell((observer) => observer.aggregated(code)),
   };
@@ -29,6 +31,8 @@ export function logObserver(log: Log): Observer {
   return {
     decided: (event) => logDecision(log, event),
     finished: (event) => logEnd(log, event),
+    tunnelled: ({ id, host, port, seq }) => log.debug('tunnel opened', { id, host, port, seq }),
+    handshake: () => undefined, // `Distrust` says it
     malformed: ({ carrier, status, why }) => log.debug('bytes that are not HTTP', { carrier, status, why }),
     aggregated: () => undefined, // counted in metrics, and on record in `refusals:v1`
   };

@@ -16,6 +16,7 @@ export function applyLive(running: Settings, wanted: Settings): Settings {
     grant: { ...running.grant, authorities: wanted.grant.authorities },
     policy: { ...running.policy, bundle: wanted.policy.bundle },
     lineage: { ...running.lineage, path: wanted.lineage.path },
+    tls: { ...running.tls, passthrough: wanted.tls.passthrough, plain_in_tunnel: wanted.tls.plain_in_tunnel },
     upstream: { ...running.upstream, allow: wanted.upstream.allow },
     limits: { ...running.limits, max_bound_body_bytes: wanted.limits.max_bound_body_bytes },
   };

@@ -13,7 +13,7 @@ import type { PolicyPool } from '../policy/pool.ts';
 import { parseException, routeException } from '../proxy/exception.ts';
 import type { Exception } from '../proxy/exception.ts';
 import { ActivePolicy } from './active-policy.ts';
-import { settingsEntry, spellAllowed } from './entries.ts';
+import { passthroughPlaces, settingsEntry, spellAllowed } from './entries.ts';
 import { applyLive, needRestart, readText } from './reload.ts';
 
 /** What a standing is made of. */
@@ -28,7 +28,7 @@ export interface StandingParts {
   /** Policies come by `activate` alone; the bundle that the settings name is not read. */
   readonly activateOnly: boolean;
   /** Thumbprints of the sidecar's own keys. */
-  readonly keys: { readonly receipt: string; readonly log: string };
+  readonly keys: { readonly ca: string; readonly receipt: string; readonly log: string };
   /** The resolver that heeds these exceptions. */
   resolver(exceptions: readonly Exception[]): Resolver;
 }
@@ -151,6 +151,7 @@ export class Standing {
       origins: originRules(routes),
       tier: 'cooperative',
       path: settings.lineage.path,
+      passthrough: new Set(passthroughPlaces(settings)),
       boundBytes: settings.limits.max_bound_body_bytes,
       spooledBytes: settings.limits.max_spooled_body_bytes,
       resolver: resolver(exceptions),

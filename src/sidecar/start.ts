@@ -26,6 +26,7 @@ import type { Lineage } from '../lineage/lineage.ts';
 import { openLineage } from '../lineage/open.ts';
 import { ServedLog } from '../lineage/tiles-served.ts';
 import type { AgentExchange } from '../proxy/exchange.ts';
+import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
 import { DiskSpool } from '../proxy/spool.ts';
@@ -33,6 +34,7 @@ import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
 import { openAdmin } from './admin.ts';
 import { openDoors } from './doors.ts';
 import type { OpenDoor } from './doors.ts';
+import { Distrust } from './distrust.ts';
 import { Exposure } from './exposure.ts';
 import { homeLayout } from './home.ts';
 import { makeInputKeeper } from './inputs.ts';
@@ -41,6 +43,7 @@ import { joinObservers, logObserver } from './observers.ts';
 import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
+import { readTlsAuthority } from './tls-authority.ts';
 import type { StandingParts } from './standing.ts';
 import { UseKeeper } from './use-keeper.ts';
 
@@ -94,7 +97,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     perSecond: settings.denial.recorded_per_second,
   });
   const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
-  const watchers = [metrics, logObserver(log), ...(options.observers ?? [])];
+  const distrust = new Distrust(log);
+  const watchers = [metrics, logObserver(log), distrust, ...(options.observers ?? [])];
   const observer = joinObservers(watchers, log);
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
   const upstream = makeUpstream(settings);
@@ -102,12 +106,15 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
 
-  const doors = await openDoors(settings, { gate, observer, limit, exposure, log });
+  const doors = await openDoors(settings, {
+    ...{ gate, observer, limit, exposure, log, upstream, tls: ground.tls },
+    current: () => standing.settings,
+  });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
   const admin = await openAdmin({
     ...{ settings, log, readiness, metrics, lineage, reload, identity: ground.identity },
     served: new ServedLog({ lineage, layout: layoutOf(settings.home), cosigned: () => undefined }),
-    status: () => describe(options, standing, doors),
+    status: () => ({ ...describe(options, standing, doors), distrusted: distrust.report() }),
     authority: options.authority?.(lineage),
   }).catch(async (cause: unknown) => {
     await Promise.all(doors.map(({ listener }) => listener.stop()));
@@ -139,6 +146,7 @@ interface Ground {
   readonly standing: Standing;
   /** Ports of ours, which no call may reach: each is added once it is open. */
   readonly own: Set<number>;
+  readonly tls: CertificateAuthority;
 }
 
 async function layGround(options: SidecarOptions, lineage: Lineage): Promise<Ground> {
@@ -149,14 +157,15 @@ async function layGround(options: SidecarOptions, lineage: Lineage): Promise<Gro
   const counted = recount(settings.home, uses);
   const leases = new Leases(systemClock);
   watchLog({ lineage, readiness, leases, log });
+  const tls = readTlsAuthority(settings.home, systemClock.wall);
   const own = new Set<number>();
   const standing = new Standing({
     ...{ settings, lineage, readiness, log, leases, activateOnly, clock: systemClock },
-    keys: { log: identity.logKey.key.id, receipt: identity.receiptKey.id },
+    keys: { ca: tls.id, log: identity.logKey.key.id, receipt: identity.receiptKey.id },
     resolver: makeResolver(settings, own),
   });
   await standing.begin();
-  return { identity, readiness, uses, counted, leases, standing, own };
+  return { identity, readiness, uses, counted, leases, standing, own, tls };
 }
 
 interface GateStuff {

@@ -136,7 +136,20 @@ const refusals: readonly Row[] = [
   ['a second kind of URL override', header('X-Rewrite-URL', '/admin'), 'method_override'],
   ['half a handshake', both(['Connection', 'Upgrade'], ['Upgrade', 'websocket']), 'upgrade_invalid'],
   ['an upgrade to h2c', header('Upgrade', 'h2c'), 'upgrade_unsupported'],
-  ['CONNECT', (p) => ((p.method = 'CONNECT'), (p.target = 'api.example.com:443')), 'tunnel_unsupported'],
+  [
+    'CONNECT with a body',
+    (p) => {
+      p.method = 'CONNECT';
+      p.target = p.host = 'api.example.com:443';
+      p.headers.push(['Content-Length', '1']);
+    },
+    'framing_invalid',
+  ],
+  [
+    'CONNECT with another Host',
+    (p) => ((p.method = 'CONNECT'), (p.target = 'api.example.com:443'), (p.host = 'b.test:443')),
+    'authority_mismatch',
+  ],
   [
     'CONNECT without a port',
     (p) => ((p.method = 'CONNECT'), (p.target = 'api.example.com')),

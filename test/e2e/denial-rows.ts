@@ -157,8 +157,9 @@ export const callRows: readonly Row[] = [
   call('path_empty_segment', 'two slashes', { path: '/a//b' }),
   call('path_ambiguous', 'encoded twice', { path: '/a%2541' }),
   { name: 'a path without a route', code: 'route_unknown', provoke: (stage) => stage.reverse({ path: '/elsewhere' }) },
-  call('tunnel_unsupported', 'CONNECT', { method: 'CONNECT', target: 'api.test:443', host: 'api.test:443' }),
   call('upgrade_invalid', 'half a handshake', { lines: ['Connection: Upgrade', 'Upgrade: websocket'] }),
+  call('scope_location', 'CONNECT', { method: 'CONNECT', target: 'api.test:443', host: 'api.test:443' }),
+  { name: 'CONNECT on the reverse port', code: 'tunnel_unsupported', provoke: (stage) => stage.reverse({ method: 'CONNECT', target: 'api.test:443', host: 'api.test:443' }) },
   call('upgrade_unsupported', 'h2c', { lines: ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAA'] }),
 ]; // prettier-ignore
 

@@ -201,6 +201,8 @@ t.test('the table is complete', (t) => {
     websocket_frame: 'it can only end a WebSocket that is open: proxy/websocket.test.ts',
     websocket_too_large: 'as above',
     websocket_idle: 'as above',
+    tunnel_not_tls: 'there is a tunnel by then, and nobody to answer: tunnel-names.test.ts',
+    tunnel_name_mismatch: 'there is a tunnel by then, and nobody to answer: tunnel-names.test.ts',
     internal_error: 'takes a fault of the program: test/gate/fault.test.ts',
   };
   const all = Object.keys(denials).sort();

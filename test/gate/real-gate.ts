@@ -17,7 +17,7 @@ import { PolicyPool } from '../../src/policy/pool.ts';
 import { parseException } from '../../src/proxy/exception.ts';
 import type { AgentExchange } from '../../src/proxy/exchange.ts';
 import { Listener } from '../../src/proxy/listener.ts';
-import type { Door } from '../../src/proxy/listener.ts';
+import type { Door } from '../../src/proxy/door.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
 import { DiskSpool } from '../../src/proxy/spool.ts';
@@ -85,6 +85,8 @@ export async function realGate(t: Teardown): Promise<RealGate> {
     observer: {
       decided: (event) => void observed.push(['decided', event]),
       finished: (event) => void observed.push(['finished', event]),
+      tunnelled: (event) => void observed.push(['tunnelled', event]),
+      handshake: (event) => void observed.push(['handshake', event]),
       malformed: (event) => void observed.push(['malformed', event]),
       aggregated: (event) => void observed.push(['aggregated', event]),
     },
@@ -97,6 +99,7 @@ export async function realGate(t: Teardown): Promise<RealGate> {
         path: 'full',
         boundBytes: 1000,
         spooledBytes: 1000,
+        passthrough: new Set(),
       },
       resolver,
     }),

@@ -22,7 +22,7 @@ import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
 import { Http2Connection } from '../../src/proxy/http2-connection.ts';
 import { parseException, routeException } from '../../src/proxy/exception.ts';
 import { Listener } from '../../src/proxy/listener.ts';
-import type { Door } from '../../src/proxy/listener.ts';
+import type { Door } from '../../src/proxy/door.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import type { Malformed } from '../../src/proxy/malformed.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
@@ -170,6 +170,7 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
       const call = readCall(head, { ...context, routes, id: v7(), salt: randomBytes(16) });
       await Promise.resolve();
       if (!call.ok) return exchange.refuse(denial(call.code, { status: statusOf(call.code, false) }));
+      if (call.value.action === 'CONNECT') return exchange.refuse(denial('tunnel_unsupported'));
       calls.push(call.value);
       const code = plan.decide?.(call.value);
       if (code) return exchange.refuse(denial(code, { status: plan.status ?? 403 }));

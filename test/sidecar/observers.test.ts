@@ -27,6 +27,8 @@ function listening(heard: string[], name: string): Observer {
   return {
     decided: ({ verdict }) => void heard.push(`${name} ${verdict}`),
     finished: ({ ended }) => void heard.push(`${name} ${ended}`),
+    tunnelled: ({ port }) => void heard.push(`${name} ${port}`),
+    handshake: ({ cause }) => void heard.push(`${name} ${cause}`),
     malformed: ({ status }) => void heard.push(`${name} ${status}`),
     aggregated: (code) => void heard.push(`${name} ${code}`),
   };
@@ -37,9 +39,11 @@ t.test('all hear of everything', (t) => {
   const joined = joinObservers([listening(heard, 'a'), listening(heard, 'b')], lines().log);
   joined.decided(decided);
   joined.finished(finished);
+  joined.tunnelled({ id: 'x', host: 'a.test', port: 443, seq: 5 });
+  joined.handshake({ host: 'a.test', cause: 'untrusted', detail: '' });
   joined.malformed({ carrier: 'forward', status: 400, why: 'x' });
   joined.aggregated('grant_missing');
-  const events = ['permit', 'complete', '400', 'grant_missing'];
+  const events = ['permit', 'complete', '443', 'untrusted', '400', 'grant_missing'];
   t.strictSame(heard, events.flatMap((event) => [`a ${event}`, `b ${event}`]));
   t.end();
 }); // prettier-ignore
@@ -50,7 +54,10 @@ t.test('one that throws is named, and stops nobody', (t) => {
   const broken = (): never => {
     throw new Error('a full terminal');
   };
-  const first = { decided: broken, finished: broken, malformed: broken, aggregated: broken };
+  const first = {
+    ...{ decided: broken, finished: broken, malformed: broken, aggregated: broken },
+    ...{ tunnelled: broken, handshake: broken },
+  };
   const joined = joinObservers([first, listening(heard, 'b')], log);
   joined.decided(decided);
   joined.finished(finished);

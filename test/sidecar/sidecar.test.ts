@@ -103,7 +103,8 @@ t.test('who watches hears of calls, and cannot stop them', async (t) => {
   const broken = (): never => {
     throw new Error('a full terminal');
   };
-  const quiet = { malformed: () => undefined, aggregated: () => undefined };
+  const none = (): undefined => undefined;
+  const quiet = { tunnelled: none, handshake: none, malformed: none, aggregated: none };
   const sidecar = await startSidecar({
     ...{ settings: home.settings(), log, version: '0.0.0', exposed: false },
     reread: () => ({ ok: false, faults: [] }),

@@ -55,7 +55,7 @@ async function stage(t: Test, { activateOnly = false, maxAge = null as number | 
       activateOnly,
       clock: { ...systemClock, after },
     },
-    keys: { receipt: authority.key.id, log: stranger.key.id },
+    keys: { ca: 'ca', receipt: authority.key.id, log: stranger.key.id },
     resolver: () => ({ vet: () => Promise.reject(new Error('nothing is resolved here')) }),
   });
   t.teardown(async () => {

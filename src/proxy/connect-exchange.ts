@@ -1,0 +1,71 @@
+/** The agent's end of a CONNECT: a reply of ours, or a connection that is a tunnel from then on. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Credential } from '../call/call.ts';
+import type { Clock, Ended, Exchange, Passage, TunnelMouth } from '../gate/outside.ts';
+import { failureOf } from './failure.ts';
+import { Http1Exchange } from './http1-exchange.ts';
+import type { Interceptor, Opened, Serving } from './intercept.ts';
+import { failureReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+import { Splice } from './splice.ts';
+import type { SpliceSettings } from './splice.ts';
+
+/** What tunnels need beside their connection. */
+export interface TunnelParts {
+  readonly interceptor: Interceptor;
+  readonly splicing: SpliceSettings;
+}
+
+/** What a CONNECT's end is made of. */
+export interface ConnectParts extends TunnelParts {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly after: Clock['after'];
+  readonly serving: Serving;
+}
+
+const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
+
+/** Once its 200 is sent, nothing that is meant for the agent as HTTP is written any more. */
+export class ConnectExchange extends Http1Exchange implements TunnelMouth {
+  readonly #parts: ConnectParts;
+  readonly #socket: Socket;
+  #established = false;
+
+  constructor(parts: ConnectParts) {
+    super(parts.request, parts.response, parts.after);
+    this.#parts = parts;
+    this.#socket = parts.request.socket;
+  }
+
+  override get begun(): boolean {
+    return this.#established || super.begun;
+  }
+
+  open(to: { host: string; port: number; credential: Credential | undefined }): Promise<Opened> {
+    const { interceptor, serving } = this.#parts;
+    this.#establish();
+    return interceptor.open(this.#socket, { carrier: 'connect', ...to }, serving);
+  }
+
+  splice(passage: Passage<Exchange>): Promise<Ended> {
+    const { call, permit } = passage;
+    const end = {
+      socket: this.#socket,
+      onGone: (listener: () => void) => this.onGone(listener),
+      establish: () => this.#establish(),
+      fail: (cause: Error) => this.answer(failureReply(failureOf(cause), { id: call.id, permit })),
+    };
+    return new Splice(passage, end, this.#parts.splicing).run();
+  }
+
+  override answer(reply: Reply): void {
+    if (!this.#established) super.answer(reply);
+  }
+
+  #establish(): void {
+    this.#established = true;
+    this.#socket.write(ESTABLISHED);
+  }
+}

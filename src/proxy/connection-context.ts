@@ -1,0 +1,10 @@
+/** What is known of a connection before its first request. */
+import type { Carrier } from '../call/call.ts';
+import type { Tunnel } from '../call/tunnel.ts';
+
+/** How a connection reached us, and what it stands for. */
+export interface ConnectionContext {
+  readonly carrier: Carrier;
+  /** Inside CONNECT, and on the transparent port. */
+  readonly tunnel?: Tunnel;
+}

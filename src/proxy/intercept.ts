@@ -1,0 +1,137 @@
+/**
+ * Opens the TLS that an agent believes to speak with an upstream (threats.md §1–2): the name in its ClientHello must be
+ * the one that its connection stands for, and what comes out is served request by request.
+ */
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import type { Carrier, Credential } from '../call/call.ts';
+import { placeOf } from '../call/host.ts';
+import { deny, pass } from '../denial/outcome.ts';
+import type { Outcome } from '../denial/outcome.ts';
+import type { Clock } from '../gate/outside.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+import { isAddress, nameFault } from './client-name.ts';
+import type { ConnectionContext } from './connection-context.ts';
+import { peek } from './peek.ts';
+import { handshakeFault, refuseName } from './tls-fault.ts';
+import type { HandshakeFault } from './tls-fault.ts';
+
+/** What speaks HTTP on a connection that was opened. */
+export interface Serving {
+  http1(socket: Duplex, context: ConnectionContext): void;
+  http2(socket: Socket, context: ConnectionContext): void;
+}
+
+/** What an interceptor is made of. */
+export interface InterceptorParts {
+  readonly authority: CertificateAuthority;
+  readonly clock: Clock;
+  /** From the connection's opening to the end of the handshake, in milliseconds. */
+  readonly handshakeMs: number;
+  /** Whether a tunnel may carry HTTP in the clear. Asked anew for each. */
+  plainAllowed(): boolean;
+  /** Hears of agents that do not take our certificate, or could not agree on TLS. */
+  onFault(fault: HandshakeFault & { readonly host: string }): void;
+}
+
+/** Where an agent's connection is to lead: by CONNECT, or by where it was redirected from. */
+export interface Wanted {
+  readonly carrier: Carrier;
+  readonly host: string;
+  readonly port: number;
+  readonly credential?: Credential | undefined;
+}
+
+/** `open`: requests will come. `left`: the agent went away, or could not agree on TLS; there is nothing to record. */
+export type Opened = Outcome<'open' | 'left'>;
+
+/** Opens connections. */
+export class Interceptor {
+  readonly #parts: InterceptorParts;
+
+  constructor(parts: InterceptorParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks at how the connection begins, opens it and has it served. On a refusal the connection is closed. */
+  async open(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
+    const { clock, handshakeMs, plainAllowed } = this.#parts;
+    socket.on('error', () => socket.destroy());
+    const beginning = await peek(socket, { after: clock.after, ms: handshakeMs });
+    switch (beginning.is) {
+      case 'hello': {
+        const fault = nameFault(wanted.host, beginning.hello);
+        if (!fault) return this.#openTls(socket, wanted, serving);
+        refuseName(socket);
+        return fault;
+      }
+      case 'not-tls': {
+        if (plainAllowed()) return servePlain(socket, wanted, serving);
+        socket.destroy();
+        return deny('tunnel_not_tls', 'the first bytes are no TLS record');
+      }
+      case 'malformed':
+        socket.destroy();
+        return deny('tunnel_not_tls', beginning.why);
+      case 'silent':
+      case 'closed':
+        socket.destroy();
+        return pass('left');
+    }
+  }
+
+  async #openTls(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
+    const { host } = wanted;
+    const tls = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: this.#parts.authority.contextFor(host),
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    if (!(await this.#handshake(tls, host))) return pass('left');
+    const shown = tls.servername || undefined; // false where the client named none
+    if (shown !== (isAddress(host) ? undefined : host)) {
+      tls.destroy(); // OpenSSL read another name than we did
+      return deny('tunnel_name_mismatch', `${host}, but TLS says ${shown}`);
+    }
+    Object.assign(tls, { secureConnecting: false }); // as `tls.Server` does once it is secure; node:http2 waits for it
+    tls.once('close', () => this.#closed(tls, host));
+    const context = contextOf('https', wanted);
+    if (tls.alpnProtocol === 'h2') serving.http2(tls, context);
+    else serving.http1(tls, context);
+    return pass('open');
+  }
+
+  /** Whether it came to its end in time; the socket is destroyed where not. Its errors never go unheard. */
+  #handshake(tls: TLSSocket, host: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (done: boolean): void => {
+        cancel();
+        if (!done) tls.destroy();
+        resolve(done);
+      };
+      const cancel = this.#parts.clock.after(this.#parts.handshakeMs, () => settle(false));
+      tls.once('secure', () => settle(true)).once('close', () => settle(false));
+      tls.on('error', (error) => {
+        const fault = handshakeFault(error);
+        if (fault && tls.bytesRead === 0) this.#parts.onFault({ ...fault, host });
+        settle(false);
+      });
+    });
+  }
+
+  /** Some clients say nothing when they do not trust us: they close once the handshake is over. */
+  #closed(tls: TLSSocket, host: string): void {
+    if (tls.bytesRead === 0)
+      this.#parts.onFault({ cause: 'unused', detail: 'closed before a request', host });
+  }
+}
+
+function servePlain(socket: Socket, wanted: Wanted, serving: Serving): Opened {
+  serving.http1(socket, contextOf('http', wanted));
+  return pass('open');
+}
+
+function contextOf(scheme: 'http' | 'https', { carrier, host, port, credential }: Wanted): ConnectionContext {
+  return { carrier, tunnel: { place: placeOf(scheme, { host, port }), ...(credential && { credential }) } };
+}

@@ -1,0 +1,196 @@
+/**
+ * A tunnel whose TLS stays closed (`tls.passthrough`): bytes both ways under a lease, once its ClientHello has named the
+ * host that was granted. What they say, nobody here knows.
+ */
+import type { Socket } from 'node:net';
+import type { DenialCode } from '../denial/table.ts';
+import type { Ended, Exchange, Passage } from '../gate/outside.ts';
+import { addressText } from '../gate/record.ts';
+import { nameFault } from './client-name.ts';
+import { dial } from './dial.ts';
+import type { Dialled, DialSettings } from './dial.ts';
+import { UpstreamFailure } from './failure.ts';
+import { peek } from './peek.ts';
+import type { Scavenger } from './scavenger.ts';
+import { Tally } from './tally.ts';
+import { refuseName } from './tls-fault.ts';
+
+/** How tunnels are carried. */
+export interface SpliceSettings extends DialSettings {
+  /** From the tunnel's opening to the end of its ClientHello, in milliseconds. */
+  readonly helloMs: number;
+  /** Silence of both sides; 0 waits for ever. In milliseconds. */
+  readonly idleMs: number;
+  /** Hears of every chunk that was read. */
+  readonly scavenger: Scavenger;
+}
+
+/** The agent's end. */
+export interface TunnelEnd {
+  readonly socket: Socket;
+  /** Calls back once if the agent goes away before its 200. */
+  onGone(listener: () => void): void;
+  /** Answers 200. */
+  establish(): void;
+  /** Answers that the upstream could not be reached. */
+  fail(cause: Error): void;
+}
+
+type How =
+  | { readonly ended: 'complete' | 'client-abort' | 'upstream-error' }
+  | { readonly ended: 'cut'; readonly by: DenialCode };
+
+/** Carries one tunnel, once. */
+export class Splice {
+  readonly #passage: Passage<Exchange>;
+  readonly #end: TunnelEnd;
+  readonly #settings: SpliceSettings;
+  readonly #began: number;
+  readonly #up = new Tally();
+  readonly #down = new Tally();
+  readonly #given = new AbortController();
+  #dialled: Dialled | undefined;
+  #answered = false;
+  #over = false;
+  #halves = 2;
+  #cancelIdle: () => void = () => undefined;
+  #settle: (ended: Ended) => void = () => undefined;
+
+  constructor(passage: Passage<Exchange>, end: TunnelEnd, settings: SpliceSettings) {
+    this.#passage = passage;
+    this.#end = end;
+    this.#settings = settings;
+    this.#began = settings.clock.monotonic();
+  }
+
+  /** Dials, answers, and pipes until the end, whatever it is. Never rejects. */
+  run(): Promise<Ended> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#end.onGone(() => this.#finish({ ended: 'client-abort' }));
+      this.#passage.lease.onEnd((by) => this.#finish({ ended: 'cut', by }));
+      this.#open().catch((cause: unknown) => this.#fail(cause));
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { call, addresses } = this.#passage;
+    const dialled = await dial(
+      {
+        ...{ scheme: 'http', host: call.host, addresses, signal: this.#given.signal }, // the TLS is the agent's
+        protocols: [],
+        permitted: () => this.#permitted(),
+      },
+      this.#settings,
+    );
+    dialled.socket.on('error', () => this.#finish({ ended: 'upstream-error' }));
+    this.#dialled = dialled;
+    if (!this.#permitted()) return void dialled.socket.destroy();
+    this.#answered = true;
+    this.#end.establish();
+    await this.#admit(dialled.socket);
+  }
+
+  /** Nothing of the agent's goes up before its ClientHello was read. */
+  async #admit(upstream: Socket): Promise<void> {
+    const { clock, helloMs } = this.#settings;
+    const { socket } = this.#end;
+    const beginning = await peek(socket, { after: clock.after, ms: helloMs });
+    if (this.#over) return;
+    switch (beginning.is) {
+      case 'silent':
+      case 'closed':
+        return this.#finish({ ended: 'client-abort' });
+      case 'not-tls':
+      case 'malformed':
+        return this.#finish({ ended: 'cut', by: 'tunnel_not_tls' });
+      case 'hello':
+        if (!nameFault(this.#passage.call.host, beginning.hello)) return this.#pipe(socket, upstream);
+        refuseName(socket);
+        return this.#finish({ ended: 'cut', by: 'tunnel_name_mismatch' });
+    }
+  }
+
+  #pipe(agent: Socket, upstream: Socket): void {
+    const { lease } = this.#passage;
+    upstream.allowHalfOpen = true;
+    this.#forward(agent, upstream, { tally: this.#up, count: (bytes) => lease.countRequest(bytes) });
+    this.#forward(upstream, agent, { tally: this.#down, count: (bytes) => lease.countResponse(bytes) });
+    agent.on('close', () => this.#finish({ ended: 'client-abort' }));
+    upstream.on('close', () => this.#finish({ ended: 'upstream-error' }));
+    this.#awake();
+  }
+
+  /** One direction, as fast as its receiver takes it; each end of it is passed on. */
+  #forward(from: Socket, to: Socket, { tally, count }: Direction): void {
+    from.on('data', (chunk: Buffer) => {
+      count(chunk.length);
+      if (!this.#permitted()) return; // over the limit: not one byte of it is passed on
+      tally.add(chunk);
+      this.#settings.scavenger.count(chunk.length);
+      this.#awake();
+      if (!to.write(chunk)) from.pause();
+    });
+    to.on('drain', () => from.resume());
+    from.on('end', () => {
+      to.end();
+      this.#halves -= 1;
+      if (this.#halves === 0) this.#finish({ ended: 'complete' });
+    });
+  }
+
+  #awake(): void {
+    const { clock, idleMs } = this.#settings;
+    this.#cancelIdle();
+    if (idleMs > 0) this.#cancelIdle = clock.after(idleMs, () => this.#finish({ ended: 'upstream-error' }));
+  }
+
+  #permitted(): boolean {
+    return !this.#over && this.#passage.lease.alive;
+  }
+
+  #fail(cause: unknown): void {
+    const failure = cause instanceof Error ? cause : new UpstreamFailure('connect_failed', String(cause));
+    if (!this.#over && !this.#answered) this.#end.fail(failure);
+    this.#answered = true;
+    this.#finish({ ended: 'upstream-error' });
+  }
+
+  /** The first end stands. What was passed on is flushed where both sides came to their end, and lost where not. */
+  #finish(how: How): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelIdle();
+    this.#given.abort();
+    const upstream = this.#dialled?.socket;
+    if (how.ended === 'complete') {
+      upstream?.destroySoon();
+      this.#end.socket.destroySoon();
+    } else {
+      upstream?.destroy();
+      if (this.#answered && !this.#refusing(how)) this.#end.socket.destroy();
+    }
+    this.#settle(this.#outcome(how));
+  }
+
+  /** Its alert is on its way, and so is the end of its connection. */
+  #refusing(how: How): boolean {
+    return how.ended === 'cut' && how.by === 'tunnel_name_mismatch';
+  }
+
+  #outcome(how: How): Ended {
+    return {
+      ...(this.#dialled ? { dialled: addressText(this.#dialled.address) } : {}),
+      request: this.#up.close(),
+      response: this.#down.close(),
+      duration_ms: Math.round(this.#settings.clock.monotonic() - this.#began),
+      ...how,
+      answered: this.#answered,
+    };
+  }
+}
+
+interface Direction {
+  readonly tally: Tally;
+  readonly count: (bytes: number) => void;
+}
