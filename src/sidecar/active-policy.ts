@@ -83,9 +83,8 @@ export class ActivePolicy {
     this.#forgetAge();
     if (most === null) return;
     this.#forgetAge = clock.after(most * 1000, () => {
-      const why = `the policy was not confirmed for ${most} s: every call is denied until a reload succeeds`;
-      readiness.bad('policy', why);
-      log.error(why);
+      readiness.bad('policy', `not confirmed for ${most} s`);
+      log.error('the policy is past its maximum age: every call is denied', { max_age_seconds: most });
     });
   }
 
