@@ -30,10 +30,13 @@ const section = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape).pre
 /** URL overrides are never let through: they would make the recorded path a lie. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
 
+const http = z.enum(['auto', 'h1', 'h2'], 'must be auto, h1 or h2');
+
 const route = z.strictObject({
   prefix: pathPrefix.optional(),
   host: hostName.optional(),
   upstream: origin,
+  http: http.optional(),
   encoded_slash: z.enum(['reject', 'segment'], 'must be reject or segment').prefault('reject'),
   overrides: z.array(z.enum(METHOD_OVERRIDES, `must be one of ${METHOD_OVERRIDES.join(', ')}`)).prefault([]),
 });
@@ -77,7 +80,7 @@ export const settingsSchema = z.strictObject({
     kind: 'routes',
     live: true,
     description:
-      'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one. On the forward port an origin has what all its routes loosen, and no more.',
+      'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, http, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `http` stands for `upstream.http` at that origin. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one. On the forward port an origin has what all its routes loosen, and no more.',
   }),
   grant: section({
     authorities: setting(path, '<home>/authorities.json', {
@@ -185,7 +188,23 @@ export const settingsSchema = z.strictObject({
     }),
     idle_timeout_ms: setting(whole(0, 3_600_000), 300_000, {
       kind: 'whole',
-      description: 'Silence in the middle of a response. Past it the call ends; 0 waits for ever.',
+      description:
+        'Silence in the middle of a response (on HTTP/2 also of the request beside it), for each call. Past it the call ends; 0 waits for ever, for event streams without heartbeats.',
+    }),
+    total_timeout_ms: setting(whole(0, 86_400_000), 0, {
+      kind: 'whole',
+      description:
+        'For a whole call, its response included. Past it the call ends; 0: as long as its grant allows.',
+    }),
+    max_calls: setting(whole(1, 1_000_000), 1024, {
+      kind: 'whole',
+      description: 'Calls that one agent may have running at one upstream. Past it: 503.',
+    }),
+    http: setting(http, 'auto', {
+      kind: 'text',
+      live: true,
+      description:
+        'What upstreams are spoken to with. `auto`: what the agent speaks, HTTP/2 only where the upstream agrees to it by ALPN; `h1`; `h2`, on `http://` without asking (gRPC in the clear). A route can say otherwise for its upstream.',
     }),
     max_idle_sockets: setting(whole(0, 4096), 256, {
       kind: 'whole',

@@ -31,6 +31,7 @@ import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
 import { DiskSpool } from '../proxy/spool.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
+import type { HttpChoice } from '../proxy/upstream.ts';
 import { openAdmin } from './admin.ts';
 import { openDoors } from './doors.ts';
 import type { OpenDoor } from './doors.ts';
@@ -101,7 +102,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const watchers = [metrics, logObserver(log), distrust, ...(options.observers ?? [])];
   const observer = joinObservers(watchers, log);
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
-  const upstream = makeUpstream(settings);
+  const upstream = makeUpstream(settings, standing);
   const inputs = makeInputKeeper(settings, log);
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
@@ -230,7 +231,7 @@ function makeResolver(settings: Settings, own: ReadonlySet<number>): StandingPar
     new VettingResolver({ lookup, exceptions, ownPorts, interfaces: interfaceAddresses });
 }
 
-function makeUpstream({ upstream, websocket }: Settings): HttpUpstream {
+function makeUpstream({ upstream, websocket }: Settings, standing: Standing): HttpUpstream {
   const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_idle_sockets, extra_roots } = upstream;
   const roots = extra_roots ? { roots: [...rootCertificates, readFileSync(extra_roots, 'utf8')] } : {};
   return new HttpUpstream(systemClock, {
@@ -238,10 +239,18 @@ function makeUpstream({ upstream, websocket }: Settings): HttpUpstream {
     connectMs: connect_timeout_ms,
     headMs: head_timeout_ms,
     bodyIdleMs: idle_timeout_ms,
+    totalMs: upstream.total_timeout_ms,
+    maxCalls: upstream.max_calls,
+    choose: (origin) => httpAt(origin, standing.settings),
     maxIdlePerKey: max_idle_sockets,
     webSocket: { maxMessageBytes: websocket.max_message_bytes, idleMs: websocket.idle_timeout_ms },
     ...roots,
   });
+}
+
+/** What an upstream is spoken to with: its route says, or the setting for all. */
+function httpAt(origin: string, { routes, upstream }: Settings): HttpChoice {
+  return routes.find((route) => route.upstream === origin && route.http)?.http ?? upstream.http;
 }
 
 /** Faulty settings leave the old ones in force; what those name is read again all the same (fail closed). */
