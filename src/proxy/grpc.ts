@@ -1,10 +1,10 @@
-/** Replies of ours to a gRPC call: its clients read the status from trailers (gRPC over HTTP/2, "Responses"). */
-import type { Header } from '../call/call.ts';
+/** Replies of ours to a gRPC call, as its clients can read them (gRPC over HTTP/2, "Responses"). */
 import type { Reply } from './reply.ts';
 
-/** HTTP status → gRPC status, as its clients map them themselves where no trailers come. */
+/** HTTP status → gRPC status, as its clients map them themselves. */
 const GRPC_STATUS: Readonly<Record<number, number>> = { 403: 7, 407: 16, 421: 14, 502: 14, 503: 14, 504: 14 };
 const UNKNOWN = 2;
+const MAX_DOCUMENT = 5 * 1024;
 
 /** Whether a request, as `name, value, …`, is a gRPC call. */
 export function isGrpc(fields: readonly string[]): boolean {
@@ -12,13 +12,21 @@ export function isGrpc(fields: readonly string[]): boolean {
   return at >= 0 && /^application\/grpc(?:$|[+;])/.test(fields[at + 1] ?? '');
 }
 
-/** The trailers for a reply of ours; `grpc-message` names nothing but what the reply's body says. */
-export function grpcTrailers({ status, body }: Reply): readonly Header[] {
+/**
+ * A reply of ours as the one head that gRPC clients read ("Trailers-Only"): a body would be taken for a message. The
+ * document travels as binary metadata, which clients decode to its exact bytes; one that would pass the 8 KiB of
+ * metadata that many clients accept stays away.
+ */
+export function grpcHead({ status, headers, body }: Reply): readonly string[] {
   const { title = '', code = '', instance = '' } = JSON.parse(body) as Record<string, string>; // our own document
-  const message = [title, code, instance].filter(Boolean).join(', ');
+  const message = [title, code, instance].filter(Boolean).join(', '); // nothing but what the document says
+  const kept = headers.filter((_text, i) => headers[i - (i % 2)] !== 'content-type');
   return [
-    ['grpc-status', String(GRPC_STATUS[status] ?? UNKNOWN)],
-    ['grpc-message', percentEncode(message)],
+    ...kept,
+    ...['content-type', 'application/grpc'],
+    ...['grpc-status', String(GRPC_STATUS[status] ?? UNKNOWN)],
+    ...['grpc-message', percentEncode(message)],
+    ...(body.length > MAX_DOCUMENT ? [] : ['writ-problem-bin', Buffer.from(body).toString('base64')]),
   ];
 }
 

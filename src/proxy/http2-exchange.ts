@@ -7,7 +7,7 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
 import type { KeepPiece } from '../gate/outside.ts';
 import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
-import { grpcTrailers, isGrpc } from './grpc.ts';
+import { grpcHead, isGrpc } from './grpc.ts';
 import { denialReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { RequestBody } from './request-body.ts';
@@ -100,9 +100,8 @@ export class Http2Exchange implements AgentExchange {
     if (this.#gone || this.#begun) return;
     this.#body?.destroy();
     const bytes = Buffer.from(reply.body);
-    const length = ['content-length', String(bytes.length)];
-    this.#respond(reply.status, [...reply.headers, ...length], false);
-    if (this.#grpc) this.#trailers = grpcTrailers(reply);
+    if (this.#grpc) this.#respond(reply.status, grpcHead(reply), true);
+    else this.#respond(reply.status, [...reply.headers, 'content-length', String(bytes.length)], false);
     if (!this.#whole) this.#stream.end(bytes);
     if (reply.close) this.#carrier.stop();
   }
@@ -161,7 +160,7 @@ export class Http2Exchange implements AgentExchange {
     const stream = this.#stream;
     if (!this.#whole) stream.sendTrailers(objectOf(this.#trailers));
     if (stream.state.remoteClose === 1) stream.resume();
-    else stream.close(constants.NGHTTP2_NO_ERROR);
+    else setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)); // at once, it would overtake the trailers
     this.#onFlushed?.();
   }
 
