@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { streamHead } from '../call/stream.ts';
 import type { Clock } from '../gate/outside.ts';
 import { Http2Exchange } from './http2-exchange.ts';
-import { AGENT_SESSION, FrameBudget, MAX_STREAMS, widen } from './http2-limits.ts';
+import { AGENT_SESSION, endFlooded, FrameBudget, MAX_STREAMS, widen } from './http2-limits.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { Malformed } from './malformed.ts';
@@ -38,7 +38,7 @@ export class Http2Connection {
     const session = performServerHandshake(socket, AGENT_SESSION);
     const budget = new FrameBudget(parts.clock, () => socket.bytesWritten);
     const spend = (): void => {
-      if (!budget.spend()) this.#flooded();
+      if (!budget.spend()) endFlooded(session);
     };
     widen(session);
     session.on('stream', (stream, ...[, flags, fields]) => this.#take(stream, flags, fields));
@@ -80,12 +80,6 @@ export class Http2Connection {
     this.#running -= 1;
     if (this.#running === 0 && !this.#session.closed)
       this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());
-  }
-
-  #flooded(): void {
-    if (this.#session.destroyed) return;
-    this.#parts.onMalformed({ status: 400, why: 'ERR_HTTP2_FLOOD' });
-    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   #malformed(error: Error): void {

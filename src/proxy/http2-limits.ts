@@ -1,5 +1,6 @@
 /** What one HTTP/2 connection may ask of us, on either side (threats.md §2). */
-import type { Settings } from 'node:http2';
+import { constants } from 'node:http2';
+import type { Http2Session, Settings } from 'node:http2';
 import type { Clock } from '../gate/outside.ts';
 
 /** Streams at a time. */
@@ -44,6 +45,13 @@ function settings(window: number): Settings {
     initialWindowSize: window,
     maxHeaderListSize: MAX_HEAD_BYTES,
   };
+}
+
+/** Ends a connection that asked too much, with a GOAWAY that says so (RFC 9113 §7). Its session hears an error. */
+export function endFlooded(session: Http2Session): void {
+  if (session.destroyed) return;
+  const flood = Object.assign(new Error('a flood of frames'), { code: 'ERR_HTTP2_FLOOD' });
+  session.destroy(flood, constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 const BURST = 200;

@@ -3,7 +3,7 @@ import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, ClientSessionRequestOptions } from 'node:http2';
 import type { Address, Clock } from '../gate/outside.ts';
 import type { Dialled } from './dial.ts';
-import { FrameBudget, MAX_STREAMS, UPSTREAM_SESSION, widen } from './http2-limits.ts';
+import { endFlooded, FrameBudget, MAX_STREAMS, UPSTREAM_SESSION, widen } from './http2-limits.ts';
 
 /** What a trunk is made with. */
 export interface TrunkParts {
@@ -29,7 +29,7 @@ export class Trunk {
     this.#parts = parts;
     const budget = new FrameBudget(parts.clock, () => socket.bytesWritten);
     const spend = (): void => {
-      if (!budget.spend()) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (!budget.spend()) endFlooded(session);
     };
     const session = connect(parts.origin, { ...UPSTREAM_SESSION, createConnection: () => socket });
     session.on('connect', () => widen(session));

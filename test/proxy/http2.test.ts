@@ -1,7 +1,8 @@
 /** Calls over HTTP/2, on either side and on both. */
 import t from 'tap';
 import { call, fields, hear, startAgent, startHttp2Origin, valueOf } from './http2-client.ts';
-import { lastEnded, startOrigin, startSidecar } from './small-gate.ts';
+import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from './http2-frames.ts';
+import { exchangeRaw, lastEnded, startOrigin, startRaw, startSidecar } from './small-gate.ts';
 import type { Plan, Teardown } from './small-gate.ts';
 
 /** An HTTP/2 sidecar before an upstream that is spoken to in this way. */
@@ -86,4 +87,116 @@ t.test('a denial is the same document on HTTP/2, also for an upload that goes on
   t.equal(JSON.parse(heard.body).code, 'scope_action');
   t.match(await call(agent, fields('HEAD', '/')), { status: 403, body: '', reset: 0 });
   t.match(await call(agent, fields('GET', '/')), { status: 403 }, 'and the connection goes on');
+});
+
+t.test(
+  'pseudo-headers and connection headers go through the rules, or the parser resets the stream',
+  async (t) => {
+    const sidecar = await startBefore(t, 1, 'h1', { decide: () => 'policy_denied' });
+    const base = [':method', 'GET', ':scheme', 'http', ':authority', 'sidecar'];
+    const cases: readonly (readonly [string, readonly string[], string | undefined])[] = [
+      ['a host that agrees', [...base, ':path', '/', 'host', 'sidecar'], 'policy_denied'],
+      ['another host', [...base, ':path', '/', 'host', 'other'], 'authority_mismatch'],
+      ['another scheme', [...base, ':path', '/', ':scheme', 'ftp'].toSpliced(2, 2), 'target_invalid'],
+      ['absolute-form', [...base, ':path', 'http://sidecar/'], undefined],
+      ['userinfo', [...base.with(5, 'me@sidecar'), ':path', '/'], undefined],
+      ['a fragment', [...base, ':path', '/#a'], 'target_fragment'],
+      ['dots', [...base, ':path', '/a/../b'], 'path_dot_segment'],
+      ['a lower-case method', [...base.with(1, 'get'), ':path', '/'], 'method_invalid'],
+      ['connection', [...base, ':path', '/', 'connection', 'close'], undefined],
+      ['transfer-encoding', [...base, ':path', '/', 'transfer-encoding', 'chunked'], undefined],
+      ['TE', [...base, ':path', '/', 'te', 'gzip'], undefined],
+      ['upper case', [...base, ':path', '/', 'X-A', '1'], undefined],
+      ['no path', base, undefined],
+      ['no scheme', [...base.toSpliced(2, 2), ':path', '/'], undefined],
+      ['two paths', [...base, ':path', '/', ':path', '/b'], undefined],
+      ['an unknown pseudo-header', [...base, ':path', '/', ':odd', '1'], undefined],
+      ['a late pseudo-header', [...base, 'x', '1', ':path', '/'], undefined],
+      ['extended CONNECT', [...base.with(1, 'CONNECT'), ':path', '/', ':protocol', 'websocket'], undefined],
+      ['CONNECT', [':method', 'CONNECT', ':authority', 'sidecar:443'], 'tunnel_unsupported'],
+    ];
+    for (const [name, request, code] of cases) {
+      const agent = new FrameAgent(sidecar.http2Port);
+      const flags = END_HEADERS | END_STREAM;
+      agent.socket.write(frame(TYPE.HEADERS, flags, { stream: 1, payload: block(...request) }));
+      const { text, reset } = await agent.answer();
+      if (code) t.match(text, `"code":"${code}"`, name);
+      else t.ok(/"code":"(header|target|tunnel)_\w+"/.test(text) || reset > 0, name);
+      agent.socket.destroy();
+    }
+    t.ok(sidecar.calls.length === 1, 'only the first became a call');
+  },
+);
+
+t.test('a stream for another authority than its connection is 421, and the connection goes on', async (t) => {
+  const place = { scheme: 'http', host: 'a.test', port: 80, origin: 'http://a.test' } as const;
+  const sidecar = await startSidecar(t, { tunnel: { place }, decide: () => 'policy_denied' });
+  const agent = startAgent(t, sidecar.http2Port);
+  const to = (authority: string) => fields('GET', '/').with(5, authority);
+  const other = await call(agent, to('b.test'));
+  t.equal(other.status, 421);
+  t.equal(JSON.parse(other.body).code, 'authority_misdirected');
+  t.match(await call(agent, to('a.test')), { status: 403, reset: 0 });
+});
+
+t.test('a body that cannot fit is refused before its head', async (t) => {
+  const port = await startOrigin(t, (_request, response) => response.end('x'.repeat(100)));
+  const sidecar = await startBefore(t, port, 'h1', { lease: (lease) => lease.limit({ responseBytes: 99 }) });
+  const heard = await call(startAgent(t, sidecar.http2Port), fields('GET', '/'));
+  t.match(heard, { status: 403, body: /"code":"lease_response_bytes"/ });
+  await sidecar.finished(1);
+  t.match(lastEnded(sidecar), {
+    ended: 'cut',
+    by: 'lease_response_bytes',
+    answered: false,
+    response: { bytes: 0 },
+  });
+});
+
+t.test('announced trailers pass in chunks to HTTP/1.1, others and forged ones do not', async (t) => {
+  const trailers = 'x-sum: 1\r\nx-more: 2\r\nwrit-decision: deny\r\n';
+  const { port } = await startRaw(t, (socket) =>
+    socket.once('data', () =>
+      socket.write(
+        `HTTP/1.1 200 OK\r\ntrailer: x-sum, writ-decision\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${trailers}\r\n`,
+      ),
+    ),
+  );
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const head = `GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
+  const heard = await exchangeRaw(sidecar.port, head);
+  t.match(heard, /\r\ntrailer: x-sum\r\n/i);
+  t.match(heard, /\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n$/);
+});
+
+t.test('aborted streams leave nothing behind', async (t) => {
+  for (const choice of ['h1', 'h2'] as const) {
+    let arrived = 0;
+    const { port: h2, sessions } = await startHttp2Origin(t, (stream) => {
+      arrived += 1;
+      stream.respond([':status', '200', 'content-type', 'text/event-stream']);
+      stream.write('data: 1\n\n');
+    });
+    const { port: h1, sockets } = await startRaw(t, (socket) =>
+      socket.once('data', () => {
+        arrived += 1;
+        socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n');
+      }),
+    );
+    const sidecar = await startBefore(t, choice === 'h1' ? h1 : h2, choice);
+    for (let round = 1; round <= 10; round++) {
+      const agent = startAgent(t, sidecar.http2Port);
+      const streams = Array.from({ length: 100 }, () => agent.request(fields('GET', '/')));
+      for (const stream of streams) stream.on('error', () => undefined).on('response', () => stream.close(8));
+      await sidecar.finished(100 * round);
+      agent.destroy();
+    }
+    while (sockets.size + sessions() > 0) await new Promise(setImmediate);
+    t.equal(arrived, 1000, choice);
+    t.ok(
+      sidecar.ended.every(({ ended }) => ended === 'client-abort'),
+      choice,
+    );
+    t.equal(sidecar.upstream.idle, 0, choice);
+  }
 });
