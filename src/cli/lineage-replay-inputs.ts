@@ -45,8 +45,8 @@ function inputOf(event: Event | undefined, digest: string): FoundInput | undefin
   const salt = event.custom?.writ?.salt;
   const documents: readonly unknown[] = Array.isArray(event.input) ? event.input : [event.input];
   const inputs = documents.map((document) => JSON.stringify(document));
-  const isGood = typeof salt === 'string' && isOnRecord(inputs, salt, digest);
-  return isGood ? { inputs, result: undefined } : undefined;
+  if (typeof salt !== 'string' || !isOnRecord(inputs, salt, digest)) return undefined;
+  return { inputs, salt, result: undefined };
 }
 
 function parse(line: string): Event | undefined {

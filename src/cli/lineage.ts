@@ -1,5 +1,7 @@
 /** `writ lineage`: find, show, verify and prove entries of a log, from its files, without a lock. */
 import type { Command } from 'commander';
+import { Option } from 'commander';
+import { exportEntries, exportFormats } from './lineage-export.ts';
 import { registerProofs, wholeNumber } from './lineage-proofs.ts';
 import { reindex } from './lineage-reindex.ts';
 import { replayDecisions } from './lineage-replay.ts';
@@ -33,17 +35,7 @@ export function registerLineage(program: Command): void {
   )
     .option('--json', 'as JSON')
     .action((_, command: Command) => reindex(command));
-  addFilterFlags(
-    addHomeFlags(
-      lineage
-        .command('replay')
-        .description('Evaluate recorded decisions again. Exit 1 where one comes out differently.'),
-    ),
-  )
-    .option('--policy <bundle>', 'by this bundle, instead of the one that decided then')
-    .option('--inputs <file>', 'where inputs are that this home does not keep: an opa-decision-log export')
-    .option('--json', 'as JSON, one decision on each line, the summary last')
-    .action((_, command: Command) => replayDecisions(command));
+  registerMaterial(lineage);
   addHomeFlags(
     lineage
       .command('verify')
@@ -58,4 +50,31 @@ export function registerLineage(program: Command): void {
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));
   registerProofs(lineage);
+}
+
+/** What is made of decisions and of what was kept of them. */
+function registerMaterial(lineage: Command): void {
+  addFilterFlags(
+    addHomeFlags(
+      lineage
+        .command('replay')
+        .description('Evaluate recorded decisions again. Exit 1 where one comes out differently.'),
+    ),
+  )
+    .option('--policy <bundle>', 'by this bundle, instead of the one that decided then')
+    .option('--inputs <file>', 'where inputs are that this home does not keep: an opa-decision-log export')
+    .option('--json', 'as JSON, one decision on each line, the summary last')
+    .action((_, command: Command) => replayDecisions(command));
+  addFilterFlags(
+    addHomeFlags(lineage.command('export').description('Write entries in a format that other tools read.')),
+  )
+    .addOption(new Option('--format <format>', 'which one').choices(exportFormats).default('jsonl'))
+    .option(
+      '--mask <path>',
+      'leave this out, such as /input/call/headers; again for more',
+      (path: string, before: readonly string[] = []) => [...before, path],
+    )
+    .option('--mask-policy <file>', 'Rego whose data.system.log.mask says what to leave out, as for OPA')
+    .option('-o, --output <file>', 'write it to a file')
+    .action((_, command: Command) => exportEntries(command));
 }

@@ -10,6 +10,8 @@ import type { InputFile } from './inputs.ts';
 export interface FoundInput {
   /** The exact texts: one, or one for each message of a batch. */
   readonly inputs: readonly string[];
+  /** Base64url. */
+  readonly salt: string;
   /** The decision as it was kept, RFC 8785 text; to be compared with `replay.result`. */
   readonly result: string | undefined;
 }
@@ -58,7 +60,7 @@ function readLine(line: string, digest: string): FoundInput | undefined {
   if (head === undefined || !line.endsWith(']}')) return undefined;
   const inputs = line.slice(head.length, -2).split(BETWEEN);
   if (!isOnRecord(inputs, salt, digest)) return undefined;
-  return { inputs, result: result === 'null' ? undefined : result };
+  return { inputs, salt, result: result === 'null' ? undefined : result };
 }
 
 /** Whether these are the texts whose digest (`replay.input`) is on record; `salt` is base64url. */
