@@ -70,7 +70,7 @@ t.test('after the head', async (t) => {
 t.test('response bytes, up to the limit and not one more', async (t) => {
   const on = await stage(t);
   const grant = on.grant({ entry: { max_response_bytes: 10 } });
-  for (const fault of [{ grant }, { path: '/ten-bytes-down' }, { path: '/counted', grant }]) {
+  for (const fault of [{ grant }, { path: '/ten-bytes-down' }]) {
     const running = await begin(on, fault);
     const response = (await on.origin.next()).response;
     response.write('-more-'); // ten bytes by now
@@ -80,6 +80,14 @@ t.test('response bytes, up to the limit and not one more', async (t) => {
     t.match(is, { response: { bytes: 10 } });
     t.match(running.agent.heard, /part(\r\n6\r\n)?-more-(\r\n)?$/);
   }
+});
+
+t.test('an answer that declares more bytes than it may have is refused before its head', async (t) => {
+  const on = await stage(t);
+  const answer = on.forward({ path: '/counted', grant: on.grant({ entry: { max_response_bytes: 10 } }) });
+  await on.origin.next();
+  const { is } = assertDenied(t, on.sidecar.home, { reply: await answer, code: 'lease_response_bytes' });
+  t.match(on.sidecar.home.entries(Number(is['permit']))[0], { is: { verdict: 'permit' } });
 });
 
 t.test('request bytes, when the answer has begun already', async (t) => {
