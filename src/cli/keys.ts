@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { makeAuthority } from '../authority/make.ts';
 import { toJwk } from '../crypto/key.ts';
+import { readTlsAuthority, tlsAuthorityPaths } from '../sidecar/tls-authority.ts';
 import { EXIT, unable } from './exit.ts';
 import { authorityKeyFile, readHomeAuthorities, readPrivateKey } from './home-keys.ts';
 import { out } from './screen.ts';
@@ -43,6 +44,8 @@ function show(command: Command): void {
   const keys = readdirSync(directory)
     .filter((name) => name.endsWith('.jwk'))
     .map((name) => shownKey(directory, name));
+  const ca = shownAuthority(settings.home);
+  if (ca) keys.push(ca);
   const file = settings.grant.authorities;
   const pairs = existsSync(file) ? readHomeAuthorities(file).pairs : [];
   process.exitCode = keys.every(({ mode }) => mode === PRIVATE) ? EXIT.yes : EXIT.no;
@@ -64,10 +67,25 @@ function keyRow({ role, id, mode, file }: ShownKey): Parameters<typeof out.table
   return [{ text: role, style: 'name' }, id, { text: mode, style }, { text: file, style: 'dim' }];
 }
 
+/** The key that signs certificates for agents, where the home has one. */
+function shownAuthority(home: string): ShownKey | undefined {
+  const { key: file } = tlsAuthorityPaths(home);
+  if (!existsSync(file)) return undefined;
+  return { role: 'ca', id: orUnable(() => readTlsAuthority(home, Date.now)).id, file, mode: modeOf(file) };
+}
+
+function modeOf(file: string): string {
+  return (statSync(file).mode & 0o777).toString(8);
+}
+
 function shownKey(directory: string, name: string): ShownKey {
   const file = join(directory, name);
-  const mode = (statSync(file).mode & 0o777).toString(8);
-  return { role: name.slice(0, -'.jwk'.length), id: readPrivateKey(file).key.id, file, mode };
+  return {
+    role: name.slice(0, -'.jwk'.length),
+    id: readPrivateKey(file).key.id,
+    file,
+    mode: modeOf(file),
+  };
 }
 
 function make(command: Command): void {

@@ -1,20 +1,40 @@
-/** `writ trust export`: the trust file that verifiers of this sidecar's denials need. */
+/** `writ trust`: what others need to believe this sidecar: verifiers of its denials, and agents whose TLS it opens. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
+import { tlsAuthorityPaths } from '../sidecar/tls-authority.ts';
+import { unable } from './exit.ts';
 import { writeResult } from './result-file.ts';
 import { err } from './screen.ts';
 import { addHomeFlags, requireSettings } from './settings-flags.ts';
 
-/** Adds `writ trust export`. */
+/** Adds `writ trust export|ca`. */
 export function registerTrust(program: Command): void {
-  const trust = program.command('trust').description('Keys that verifiers of denials believe.');
+  const trust = program.command('trust').description('What verifiers of denials, and agents, believe.');
   addHomeFlags(
     trust.command('export').description('Print the trust file of this home’s log: public keys only.'),
   )
     .option('-o, --output <file>', 'write it to a file')
     .action((_, command: Command) => exportTrust(command));
+  addHomeFlags(
+    trust
+      .command('ca')
+      .description('Print the certificate authority that agents must trust for https (PEM).'),
+  )
+    .option('-o, --output <file>', 'write it to a file')
+    .action((_, command: Command) => exportAuthority(command));
+}
+
+function exportAuthority(command: Command): void {
+  const { settings } = requireSettings(command);
+  const { certificate } = tlsAuthorityPaths(settings.home);
+  if (!existsSync(certificate)) throw unable(`there is no ${certificate}`, '`writ init` makes it.');
+  writeResult(readFileSync(certificate, 'utf8'), command.opts()['output']);
+  err.line(
+    err.paint('dim', 'give it to agents of this sidecar only; docs/tls.md names each client’s variable'),
+  );
 }
 
 function exportTrust(command: Command): void {

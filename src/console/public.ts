@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import type { ServedLog } from '../lineage/tiles-served.ts';
 import type { Metrics } from './metrics.ts';
+import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
 import { tilesPart } from './tiles.ts';
 
@@ -12,13 +13,20 @@ export interface PublicParts {
   readonly served: ServedLog;
   /** JSON text of what a verifier needs: `{"receiptKeys":[JWK…],"tlogPolicy":"…"}` (formats.md §0). */
   readonly trustFile: () => string;
+  /** The denial of an id, where the headers of the request may see it. */
+  readonly denial: (id: string, headers: Headers) => string | undefined;
+  /** PEM of the certificate authority that agents are to trust. */
+  readonly certificateAuthority: string;
 }
 
 const JSON_TEXT = { 'content-type': 'application/json' };
+const DENIAL = { 'content-type': 'application/problem+json' };
+const PEM = { 'content-type': 'application/x-pem-file' };
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' };
 
 /** `/livez /readyz /metrics /checkpoint /tile/* /.well-known/writ/*`. */
-export function publicPart({ readiness, metrics, served, trustFile }: PublicParts): Hono {
+export function publicPart(parts: PublicParts): Hono {
+  const { readiness, metrics, served, trustFile, certificateAuthority, denial } = parts;
   return new Hono()
     .get('/livez', (context) => context.body('ok\n', 200, PLAIN))
     .get('/readyz', (context) => {
@@ -29,5 +37,11 @@ export function publicPart({ readiness, metrics, served, trustFile }: PublicPart
       return context.body(await metrics.text(), 200, { 'content-type': metrics.contentType });
     })
     .get('/.well-known/writ/keys', (context) => context.body(trustFile(), 200, JSON_TEXT))
+    .get('/.well-known/writ/receipt/:id', (context) => {
+      const body = denial(context.req.param('id'), context.req.raw.headers);
+      if (body === undefined) return problem(404, 'No recent denial has this id and was of this grant.');
+      return context.body(body, 200, DENIAL);
+    })
+    .get('/.well-known/writ/ca.pem', (context) => context.body(certificateAuthority, 200, PEM))
     .route('/', tilesPart(served));
 }

@@ -2,7 +2,7 @@
  * The way of a call: verify → authorize → govern → record → execute → prove. The order stands in `#decide`, one step a
  * line; each step is a room of its own. What cannot be verified, decided, governed or recorded is refused, with proof.
  */
-import type { Call, Carrier, RawHead } from '../call/call.ts';
+import type { Call, Carrier, Credential, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
 import type { Tunnel } from '../call/tunnel.ts';
 import { deny, pass } from '../denial/outcome.ts';
@@ -22,6 +22,7 @@ import { isTooLong } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Spool } from './held-body.ts';
 import { keepInput } from './keep-input.ts';
+import { KeptDenials } from './kept-denials.ts';
 import { limitLease } from './lease.ts';
 import type { HeldLease, Leases } from './lease.ts';
 import type { Observer } from './observer.ts';
@@ -87,9 +88,22 @@ interface Permit extends BoundBody {
 /** Decides calls and sees them through. */
 export class Gate<E extends Exchange> {
   readonly #parts: GateParts<E>;
+  readonly #kept = new KeptDenials();
 
   constructor(parts: GateParts<E>) {
     this.#parts = parts;
+  }
+
+  /**
+   * The body of a recent denial, by id: for the operator, or for who brings the grant that was refused. An unknown id and
+   * another grant look the same: undefined.
+   */
+  denial(id: string, asker: 'operator' | Credential): string | undefined {
+    if (asker === 'operator') return this.#kept.find(id, asker);
+    const { clock, verifier, policy } = this.#parts;
+    const grant = verifier.verify(asker, clock.wall(), policy.active?.digest);
+    const known = grant.ok ? grant.value : grant.known; // it may have expired meanwhile
+    return known && this.#kept.find(id, known);
   }
 
   /** Takes one call from its head to its last byte and its last entry. Never rejects. */
@@ -224,6 +238,7 @@ export class Gate<E extends Exchange> {
     const { fresh, refuser } = this.#parts;
     const refusal = deny(ended.by ?? 'internal_error', 'the lease ended before the response began');
     const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, refusal);
+    this.#kept.keep(refused.denial, found.grant);
     exchange.refuse(refused.denial);
   }
 
@@ -237,6 +252,7 @@ export class Gate<E extends Exchange> {
     found.lease?.close();
     found.body?.release();
     const refused = await this.#parts.refuser.refuse(found, refusal);
+    if (refused) this.#kept.keep(refused.denial, found.grant);
     if (refused) given.arrival.exchange.refuse(refused.denial);
     else given.arrival.exchange.drop();
     this.#report(found, given.arrival, { began: given.began, refusal, refused });

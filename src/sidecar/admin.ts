@@ -1,7 +1,9 @@
 /** The admin listener of a sidecar: what it shows, and where. */
 import type { Hono } from 'hono';
+import type { Credential } from '../call/call.ts';
 import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
+import { holdsToken } from '../console/door.ts';
 import type { Metrics } from '../console/metrics.ts';
 import type { OperatorParts } from '../console/operator.ts';
 import type { Readiness } from '../console/readiness.ts';
@@ -24,6 +26,9 @@ export interface AdminParts extends Pick<OperatorParts, 'status' | 'reload'> {
   readonly served: ServedLog;
   readonly identity: LogIdentity;
   readonly authority: Hono | undefined;
+  /** The gate's memory of what it refused. */
+  readonly denial: (id: string, asker: 'operator' | Credential) => string | undefined;
+  readonly certificateAuthority: string;
 }
 
 /** Opens it; undefined where the settings turn it off. Rejects with `PortUnavailable`. */
@@ -31,12 +36,14 @@ export async function openAdmin(parts: AdminParts): Promise<ConsoleServer | unde
   const { settings, log, identity } = parts;
   const at = settings.listen.admin;
   if (!at) return undefined;
+  const token = (): string | undefined => readText(settings.admin.token_file)?.trim();
   try {
     return await startConsole(
       {
         ...parts,
         trustFile: () => formatTrust(identity.receiptKey, identity.logKey),
-        token: () => readText(settings.admin.token_file)?.trim(),
+        token,
+        denial: (id, headers) => findDenial(parts, { id, headers, token: token() }),
         hosts: settings.admin.hosts,
         onFault: (fault) => log.error('the admin listener failed', { fault: String(fault) }),
       },
@@ -45,4 +52,17 @@ export async function openAdmin(parts: AdminParts): Promise<ConsoleServer | unde
   } catch (cause) {
     throw new PortUnavailable('admin', at, cause);
   }
+}
+
+interface Asked {
+  readonly id: string;
+  readonly headers: Headers;
+  readonly token: string | undefined;
+}
+
+/** The operator may read every denial, an agent those of the grant it brings. */
+function findDenial({ denial }: AdminParts, { id, headers, token }: Asked): string | undefined {
+  if (holdsToken(headers.get('authorization') ?? undefined, token)) return denial(id, 'operator');
+  const text = headers.get('writ-grant');
+  return text === null ? undefined : denial(id, { from: 'writ-grant', text });
 }

@@ -117,6 +117,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     served: new ServedLog({ lineage, layout: layoutOf(settings.home), cosigned: () => undefined }),
     status: () => ({ ...describe(options, standing, doors), distrusted: distrust.report() }),
     authority: options.authority?.(lineage),
+    denial: (id, asker) => gate.denial(id, asker),
+    certificateAuthority: ground.tls.pem,
   }).catch(async (cause: unknown) => {
     await Promise.all(doors.map(({ listener }) => listener.stop()));
     throw cause;

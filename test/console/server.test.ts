@@ -59,6 +59,8 @@ async function start(test: Test, over: Partial<ConsoleParts> = {}): Promise<Sett
     lineage,
     served: new ServedLog({ lineage, layout: layoutOf('/nowhere'), cosigned: () => undefined }),
     trustFile: () => JSON.stringify({ receiptKeys: [{ kty: 'OKP' }], tlogPolicy: 'log …' }),
+    denial: (id, headers) => (id === 'x' && headers.get('writ-grant') === 'g' ? '{}' : undefined),
+    certificateAuthority: 'PEM',
     status: () => ({ version: '0' }),
     reload: () => Promise.resolve({ ok: true }),
     token: () => TOKEN,
