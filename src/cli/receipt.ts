@@ -31,22 +31,36 @@ export function registerReceipt(program: Command): void {
     .description('Verify a denial offline. Exit 0 only where it is authentic, untampered and anchored.')
     .argument('<file>', 'the body of a 403, exactly as it came; - for standard input')
     .requiredOption('--trust <file>', 'the trust file: whose keys to believe (`writ trust export` makes it)')
+    .option(
+      '--proof <file>',
+      'take this tlog-proof of the same entry instead, such as one that witnesses have cosigned since',
+    )
     .option('--json', 'the verdict as JSON')
     .action((file: string, options: VerifyOptions) => verify(file, options));
 }
 
 interface VerifyOptions {
   readonly trust: string;
+  readonly proof?: string;
   readonly json?: boolean;
 }
 
-async function verify(file: string, { trust: trustFile, json }: VerifyOptions): Promise<void> {
+async function verify(file: string, { trust: trustFile, proof, json }: VerifyOptions): Promise<void> {
   const trust = await readTrust(trustFile);
-  const verdict = verifyDenial(node, withoutLastLineFeed(await readGiven(file)), trust);
+  const body = withoutLastLineFeed(await readGiven(file));
+  const given = proof === undefined ? body : withProof(body, await readGiven(proof));
+  const verdict = verifyDenial(node, given, trust);
   const answers = [verdict.authentic, verdict.untampered, verdict.anchored];
   process.exitCode = answers.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
   if (json) return out.json({ ...verdict, trust: trustFile });
   print(verdict, trustFile);
+}
+
+/** The body with another proof: nothing that was signed is over the proof, it proves by itself. */
+function withProof(body: string, proof: string): string {
+  const parsed = parseStrictJson(body);
+  const replaced = isJsonObject(parsed) && Object.hasOwn(parsed, 'proof') && JSON.stringify(parsed) === body;
+  return replaced ? JSON.stringify({ ...parsed, proof }) : body;
 }
 
 async function readTrust(file: string): Promise<Trust> {

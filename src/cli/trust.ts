@@ -5,6 +5,7 @@ import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
 import { tlsAuthorityPaths } from '../sidecar/tls-authority.ts';
+import { verifiersWitnesses } from '../sidecar/witnessing.ts';
 import { unable } from './exit.ts';
 import { writeResult } from './result-file.ts';
 import { err } from './screen.ts';
@@ -40,7 +41,7 @@ function exportAuthority(command: Command): void {
 function exportTrust(command: Command): void {
   const { settings } = requireSettings(command);
   const { origin, receiptKey, logKey } = readIdentity(layoutOf(settings.home));
-  writeResult(formatTrust(receiptKey, logKey), command.opts()['output']);
+  writeResult(formatTrust(receiptKey, logKey, verifiersWitnesses(settings)), command.opts()['output']);
   err.line(
     err.paint('dim', `trust file of ${origin}: hand it to verifiers over a channel that you both trust`),
   );

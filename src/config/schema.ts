@@ -3,7 +3,18 @@
  * Units are in the names. There is no setting that lets a call pass unverified, undecided or unrecorded.
  */
 import * as z from 'zod';
-import { allowedAddress, endpoint, hostName, logName, origin, path, pathPrefix, whole } from './values.ts';
+import {
+  allowedAddress,
+  endpoint,
+  hostName,
+  logName,
+  origin,
+  path,
+  pathPrefix,
+  whole,
+  witnessAddress,
+  checkWitnesses,
+} from './values.ts';
 
 /** What the table says about one setting beside its type. */
 export interface Note {
@@ -165,6 +176,29 @@ export const settingsSchema = z.strictObject({
         'With less room than this denials are signed and counted only; the rest is for what closes running calls.',
     }),
   }),
+  witness: z
+    .strictObject({
+      list: setting(z.array(witnessAddress, 'must be a list').max(32, 'must be at most 32'), [], {
+        kind: 'list',
+        description:
+          'Whom to ask for cosignatures of the log’s checkpoints: each its verifier key, a space and its URL. A witness that contradicts the log stops the sidecar, so name only those that you would let.',
+      }),
+      quorum: setting(whole(1, 32), 1, {
+        kind: 'whole',
+        description: 'So many of them must have cosigned a checkpoint before it counts as witnessed.',
+      }),
+      interval_seconds: setting(whole(1, 86_400), 10, {
+        kind: 'whole',
+        description: 'How often they are asked.',
+      }),
+      halt_after_seconds: setting(whole(0, 31_536_000), 0, {
+        kind: 'whole',
+        description:
+          'Calls are denied (`witness_overdue`) once so long no checkpoint reached the quorum; 0: never, it is only said.',
+      }),
+    })
+    .superRefine(checkWitnesses)
+    .prefault({} as never), // every row has a default
   upstream: section({
     allow: setting(z.array(allowedAddress, 'must be a list'), [], {
       kind: 'list',

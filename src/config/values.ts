@@ -2,6 +2,9 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
+import { fromBase64 } from '../crypto/base64.ts';
+import { loadPublicKey } from '../crypto/key.ts';
+import { sha256Hex } from '../crypto/node.ts';
 
 /** Where a listener binds. Port 0: any free one. */
 export interface Endpoint {
@@ -17,6 +20,15 @@ export interface AllowedAddress {
   /** Prefix length in bits; the full length where a single address was given. */
   readonly bits: number;
   readonly port: number;
+}
+
+/** A witness of the log. */
+export interface WitnessAddress {
+  readonly vkey: string;
+  /** Thumbprint (RFC 7638) of its key. */
+  readonly key: string;
+  /** Its submission prefix. */
+  readonly url: string;
 }
 
 /** A whole number from `least`; plain digits, no unit: the unit is in the setting's name. */
@@ -112,6 +124,56 @@ export const logName = z
     'must be letters, digits, . _ - and /, such as pods.example.com/agent-7',
   )
   .max(128, 'must be at most 128 characters');
+
+/** `<vkey> <url>`: whom to ask for cosignatures (c2sp.org/signed-note, c2sp.org/tlog-witness). */
+export const witnessAddress = z
+  .string('must be a verifier key and a URL')
+  .transform((text, context): WitnessAddress => {
+    const [vkey = '', address = '', ...rest] = text.split(/ +/);
+    const url = URL.parse(address);
+    const http = url?.protocol === 'https:' || url?.protocol === 'http:';
+    const plain = http && url.username === '' && url.search === '' && url.hash === '';
+    const key = witnessKey(vkey);
+    if (rest.length === 0 && plain && key) return { vkey, key, url: url.href };
+    return fault(
+      context,
+      'must be the verifier key of a witness (`writ witness key`) and its URL, such as w.example/1+2c4f98fc+BN3l… https://w.example/',
+    );
+  });
+
+/** A quorum that can be reached, of witnesses that can be told apart; a halt after the next question. */
+export function checkWitnesses(
+  { list, quorum, interval_seconds, halt_after_seconds }: WitnessSettings,
+  context: z.RefinementCtx,
+): void {
+  const refuse = (name: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [name], message });
+  if (new Set(list.map(({ key }) => key)).size < list.length) refuse('list', 'names one key twice');
+  const names = new Set(list.map(({ vkey }) => vkey.split('+', 1)[0]));
+  if (names.size < list.length) refuse('list', 'has one name twice');
+  if (list.length > 0 && quorum > list.length)
+    refuse('quorum', `must be at most ${list.length}, as many as are listed`);
+  if (halt_after_seconds > 0 && halt_after_seconds <= interval_seconds)
+    refuse('halt_after_seconds', 'must be longer than the interval');
+}
+
+interface WitnessSettings {
+  readonly list: readonly WitnessAddress[];
+  readonly quorum: number;
+  readonly interval_seconds: number;
+  readonly halt_after_seconds: number;
+}
+
+const WITNESS_TYPE = 0x04;
+
+/** The thumbprint of the key; undefined where the text is not a witness's verifier key, or its id is wrong. */
+function witnessKey(vkey: string): string | undefined {
+  const [, name = '', id, encoded = ''] = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$/.exec(vkey) ?? [];
+  const bytes = fromBase64(encoded);
+  if (bytes?.[0] !== WITNESS_TYPE) return undefined;
+  const digest = sha256Hex(Buffer.concat([Buffer.from(`${name}\n`), bytes]));
+  return digest.startsWith(id ?? '-') ? loadPublicKey(bytes.subarray(1))?.id : undefined;
+}
 
 /** A file or folder. Relative ones are relative to the settings file, or to the working folder in flags and env. */
 export const path = z

@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decided, Finished, Handshake, Observer } from '../gate/observer.ts';
 import type { LineageHealth } from '../lineage/lineage.ts';
+import type { WitnessReport } from '../lineage/witness-rounds.ts';
 import type { Readiness } from './readiness.ts';
 import { READY_PARTS } from './readiness.ts';
 
@@ -12,6 +13,10 @@ export interface MetricsSources {
   readonly readiness: Readiness;
   readonly lineage: { health(): Promise<LineageHealth> };
   readonly version: string;
+  /** Undefined where no witness is asked. */
+  readonly witnesses: () => WitnessReport | undefined;
+  /** Unix time in milliseconds. */
+  readonly wall: () => number;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -83,6 +88,7 @@ export class Metrics implements Observer {
     const { ready, writing, entries, waiting, free, room } = this.#gauges;
     const { parts } = this.#sources.readiness.report();
     for (const part of READY_PARTS) ready.set({ part }, parts[part] === 'good' ? 1 : 0);
+    this.#readWitnesses();
     const health = await this.#sources.lineage.health().catch(() => undefined);
     writing.set(health?.state === 'writing' ? 1 : 0);
     if (!health) return;
@@ -90,6 +96,16 @@ export class Metrics implements Observer {
     waiting.set(health.waiting);
     free.set(health.free);
     room.set(ROOM[health.room]);
+  }
+
+  #readWitnesses(): void {
+    const { witnesses, cosigned, pending } = this.#gauges;
+    const report = this.#sources.witnesses();
+    if (!report) return;
+    witnesses.reset();
+    for (const { said } of report.witnesses) witnesses.inc({ said });
+    cosigned.set(report.size);
+    pending.set(Math.max(0, this.#sources.wall() - report.since) / MS);
   }
 }
 
@@ -185,6 +201,22 @@ function stateGauges(registry: Registry) {
     free: new Gauge({
       name: 'writ_log_free_bytes',
       help: 'Free bytes of the log’s file system.',
+      registers,
+    }),
+    witnesses: new Gauge({
+      name: 'writ_witnesses',
+      help: 'Witnesses that are asked, by what they said last.',
+      labelNames: ['said'],
+      registers,
+    }),
+    cosigned: new Gauge({
+      name: 'writ_witness_cosigned_entries',
+      help: 'Entries under the newest checkpoint with a quorum of cosignatures.',
+      registers,
+    }),
+    pending: new Gauge({
+      name: 'writ_witness_pending_seconds',
+      help: 'Since the last quorum of witnesses; 0 where none is asked.',
       registers,
     }),
     room: new Gauge({

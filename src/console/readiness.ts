@@ -4,7 +4,7 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { DenialCode } from '../denial/table.ts';
 
 /** What readiness rests on. */
-export const READY_PARTS = ['keys', 'policy', 'log', 'listeners'] as const;
+export const READY_PARTS = ['keys', 'policy', 'log', 'witnesses', 'listeners'] as const;
 
 /** One of them. */
 export type ReadyPart = (typeof READY_PARTS)[number];
@@ -12,8 +12,11 @@ export type ReadyPart = (typeof READY_PARTS)[number];
 /** `unknown` until it was looked at. */
 export type PartState = 'unknown' | 'good' | 'bad';
 
-/** What an operator should look at while calls still pass: `log_space_low`, the log's disk fills. */
-export type Alarm = 'log_space_low';
+/**
+ * What an operator should look at while calls still pass: `log_space_low`, the log's disk fills; `witness_quorum_pending`,
+ * too few witnesses cosigned when they were last asked.
+ */
+export type Alarm = 'log_space_low' | 'witness_quorum_pending';
 
 /** Readiness as it is shown to anyone: states only, no reasons. */
 export interface ReadinessReport {
@@ -71,6 +74,7 @@ export class Readiness {
       keys: this.#stateOf('keys'),
       policy: this.#stateOf('policy'),
       log: this.#stateOf('log'),
+      witnesses: this.#stateOf('witnesses'),
       listeners: this.#stateOf('listeners'),
     };
     return { ready: this.ready, stopping: this.#stopping, parts, alarms: [...this.#alarms] };

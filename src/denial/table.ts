@@ -178,6 +178,11 @@ export const denials = {
   policy_unavailable: { title: 'No policy is active', remedy: tellOperator },
   // govern
   not_trusted: { title: 'The sidecar is not in a trusted state', remedy: tellOperator },
+  witness_overdue: {
+    title: 'The log’s witnesses have not cosigned for too long',
+    remedy: tellOperator,
+  },
+  witness_conflict: { title: 'A witness contradicts the log', remedy: tellOperator },
   stopping: { title: 'The sidecar is stopping', remedy: 'Try again after it has restarted.' },
   lease_expired: { title: 'The grant expired while the call ran', remedy: askAuthority },
   lease_seconds: { title: 'The call ran longer than it may', remedy: askAuthority },

@@ -19,9 +19,21 @@ export interface TlogPolicy {
 
 const MAX_LINES = 1024;
 
-/** The policy that knows one log and asks for no witness. */
-export function formatPolicy(log: NoteKey): string {
-  return `log ${formatNoteKey(log)}\nquorum none\n`;
+/** Witnesses, and how many of them must have cosigned. */
+export interface Witnesses {
+  readonly keys: readonly NoteKey[];
+  readonly quorum: number;
+}
+
+/** The policy that knows one log, and asks for so many of these witnesses (none by default). */
+export function formatPolicy(log: NoteKey, { keys, quorum }: Witnesses = { keys: [], quorum: 0 }): string {
+  const lines = [
+    `log ${formatNoteKey(log)}`,
+    ...keys.map((key) => `witness ${key.name} ${formatNoteKey(key)}`),
+  ];
+  if (keys.length === 0) return `${lines.join('\n')}\nquorum none\n`;
+  const group = `group enough-witnesses ${quorum} ${keys.map(({ name }) => name).join(' ')}`;
+  return `${[...lines, group, 'quorum enough-witnesses'].join('\n')}\n`;
 }
 
 /** Whether these witnesses are enough. */

@@ -5,16 +5,16 @@ import { loadJwk, toJwk } from '../crypto/key.ts';
 import type { PublicKey, Suite } from '../crypto/suite.ts';
 import type { NoteKey } from '../lineage/note.ts';
 import { formatPolicy, parsePolicy } from '../lineage/tlog-policy.ts';
-import type { TlogPolicy } from '../lineage/tlog-policy.ts';
+import type { TlogPolicy, Witnesses } from '../lineage/tlog-policy.ts';
 
 /** What a verifier believes. */
 export interface Trust extends TlogPolicy {
   readonly receiptKeys: readonly PublicKey[];
 }
 
-/** The trust file of one log without witnesses: `{"receiptKeys":[JWK],"tlogPolicy":"…"}`, with a final newline. */
-export function formatTrust(receiptKey: PublicKey, log: NoteKey): string {
-  const trust = { receiptKeys: [toJwk(receiptKey)], tlogPolicy: formatPolicy(log) };
+/** The trust file of one log and its witnesses: `{"receiptKeys":[JWK],"tlogPolicy":"…"}`, with a final newline. */
+export function formatTrust(receiptKey: PublicKey, log: NoteKey, witnesses?: Witnesses): string {
+  const trust = { receiptKeys: [toJwk(receiptKey)], tlogPolicy: formatPolicy(log, witnesses) };
   return `${JSON.stringify(trust, null, 2)}\n`;
 }
 

@@ -15,6 +15,7 @@ import type { ServedLog } from '../lineage/tiles-served.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
 import { PortUnavailable } from './doors.ts';
 import { readText } from './reload.ts';
+import { verifiersWitnesses } from './witnessing.ts';
 
 /** What the listener is made of. */
 export interface AdminParts extends Pick<OperatorParts, 'status' | 'reload'> {
@@ -41,7 +42,7 @@ export async function openAdmin(parts: AdminParts): Promise<ConsoleServer | unde
     return await startConsole(
       {
         ...parts,
-        trustFile: () => formatTrust(identity.receiptKey, identity.logKey),
+        trustFile: () => formatTrust(identity.receiptKey, identity.logKey, verifiersWitnesses(settings)),
         token,
         denial: (id, headers) => findDenial(parts, { id, headers, token: token() }),
         hosts: settings.admin.hosts,

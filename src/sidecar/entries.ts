@@ -21,10 +21,12 @@ export function settingsEntry(
   },
 ): EntryRequest {
   const { authorities, ca, log, receipt } = keys;
+  const witnessKeys = settings.witness.list.map(({ key }) => key).sort();
+  const witnesses = witnessKeys.length > 0 ? { witnesses: witnessKeys } : {};
   return entry('settings', {
     digest: settingsDigest(settings),
     exceptions: settings.upstream.allow.map(spellAllowed).sort(),
-    keys: { authorities: authorities.map(({ key }) => key.id).sort(), ca, log, receipt },
+    keys: { authorities: authorities.map(({ key }) => key.id).sort(), ca, log, receipt, ...witnesses },
     passthrough: passthroughPlaces(settings),
     routes: settings.routes.map(({ upstream }) => upstream).sort(),
   });

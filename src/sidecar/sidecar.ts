@@ -17,6 +17,7 @@ import type { OpenDoor } from './doors.ts';
 import { refusalsEntry } from './entries.ts';
 import type { Standing } from './standing.ts';
 import type { UseKeeper } from './use-keeper.ts';
+import type { Witnessing } from './witnessing.ts';
 
 const AGGREGATE_MS = 10_000;
 const CUT_MS = 500;
@@ -64,9 +65,10 @@ export class Sidecar {
     return this.#parts.reload();
   }
 
-  /** Calls back once, when the log cannot record any more: deny for a moment, then stop. */
+  /** Calls back when the log cannot record any more, or a witness contradicts it: deny for a moment, then stop. */
   onFailure(listener: (cause: Error) => void): void {
     this.#parts.lineage.onFailure(listener);
+    this.#parts.witnessing.onFailure(listener);
   }
 
   /** No new calls; running ones end within the grace period or are cut; all of it on record. */
@@ -97,9 +99,10 @@ export class Sidecar {
 
   /** Rejects where the log could not be closed; everything else is let go all the same. */
   async #close(): Promise<void> {
-    const { settings, log, limit, lineage, inputs, standing, keeper, admin, run } = this.#parts;
+    const { settings, log, limit, lineage, inputs, standing, keeper, witnessing, admin, run } = this.#parts;
     if (!(await within(this.#aggregate(), settings.lineage.deadline_ms)))
       log.warn('counts of denials are lost', { counts: JSON.stringify(limit.counts) });
+    await witnessing.close();
     try {
       await standing.close();
       await lineage.close();
@@ -156,6 +159,7 @@ export interface SidecarParts {
   readonly doors: readonly OpenDoor[];
   readonly admin: ConsoleServer | undefined;
   readonly keeper: UseKeeper;
+  readonly witnessing: Witnessing;
   readonly reload: () => Promise<Reloaded>;
   /** Path of `run.json`. */
   readonly run: string;

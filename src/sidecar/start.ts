@@ -24,7 +24,7 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { InputKeeper } from '../lineage/inputs.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { openLineage } from '../lineage/open.ts';
-import { ServedLog } from '../lineage/tiles-served.ts';
+import { recallLog } from '../lineage/witness-recall.ts';
 import type { AgentExchange } from '../proxy/exchange.ts';
 import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
@@ -47,6 +47,8 @@ import { Standing } from './standing.ts';
 import { readTlsAuthority } from './tls-authority.ts';
 import type { StandingParts } from './standing.ts';
 import { UseKeeper } from './use-keeper.ts';
+import { postToWitness } from './witness-post.ts';
+import { makeWitnessing, witnessTargets } from './witnessing.ts';
 
 /** What a sidecar is started with. */
 export interface SidecarOptions {
@@ -75,6 +77,8 @@ const CLOCK_SKEW_SECONDS = 30;
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { settings } = options;
+  const targets = witnessTargets(settings);
+  if (targets.length > 0) await recallLog({ layout: layoutOf(settings.home), targets, post: postToWitness });
   const lineage = await openLineage({
     home: settings.home,
     deadlineMs: settings.lineage.deadline_ms,
@@ -97,7 +101,11 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,
   });
-  const metrics = new Metrics({ hosts: namedHosts(settings), readiness, lineage, version: options.version });
+  const { served, witnessing } = makeWitnessing({ settings, log, lineage, ...ground });
+  const metrics = new Metrics({
+    ...{ hosts: namedHosts(settings), readiness, lineage, version: options.version },
+    ...{ witnesses: () => witnessing.report(), wall: systemClock.wall },
+  });
   const distrust = new Distrust(log);
   const watchers = [metrics, logObserver(log), distrust, ...(options.observers ?? [])];
   const observer = joinObservers(watchers, log);
@@ -114,8 +122,12 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
   const admin = await openAdmin({
     ...{ settings, log, readiness, metrics, lineage, reload, identity: ground.identity },
-    served: new ServedLog({ lineage, layout: layoutOf(settings.home), cosigned: () => undefined }),
-    status: () => ({ ...describe(options, standing, doors), distrusted: distrust.report() }),
+    served,
+    status: () => ({
+      ...describe(options, standing, doors),
+      distrusted: distrust.report(),
+      witnesses: witnessing.report() ?? null,
+    }),
     authority: options.authority?.(lineage),
     denial: (id, asker) => gate.denial(id, asker),
     certificateAuthority: ground.tls.pem,
@@ -129,8 +141,9 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const { run } = homeLayout(settings.home);
   const covered = counted.head.size - counted.read;
   const keeper = new UseKeeper({ home: settings.home, lineage, log, covered });
-  const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run, keeper });
+  const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run, keeper, witnessing });
   try {
+    await witnessing.begin();
     replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
   } catch (cause) {
     await sidecar.stop(); // it listens by now

@@ -1,18 +1,24 @@
 import t from 'tap';
 import { Metrics } from '../../src/console/metrics.ts';
+import type { WitnessReport } from '../../src/lineage/witness-rounds.ts';
 import { Readiness } from '../../src/console/readiness.ts';
 import type { Finished } from '../../src/gate/observer.ts';
 
 const health = () =>
   Promise.resolve({ state: 'writing' as const, size: 7, waiting: 2, free: 1e9, room: 'scarce' as const });
 
-function make(over: { health?: () => Promise<never> } = {}): { metrics: Metrics; readiness: Readiness } {
+function make(over: { health?: () => Promise<never>; witnesses?: () => WitnessReport | undefined } = {}): {
+  metrics: Metrics;
+  readiness: Readiness;
+} {
   const readiness = new Readiness();
   const metrics = new Metrics({
     hosts: new Set(['api.test']),
     readiness,
     lineage: { health: over.health ?? health },
     version: '1.2.3',
+    witnesses: over.witnesses ?? (() => undefined),
+    wall: () => 90_000,
   });
   return { metrics, readiness };
 }
@@ -104,4 +110,17 @@ t.test('the log and readiness are read anew at each scrape', async (t) => {
 t.test('a log that does not answer reads as not writing, and the scrape goes on', async (t) => {
   const { metrics } = make({ health: () => Promise.reject(new Error('gone')) });
   t.equal((await lines(metrics)).get('writ_log_writing'), 0);
+});
+
+t.test('witnesses are counted by what they said, and the last quorum’s age is told', async (t) => {
+  const witnesses: WitnessReport['witnesses'] = (['cosigned', 'cosigned', 'unreachable'] as const).map(
+    (said, i) => ({ name: `w${i}`, url: 'http://127.0.0.1:1/', said, size: 7 }),
+  );
+  const report: WitnessReport = { quorum: 'held', size: 7, since: 60_000, witnesses };
+  const text = await make({ witnesses: () => report }).metrics.text();
+  t.match(text, '\nwrit_witnesses{said="cosigned"} 2\n');
+  t.match(text, '\nwrit_witnesses{said="unreachable"} 1\n');
+  t.match(text, '\nwrit_witness_cosigned_entries 7\n');
+  t.match(text, '\nwrit_witness_pending_seconds 30\n');
+  t.match(await make().metrics.text(), '\nwrit_witness_pending_seconds 0\n', 'where none is asked');
 });

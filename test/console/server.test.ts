@@ -51,7 +51,14 @@ interface Setting {
 async function start(test: Test, over: Partial<ConsoleParts> = {}): Promise<Setting> {
   const readiness = new Readiness();
   const lineage = oneEntry();
-  const metrics = new Metrics({ hosts: new Set(['api.test']), readiness, lineage, version: '0' });
+  const metrics = new Metrics({
+    hosts: new Set(['api.test']),
+    readiness,
+    lineage,
+    version: '0',
+    witnesses: () => undefined,
+    wall: () => 0,
+  });
   const faults: unknown[] = [];
   const parts: ConsoleParts = {
     readiness,

@@ -204,6 +204,8 @@ t.test('the table is complete', (t) => {
     websocket_idle: 'as above',
     tunnel_not_tls: 'there is a tunnel by then, and nobody to answer: tunnel-names.test.ts',
     tunnel_name_mismatch: 'there is a tunnel by then, and nobody to answer: tunnel-names.test.ts',
+    witness_overdue: 'takes witnesses: witness.test.ts',
+    witness_conflict: 'as above',
     internal_error: 'takes a fault of the program: test/gate/fault.test.ts',
   };
   const all = Object.keys(denials).sort();
