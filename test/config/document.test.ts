@@ -16,7 +16,8 @@ t.test('docs/settings.md is what the table says', (t) => {
 t.test('every setting has a description, and a number has its unit or its plain count in the name', (t) => {
   for (const { name, kind, description } of settingsTable) {
     t.match(description, /[.:]$/, name);
-    if (kind === 'whole') t.match(name, /(_ms|_seconds|_bytes|_burst|_per_second|max_[a-z_]+|\.quorum)$/, name);
+    if (kind === 'whole')
+      t.match(name, /(_ms|_seconds|_bytes|_burst|_per_second|max_[a-z_]+|\.quorum)$/, name);
   }
   t.end();
 });
