@@ -146,7 +146,7 @@ export class Listener {
       const response = new ServerResponse(request);
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
-      const serving = this.#serving(request.socket);
+      const serving = this.#serving(request.socket, response);
       const mouth = new ConnectExchange({ request, response, after: clock.after, ...tunnels, serving });
       mouth.closeAfter();
       this.#enter(request, { response, exchange: mouth, context: open.context, mouth, done });
@@ -155,12 +155,13 @@ export class Listener {
   }
 
   /** Until its TLS is open, a tunnel has no call that a stop could wait for. */
-  #serving(raw: Socket): Serving {
+  #serving(raw: Socket, response: ServerResponse): Serving {
     this.#opening.add(raw);
     raw.once('close', () => this.#opening.delete(raw));
     return {
       http1: (socket, context) => {
         this.#opening.delete(raw);
+        if (socket === raw) response.detachSocket(raw); // else the replies inside would wait for it
         this.serve(socket, context);
       },
       http2: (socket, context) => {
