@@ -160,6 +160,11 @@ export const settingsSchema = z.strictObject({
       kind: 'whole',
       description: 'A log file that has grown past this is closed and the next one begun.',
     }),
+    segment_seconds: setting(whole(60, 31_536_000), 86_400, {
+      kind: 'whole',
+      description:
+        'So is one whose first entry is this old, at the next entry: only closed files can be pruned.',
+    }),
     alarm_free_bytes: setting(whole(0), 1_073_741_824, {
       kind: 'whole',
       description:

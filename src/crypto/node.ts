@@ -1,7 +1,17 @@
 /** The suite on `node:crypto`: the hot path, and the only file of this room that imports Node. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, sign, verify } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hash,
+  hkdfSync,
+  sign,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { toBase64url } from './base64.ts';
+import { fromBase64url, toBase64url } from './base64.ts';
 import { loadJwk } from './key.ts';
 import type { PublicJwk } from './key.ts';
 import type { PublicKey, Suite } from './suite.ts';
@@ -65,4 +75,28 @@ export function loadSigner(jwk: PrivateJwk): Signer {
   if (!node.verify(key, key.bytes, signer.sign(key.bytes)))
     throw new Error('the JWK’s x does not belong to its d');
   return signer;
+}
+
+/** A key for files that only we read again: whoever cannot read the private key can neither make nor change one. */
+export interface SecretMark {
+  /** HMAC-SHA-256 (RFC 2104), hex. */
+  of(text: string): string;
+  /** Whether `mark` is the text's; compared in constant time. */
+  isOf(text: string, mark: string): boolean;
+}
+
+/** A mark for one purpose, of a key derived from a private JWK's seed (HKDF, RFC 5869). Throws where it has none. */
+export function secretMark({ d }: PrivateJwk, purpose: string): SecretMark {
+  const seed = fromBase64url(d);
+  if (!seed) throw new Error('not a private JWK');
+  const key = Buffer.from(hkdfSync('sha256', seed, '', purpose, 32));
+  const digest = (text: string): Buffer => createHmac('sha256', key).update(text).digest();
+  return {
+    of: (text) => digest(text).toString('hex'),
+    isOf: (text, mark) => {
+      const given = Buffer.from(mark, 'hex');
+      const right = digest(text);
+      return given.length === right.length && timingSafeEqual(given, right);
+    },
+  };
 }

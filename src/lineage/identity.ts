@@ -4,8 +4,8 @@ import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
 import { loadJwk } from '../crypto/key.ts';
-import { loadSigner, node } from '../crypto/node.ts';
-import type { PrivateJwk, Signer } from '../crypto/node.ts';
+import { loadSigner, node, secretMark } from '../crypto/node.ts';
+import type { PrivateJwk, SecretMark, Signer } from '../crypto/node.ts';
 import type { PublicKey } from '../crypto/suite.ts';
 import { isOriginOf } from './checkpoint.ts';
 import { damaged, LogFault } from './fault.ts';
@@ -48,6 +48,13 @@ export function readLogKeys(layout: LogLayout, identity: LogIdentity): LogKeys {
   };
 }
 
+/** A mark that only the holder of the log’s private key can make, for one purpose. Throws `LogFault`. */
+export function readLogMark(layout: LogLayout, identity: LogIdentity, purpose: string): SecretMark {
+  const jwk = readJwk(layout.logKey);
+  checkIs(layout.logKey, parseSigner(layout.logKey, jwk), identity.logKey.key);
+  return secretMark(jwk, `${purpose} ${identity.origin}`);
+}
+
 /** Throws unless log and keys are there, and `writ init` came to its end. */
 export function checkComplete(layout: LogLayout): void {
   if (existsSync(layout.unfinished))
@@ -62,7 +69,10 @@ export function checkComplete(layout: LogLayout): void {
 }
 
 function readSigner(path: string, expected: PublicKey): Signer {
-  const signer = parseSigner(path, readKeyFile(path));
+  return checkIs(path, parseSigner(path, readJwk(path)), expected);
+}
+
+function checkIs(path: string, signer: Signer, expected: PublicKey): Signer {
   if (signer.key.id === expected.id) return signer;
   throw new LogFault(
     'log_key_invalid',
@@ -78,12 +88,25 @@ function readKeyFile(path: string): string {
   }
 }
 
-function parseSigner(path: string, text: string): Signer {
+function readJwk(path: string): PrivateJwk {
+  const text = readKeyFile(path);
   try {
-    return loadSigner(JSON.parse(text) as PrivateJwk); // loadSigner checks every member
+    return JSON.parse(text) as PrivateJwk; // loadSigner checks every member
   } catch {
-    throw new LogFault('log_key_invalid', `${path} is not an Ed25519 private key as JWK. Restore it.`);
+    throw notAKey(path);
   }
+}
+
+function parseSigner(path: string, jwk: PrivateJwk): Signer {
+  try {
+    return loadSigner(jwk);
+  } catch {
+    throw notAKey(path);
+  }
+}
+
+function notAKey(path: string): LogFault {
+  return new LogFault('log_key_invalid', `${path} is not an Ed25519 private key as JWK. Restore it.`);
 }
 
 function memberOf(value: Json | undefined, name: string): Json | undefined {

@@ -1,6 +1,6 @@
 /** Where everything of a log lies in a home directory (design.md §7). */
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** The paths of one home's log. */
 export interface LogLayout {
@@ -58,6 +58,11 @@ export interface SegmentName {
 /** The path of the segment that begins with this entry. */
 export function segmentPath(segments: string, first: number): string {
   return join(segments, `${String(first).padStart(16, '0')}.log`);
+}
+
+/** The entry that the segment of this path begins with. */
+export function segmentFirst(path: string): number {
+  return Number.parseInt(basename(path), 10);
 }
 
 /** All segments, in order. Throws what `readdir` throws. */

@@ -18,6 +18,8 @@ export interface LineageOptions {
   readonly deadlineMs: number;
   /** A segment that is this long is followed by a new one; 64 MiB by default. */
   readonly segmentBytes?: number;
+  /** One whose first entry is so many seconds old, too; a day by default. */
+  readonly segmentSeconds?: number;
   /** How often the `checkpoint` file is brought up to date; every 2 s by default. */
   readonly vouchMs?: number;
   /** What is said of the room on its disk; by default there is always enough. */
@@ -25,6 +27,7 @@ export interface LineageOptions {
 }
 
 const MEBIBYTE = 1024 * 1024;
+const DAY_SECONDS = 86_400;
 
 /** The writer's entry file has this module's own ending: `.ts` in a checkout, `.js` in `dist/`. */
 const WRITER = new URL(
@@ -35,8 +38,8 @@ const WRITER = new URL(
 /** The log of a home, locked, recovered and verified. Rejects with `LogFault`, whose message tells what to do. */
 export function openLineage(options: LineageOptions): Promise<Lineage> {
   const { home, name, deadlineMs, segmentBytes = 64 * MEBIBYTE } = options;
-  const { vouchMs = 2000, space = ANY_ROOM } = options;
-  const workerData: WriterData = { home, name, segmentBytes, vouchMs, space };
+  const { segmentSeconds = DAY_SECONDS, vouchMs = 2000, space = ANY_ROOM } = options;
+  const workerData: WriterData = { home, name, segmentBytes, segmentSeconds, vouchMs, space };
   const worker = new Worker(WRITER, { workerData });
   const { directory } = layoutOf(home);
   return new Promise((resolve, reject) => {

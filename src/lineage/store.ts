@@ -1,9 +1,10 @@
 /** The log on disk, as its one writer has it open. After a failure it acknowledges nothing any more. */
 import { replaceFile } from './durable.ts';
-import { segmentPath } from './layout.ts';
+import { segmentFirst, segmentPath } from './layout.ts';
+import { findPosition } from './position.ts';
 import { recover } from './recover.ts';
 import type { LogRules } from './recover.ts';
-import { readEntry } from './read.ts';
+import { batchesOf, readEntry } from './read.ts';
 import { SegmentFile } from './segment-file.ts';
 import type { Composer } from './composer.ts';
 import type { Draft } from './statement.ts';
@@ -20,21 +21,31 @@ export interface Appended {
   readonly bytes: number;
 }
 
+/** What a log is opened with. */
+export interface StoreRules extends LogRules {
+  /** A segment that is this long, or whose first entry is this old, is followed by a new one. */
+  readonly segmentBytes: number;
+  readonly segmentSeconds: number;
+}
+
 /** A log opened for writing. The caller holds its lock. */
 export class Store {
-  readonly #rules: LogRules & { readonly segmentBytes: number };
+  readonly #rules: StoreRules;
   readonly #composer: Composer;
   #segment: SegmentFile;
+  /** When the segment's first entry was written, Unix time in milliseconds; undefined while it is empty. */
+  #begun: number | undefined;
   #head: string;
   #vouched: string;
   #failure: Error | undefined;
 
   /** Opens and, where its last writer did not close it, recovers the log. Throws `LogFault`. */
-  constructor(rules: LogRules & { readonly segmentBytes: number }) {
+  constructor(rules: StoreRules) {
     const { composer, head, path, length } = recover(rules);
     this.#rules = rules;
     this.#composer = composer;
     this.#segment = SegmentFile.open(path, length);
+    this.#begun = beginningOf(path);
     this.#head = head;
     this.#vouched = head;
   }
@@ -57,11 +68,13 @@ export class Store {
   /** Writes drafts as one batch. Durable on return; a throw is for good. */
   append(drafts: readonly Draft[]): Appended {
     return this.#orFail(() => {
-      if (this.#segment.length >= this.#rules.segmentBytes) this.#beginSegment();
-      const { first, bytes, entries, head } = this.#composer.compose(drafts, this.#rules.clock());
+      const now = this.#rules.clock();
+      if (this.#isSegmentOver(now)) this.#beginSegment();
+      const { first, bytes, entries, head } = this.#composer.compose(drafts, now);
       this.#segment.append(bytes);
       for (const tile of this.#composer.tree.takeFullTiles())
         writeTileFile(this.#rules.layout.directory, tile);
+      this.#begun ??= now;
       this.#head = head;
       return { first, entries, bytes: bytes.length };
     });
@@ -109,12 +122,19 @@ export class Store {
     return !this.#failure && Number.isSafeInteger(seq) && seq >= 0 && seq < this.size;
   }
 
+  #isSegmentOver(now: number): boolean {
+    const { segmentBytes, segmentSeconds } = this.#rules;
+    if (this.#segment.length >= segmentBytes) return true;
+    return this.#begun !== undefined && now - this.#begun >= segmentSeconds * 1000;
+  }
+
   /** A new segment begins only on vouched ground, so that a torn tail is always in the last one. */
   #beginSegment(): void {
     this.vouch();
     const next = SegmentFile.create(segmentPath(this.#rules.layout.segments, this.size));
     this.#segment.close();
     this.#segment = next;
+    this.#begun = undefined;
   }
 
   #orFail<T>(work: () => T): T {
@@ -126,4 +146,13 @@ export class Store {
       throw this.#failure;
     }
   }
+}
+
+/** The time in a segment's first entry; undefined where it has none. */
+function beginningOf(path: string): number | undefined {
+  const first = segmentFirst(path);
+  const batch = batchesOf({ path, first }, { until: first + 1 }).next();
+  const entry = batch.done ? undefined : batch.value.entries[0];
+  const at = entry && findPosition(entry)?.at;
+  return at === undefined ? undefined : Date.parse(at);
 }

@@ -78,8 +78,9 @@ export interface WriterData {
   readonly home: string;
   /** The first part of the origin that is expected, where one is. */
   readonly name: string | undefined;
-  /** A segment that is this long is followed by a new one. */
+  /** A segment that is this long, or this old, is followed by a new one. */
   readonly segmentBytes: number;
+  readonly segmentSeconds: number;
   /** How often the `checkpoint` file is brought up to date. */
   readonly vouchMs: number;
   readonly space: SpaceRules;

@@ -1,7 +1,8 @@
 /** Use counts, rebuilt from the log at start: the log itself is the replay store (formats.md §2). */
 import { equalBytes } from '../crypto/bytes.ts';
+import type { SecretMark } from '../crypto/node.ts';
 import { Uses } from '../grant/uses.ts';
-import { readIdentity } from '../lineage/identity.ts';
+import { readIdentity, readLogMark } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import { readProven } from '../lineage/read-proven.ts';
@@ -9,7 +10,7 @@ import { readVouched } from '../lineage/replay.ts';
 import type { Vouched } from '../lineage/replay.ts';
 import { treeAt } from '../lineage/resume.ts';
 import type { Tree } from '../lineage/tree.ts';
-import { readSnapshot, writeSnapshot } from './use-snapshot.ts';
+import { readSnapshot, SNAPSHOT_PURPOSE, writeSnapshot } from './use-snapshot.ts';
 
 /** Only permits of a counted grant say `"max":`; most entries need not be parsed. */
 const COUNTED = Buffer.from('"max":');
@@ -37,16 +38,21 @@ export function recount(home: string, uses: Uses): Recounted {
 export function keepCounts(home: string, wall: () => number): void {
   const uses = new Uses(wall);
   const { head, read } = recount(home, uses);
-  if (read > 0) writeSnapshot(layoutOf(home).uses, { ...head, rows: uses.rows() });
+  const layout = layoutOf(home);
+  if (read > 0) writeSnapshot(layout.uses, { ...head, rows: uses.rows() }, markOf(layout));
 }
 
 /** Where counting begins: the size of a snapshot over exactly this log, or 0. */
-function restore({ uses: path }: LogLayout, tree: Tree, uses: Uses): number {
-  const snapshot = readSnapshot(path);
+function restore(layout: LogLayout, tree: Tree, uses: Uses): number {
+  const snapshot = readSnapshot(layout.uses, markOf(layout));
   if (!snapshot || snapshot.size > tree.size) return 0;
   if (!equalBytes(tree.hashOf({ start: 0, end: snapshot.size }), snapshot.root)) return 0;
   uses.restore(snapshot.rows);
   return snapshot.size;
+}
+
+function markOf(layout: LogLayout): SecretMark {
+  return readLogMark(layout, readIdentity(layout), SNAPSHOT_PURPOSE);
 }
 
 function count(bytes: Uint8Array, uses: Uses): void {

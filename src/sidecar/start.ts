@@ -83,6 +83,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     home: settings.home,
     deadlineMs: settings.lineage.deadline_ms,
     segmentBytes: settings.lineage.segment_bytes,
+    segmentSeconds: settings.lineage.segment_seconds,
     space: spaceRules(settings.lineage),
   });
   try {

@@ -1,12 +1,12 @@
 /**
  * The file `replay/uses`: use counts up to one size of the log, so that a start need not read it all. Two lines: a JSON
- * document `{"root","rows","size"}`, and the SHA-256 of the first line in hex. Whatever is not exactly that counts as
- * missing.
+ * document `{"root","rows","size"}`, and its HMAC in hex, under a key derived from the log's: who can write the home but
+ * not read its keys gives nobody a use back. Whatever is not exactly that counts as missing.
  */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fromHex, toHex } from '../crypto/bytes.ts';
-import { sha256Hex } from '../crypto/node.ts';
+import type { SecretMark } from '../crypto/node.ts';
 import type { CounterRow } from '../grant/uses.ts';
 import { makeDirectory, replaceFile } from '../lineage/durable.ts';
 
@@ -18,18 +18,21 @@ export interface UseSnapshot {
   readonly rows: readonly CounterRow[];
 }
 
+/** What the mark on a snapshot is for. */
+export const SNAPSHOT_PURPOSE = 'writ use snapshot v1';
+
 /** Puts the snapshot in its place, in one step. */
-export function writeSnapshot(path: string, { size, root, rows }: UseSnapshot): void {
+export function writeSnapshot(path: string, { size, root, rows }: UseSnapshot, mark: SecretMark): void {
   const line = JSON.stringify({ root: toHex(root), rows, size });
   makeDirectory(dirname(path));
-  replaceFile(path, `${line}\n${sha256Hex(line)}\n`);
+  replaceFile(path, `${line}\n${mark.of(line)}\n`);
 }
 
-/** The snapshot, or undefined where there is none or it is damaged. Whether it is of this log is not known yet. */
-export function readSnapshot(path: string): UseSnapshot | undefined {
+/** The snapshot, or undefined where there is none, it is damaged, or somebody else made it. Whether it is of this log is not known yet. */
+export function readSnapshot(path: string, mark: SecretMark): UseSnapshot | undefined {
   try {
-    const [line = '', digest, end, ...more] = readFileSync(path, 'utf8').split('\n');
-    if (digest !== sha256Hex(line) || end !== '' || more.length > 0) return undefined;
+    const [line = '', given = '', end, ...more] = readFileSync(path, 'utf8').split('\n');
+    if (!mark.isOf(line, given) || end !== '' || more.length > 0) return undefined;
     return parse(JSON.parse(line));
   } catch {
     return undefined; // then everything is counted again

@@ -35,7 +35,10 @@ function openLog(data: WriterData): OpenLog {
   }
 }
 
-function openLocked(layout: LogLayout, { name, segmentBytes, ...data }: WriterData): Omit<OpenLog, 'lock'> {
+function openLocked(
+  layout: LogLayout,
+  { name, segmentBytes, segmentSeconds, ...data }: WriterData,
+): Omit<OpenLog, 'lock'> {
   const identity = readIdentity(layout);
   const { origin, logKey } = identity;
   if (name !== undefined && origin.slice(0, origin.lastIndexOf('/')) !== name)
@@ -48,7 +51,8 @@ function openLocked(layout: LogLayout, { name, segmentBytes, ...data }: WriterDa
     head: (head) => signHead(keys.log, logKey, head),
     receipt: (statement) => signReceipt(keys.receipt, statement),
   };
-  const store = new Store({ layout, logKey, seal, segmentBytes, clock: () => Date.now() });
+  const clock = (): number => Date.now();
+  const store = new Store({ layout, logKey, seal, segmentBytes, segmentSeconds, clock });
   const space = new Space(layout.directory, data.space, () => performance.now());
   return { store, seal, space, origin };
 }

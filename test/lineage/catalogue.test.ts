@@ -62,6 +62,7 @@ function smallLog(folder: string): ScratchLog {
     logKey: log.identity.logKey,
     clock: () => (now += 1000),
     segmentBytes: 4000,
+    segmentSeconds: 86_400,
   });
   for (const drafts of ENTRIES) store.append(drafts);
   store.close();

@@ -41,8 +41,12 @@ export function scratchLog(home: string): ScratchLog {
 }
 
 /** Opens its store in this thread, without a lock. */
-export function openStore({ layout, identity, seal }: ScratchLog, segmentBytes = 64 * 1024 * 1024): Store {
-  return new Store({ layout, logKey: identity.logKey, seal, clock: () => NOW, segmentBytes });
+export function openStore(
+  { layout, identity, seal }: ScratchLog,
+  segmentBytes = 64 * 1024 * 1024,
+  { clock = (): number => NOW, segmentSeconds = 86_400 } = {},
+): Store {
+  return new Store({ layout, logKey: identity.logKey, seal, clock, segmentBytes, segmentSeconds });
 }
 
 /** The draft of a small decision; `path` tells one from the other. */

@@ -175,3 +175,32 @@ t.test('a checkpoint file that cannot be written ends the log', (t) => {
   t.throws(() => store.append([callDraft('/after')]));
   t.end();
 });
+
+t.test('a segment ends at the first append after its age, also over a restart', (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  let now = NOW;
+  const rules = { clock: () => now, segmentSeconds: 60 };
+  const firsts = (): readonly number[] => listSegments(log.layout.segments).map(({ first }) => first);
+  const first = openStore(log, undefined, rules);
+  now += 59_999;
+  first.append([callDraft('/young')]);
+  t.strictSame(firsts(), [0]);
+  now += 1;
+  t.strictSame(firsts(), [0], 'nobody appends');
+  first.append([callDraft('/old')]);
+  t.strictSame(firsts(), [0, 2]);
+  first.close();
+  now += 59_999;
+  const second = openStore(log, undefined, rules);
+  second.append([callDraft('/still young')]);
+  t.strictSame(firsts(), [0, 2]);
+  now += 1;
+  second.append([callDraft('/old again')]);
+  t.strictSame(firsts(), [0, 2, 4]);
+  now -= 10_000_000;
+  second.append([callDraft('/a clock that was set back')]);
+  t.strictSame(firsts(), [0, 2, 4]);
+  second.close();
+  t.match(verifyLog({ layout: log.layout, logKey: log.identity.logKey }), { ok: true, size: 6 });
+  t.end();
+});

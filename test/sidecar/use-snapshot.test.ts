@@ -1,12 +1,14 @@
 /** Snapshots of use counts: only what follows one is read, and one that is not sound is not used. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { sha256Hex } from '../../src/crypto/node.ts';
+import { newKey, secretMark, sha256Hex } from '../../src/crypto/node.ts';
 import { Uses } from '../../src/grant/uses.ts';
+import { readIdentity, readLogMark } from '../../src/lineage/identity.ts';
 import { layoutOf, segmentPath } from '../../src/lineage/layout.ts';
 import { openLineage } from '../../src/lineage/open.ts';
 import { permitEntry } from '../../src/gate/record.ts';
 import { keepCounts, recount } from '../../src/sidecar/recount.ts';
+import { SNAPSHOT_PURPOSE } from '../../src/sidecar/use-snapshot.ts';
 import { startSidecar } from '../../src/sidecar/start.ts';
 import { UseKeeper } from '../../src/sidecar/use-keeper.ts';
 import { makeHome } from '../e2e/home.ts';
@@ -56,7 +58,14 @@ t.test('only what follows the snapshot is read', async (t) => {
 t.test('a snapshot that is missing, damaged or of another log means a full count', async (t) => {
   const { home, path } = await homeWithSnapshot(t);
   const good = readFileSync(path, 'utf8');
-  const signed = (line: string): string => `${line}\n${sha256Hex(line)}\n`;
+  const layout = layoutOf(home.path);
+  const mark = readLogMark(layout, readIdentity(layout), SNAPSHOT_PURPOSE);
+  const signed = (line: string): string => `${line}\n${mark.of(line)}\n`;
+  const [line = ''] = good.split('\n');
+  const fewer = line.replace(',3,', ',1,');
+  t.not(fewer, line);
+  const other = secretMark(newKey(), `${SNAPSHOT_PURPOSE} ${readIdentity(layout).origin}`);
+  const elsewhere = readLogMark(layout, readIdentity(layout), 'something else');
   const changed = (change: (value: Record<string, unknown>) => object): string =>
     signed(JSON.stringify(change(JSON.parse(good.split('\n')[0] ?? '') as Record<string, unknown>)));
   const rows: [string, string][] = [
@@ -64,6 +73,10 @@ t.test('a snapshot that is missing, damaged or of another log means a full count
     ['cut', good.slice(0, -1)],
     ['a changed count', good.replace(',3,', ',1,')],
     ['something after it', `${good}x`],
+    ['fewer uses, with a plain digest', `${fewer}\n${sha256Hex(fewer)}\n`],
+    ['fewer uses, under another key', `${fewer}\n${other.of(fewer)}\n`],
+    ['fewer uses, marked for something else', `${fewer}\n${elsewhere.of(fewer)}\n`],
+    ['no mark', `${line}\n\n`],
     ['another root', changed((is) => ({ ...is, root: '00'.repeat(32), rows: [] }))],
     ['a shorter log', changed((is) => ({ ...is, size: 2, rows: [] }))],
     ['a longer log', changed((is) => ({ ...is, size: 99, rows: [] }))],
