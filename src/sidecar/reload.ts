@@ -10,16 +10,14 @@ const LIVE: ReadonlySet<string> = new Set(settingsTable.filter(({ live }) => liv
 
 /** The running settings with what a reload may change taken from the new ones. */
 export function applyLive(running: Settings, wanted: Settings): Settings {
-  return {
-    ...running,
-    routes: wanted.routes,
-    grant: { ...running.grant, authorities: wanted.grant.authorities },
-    policy: { ...running.policy, bundle: wanted.policy.bundle },
-    lineage: { ...running.lineage, path: wanted.lineage.path },
-    tls: { ...running.tls, passthrough: wanted.tls.passthrough, plain_in_tunnel: wanted.tls.plain_in_tunnel },
-    upstream: { ...running.upstream, allow: wanted.upstream.allow },
-    limits: { ...running.limits, max_bound_body_bytes: wanted.limits.max_bound_body_bytes },
-  };
+  const [after, from] = [{ ...running } as unknown as Tree, wanted as unknown as Tree];
+  for (const name of LIVE) {
+    const [section = '', member] = name.split('.');
+    const value = from[section];
+    if (member === undefined) after[section] = value;
+    else if (isTree(value)) after[section] = { ...(after[section] as Tree), [member]: value[member] };
+  }
+  return after as unknown as Settings; // every value stands where one of its own kind stood
 }
 
 /** Names of changed settings that only a restart applies. */
@@ -39,13 +37,19 @@ export function readText(path: string): string | undefined {
   }
 }
 
+/** Settings as the table names them: sections of members, and a few that are no section. */
+type Tree = Record<string, unknown>;
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** `section.name` → its value as canonical text. */
 function flat(settings: Settings): Readonly<Record<string, string>> {
-  const rows = Object.entries(settings as unknown as Record<string, Json>).flatMap(([section, value]) => {
-    const isSection = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (!isSection) return [[section, canonicalJson(value)] as const];
+  const rows = Object.entries(settings).flatMap(([section, value]) => {
+    if (!isTree(value)) return [[section, canonicalJson(value as Json)] as const];
     return Object.entries(value).map(
-      ([name, inner]) => [`${section}.${name}`, canonicalJson(inner)] as const,
+      ([name, inner]) => [`${section}.${name}`, canonicalJson(inner as Json)] as const,
     );
   });
   return Object.fromEntries(rows);

@@ -132,7 +132,7 @@ t.test('a new authority is trusted, its key is private, and the next one does no
     keys: { role: string; id: string }[];
     authorities: { id: string }[];
   };
-  t.same(keys.map(({ role }) => role).sort(), ['authority', 'log', 'receipt']);
+  t.same(keys.map(({ role }) => role).sort(), ['authority', 'ca', 'log', 'receipt']);
   t.equal(authorities[0]?.id, keys.find(({ role }) => role === 'authority')?.id);
   const { d } = JSON.parse(before) as { d: string };
   t.notOk(shown.stdout.includes(d), 'the private part is not printed');

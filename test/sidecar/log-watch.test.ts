@@ -12,7 +12,7 @@ function setting(): {
   readonly fail: (cause: Error) => void;
 } {
   const readiness = new Readiness();
-  for (const part of ['keys', 'policy', 'listeners'] as const) readiness.good(part);
+  for (const part of ['keys', 'policy', 'witnesses', 'listeners'] as const) readiness.good(part);
   const [told, cut]: [string[], string[]] = [[], []];
   const listeners: { change?: (condition: LogCondition) => void; failure?: (cause: Error) => void } = {};
   const say =
