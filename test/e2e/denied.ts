@@ -26,16 +26,23 @@ export interface Denied {
 export function assertDenied(t: Test, home: TestHome, given: { reply: Reply } & Expected): Denied {
   const { reply, code, status = 403, unrecorded } = given;
   t.equal(reply.status, status, `${code}: status`);
-  const body = JSON.parse(reply.body) as { code: string; instance: string; proof: unknown }; // compared below
-  const id = body.instance.slice('urn:uuid:'.length);
-  t.equal(body.code, code, `${code}: in the body`);
+  const { instance } = JSON.parse(reply.body) as { instance: string }; // compared with what was signed
+  const id = instance.slice('urn:uuid:'.length);
   t.equal(reply.headers['writ-decision'], `deny; id="${id}"; code=${code}`, `${code}: in the header`);
   t.equal(reply.headers['content-type'], 'application/problem+json', `${code}: a problem document`);
   t.equal(reply.headers['cache-control'], 'no-store', `${code}: not to be kept`);
   const details = `writ; error=http_request_denied; details="${code}"`;
   t.equal(reply.headers['proxy-status'], details, `${code}: Proxy-Status`);
+  return assertReceipt(t, home, { body: reply.body, code, ...(unrecorded && { unrecorded }) });
+}
 
-  const { authentic, untampered, anchored, statement } = verifyDenial(node, reply.body, home.trust());
+/** Checks the document of a refusal, however it came: receipt, proof and log; answers what was signed. */
+export function assertReceipt(t: Test, home: TestHome, given: { body: string } & Expected): Denied {
+  const { code, unrecorded } = given;
+  const body = JSON.parse(given.body) as { code: string; instance: string; proof: unknown }; // compared below
+  const id = body.instance.slice('urn:uuid:'.length);
+  t.equal(body.code, code, `${code}: in the body`);
+  const { authentic, untampered, anchored, statement } = verifyDenial(node, given.body, home.trust());
   t.ok(authentic.proven, `${code}: authentic`, { authentic });
   t.ok(untampered.proven, `${code}: untampered`, { untampered });
   const is = (statement?.['predicate'] ?? {}) as Record<string, Json>; // verified: an object
@@ -47,7 +54,7 @@ export function assertDenied(t: Test, home: TestHome, given: { reply: Reply } & 
     t.ok(anchored.proven, `${code}: anchored`, { anchored });
     const entry = home.entries(seqOf(is))[0];
     t.match(entry, { type: 'decision', id, is: { verdict: 'deny', code } }, `${code}: in the log`);
-    t.equal(entry?.text, payloadOf(reply.body), `${code}: the receipt is the entry, byte for byte`);
+    t.equal(entry?.text, payloadOf(given.body), `${code}: the receipt is the entry, byte for byte`);
   }
   return { id, is };
 }
