@@ -37,7 +37,7 @@ const direction = columns.flatMap((column, i) =>
 
 /** What the browser's proof viewer and the CLI both run. */
 const portable =
-  '^src/(crypto/(?!node[.]ts)|receipt/(verify|statement|body|dsse|verdict)|lineage/(merkle|proof|checkpoint|note|tlog-policy|tile|tiles-path|tiles-proof|consistency|cosignature|fork|fork-compare)[.]ts)';
+  '^src/(crypto/(?!node[.]ts)|receipt/(verif|statement|body|dsse|verdict|trust-file)|lineage/(merkle|proof|checkpoint|note|tlog-policy|tile|tiles-path|tiles-proof|consistency|cosignature|fork|fork-compare)[.]ts)';
 
 module.exports = {
   forbidden: [

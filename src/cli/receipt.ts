@@ -8,8 +8,10 @@ import { openEnvelope } from '../receipt/dsse.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import type { Trust } from '../receipt/trust-file.ts';
 import type { Answer, Verdict } from '../receipt/verdict.ts';
+import type { Remembered } from '../receipt/verify-checkpoint.ts';
 import { verifyDenial } from '../receipt/verify.ts';
-import { CommandFailure, EXIT, unable } from './exit.ts';
+import { CommandFailure, EXIT, unable, usageFailure } from './exit.ts';
+import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { statementFields } from './statement-fields.ts';
@@ -35,6 +37,11 @@ export function registerReceipt(program: Command): void {
       '--proof <file>',
       'take this tlog-proof of the same entry instead, such as one that witnesses have cosigned since',
     )
+    .option(
+      '--checkpoint <file>',
+      'a checkpoint (or proof, or denial) of this log that you kept: is it one history?',
+    )
+    .option('--consistency <file>', 'the consistency proof between the two (`writ lineage consistency`)')
     .option('--json', 'the verdict as JSON')
     .action((file: string, options: VerifyOptions) => verify(file, options));
 }
@@ -42,18 +49,33 @@ export function registerReceipt(program: Command): void {
 interface VerifyOptions {
   readonly trust: string;
   readonly proof?: string;
+  readonly checkpoint?: string;
+  readonly consistency?: string;
   readonly json?: boolean;
 }
 
-async function verify(file: string, { trust: trustFile, proof, json }: VerifyOptions): Promise<void> {
-  const trust = await readTrust(trustFile);
+async function verify(file: string, options: VerifyOptions): Promise<void> {
+  const { trust: trustFile, proof, json } = options;
+  const [trust, remembered] = [await readTrust(trustFile), await readRemembered(options)];
   const body = withoutLastLineFeed(await readGiven(file));
   const given = proof === undefined ? body : withProof(body, await readGiven(proof));
-  const verdict = verifyDenial(node, given, trust);
-  const answers = [verdict.authentic, verdict.untampered, verdict.anchored];
-  process.exitCode = answers.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
+  const verdict = verifyDenial(node, given, { ...trust, remembered });
+  const { authentic, untampered, anchored, appendOnly } = verdict;
+  const asked = [authentic, untampered, anchored, ...(remembered ? [appendOnly] : [])];
+  process.exitCode = asked.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
   if (json) return out.json({ ...verdict, trust: trustFile });
-  print(verdict, trustFile);
+  print(verdict);
+}
+
+/** What the verifier kept of the log. */
+async function readRemembered({ checkpoint, consistency }: VerifyOptions): Promise<Remembered | undefined> {
+  if (checkpoint === undefined && consistency === undefined) return undefined;
+  if (checkpoint === undefined)
+    throw usageFailure('--consistency needs --checkpoint: a proof between which two?');
+  return {
+    checkpoint: checkpointIn(await readGiven(checkpoint)),
+    consistency: consistency === undefined ? undefined : await readGiven(consistency),
+  };
 }
 
 /** The body with another proof: nothing that was signed is over the proof, it proves by itself. */
@@ -64,7 +86,7 @@ function withProof(body: string, proof: string): string {
 }
 
 async function readTrust(file: string): Promise<Trust> {
-  const trust = parseTrust(node, await readGiven(file));
+  const trust = parseTrust(node, await readGiven(file), file);
   if ('fault' in trust)
     throw unable(
       `${file} is not a trust file: ${trust.fault}`,
@@ -73,9 +95,9 @@ async function readTrust(file: string): Promise<Trust> {
   return trust;
 }
 
-function print({ statement, unproven, ...answers }: Verdict, trustFile: string): void {
-  const { authentic, untampered, anchored } = answers;
-  const rows = Object.entries({ authentic, untampered, anchored });
+function print({ statement, unproven, cosigned, keysFrom, ...answers }: Verdict): void {
+  const { authentic, untampered, anchored, appendOnly } = answers;
+  const rows = Object.entries({ authentic, untampered, anchored, 'append-only': appendOnly });
   out.table(
     [],
     rows.map(([question, answer]) => [{ text: question, style: 'strong' }, mark(answer), answer.detail]),
@@ -84,9 +106,18 @@ function print({ statement, unproven, ...answers }: Verdict, trustFile: string):
   if (statement) out.fields(statementFields(statement));
   if (statement) out.line();
   out.fields([
+    ...cosigned.map(
+      ({ name, time }) => ['cosigned', `by ${name} at ${timeText(time)}, by its own clock`] as const,
+    ),
     ...unproven.map((limit) => ['not proven', { text: limit, style: 'warn' }] as const),
-    ['keys from', `${trustFile}: the verdict is worth as much as the channel that this file came over`],
+    ['keys from', `${keysFrom}: the verdict is worth as much as the channel that this file came over`],
   ]);
+}
+
+/** A witness may say any number. */
+function timeText(time: number): string {
+  const date = new Date(time * 1000);
+  return Number.isNaN(date.getTime()) ? `${time} s` : date.toISOString();
 }
 
 function mark(answer: Answer): { readonly text: string; readonly style: Style } {

@@ -3,7 +3,7 @@ import { toBase64 } from '../crypto/base64.ts';
 import { concatBytes, encodeUtf8, equalBytes } from '../crypto/bytes.ts';
 import type { Suite } from '../crypto/suite.ts';
 import { cosignedText, noteSigners, parseNote } from './note.ts';
-import type { NoteKey } from './note.ts';
+import type { NoteKey, SignedNote } from './note.ts';
 
 /** A verified cosignature. */
 export interface Cosignature {
@@ -40,12 +40,13 @@ export function cosignatures(
   const parsed = parseNote(note);
   const known = witnesses.filter(({ type }) => type === 'witness');
   const signers = parsed && noteSigners(suite, parsed, known);
-  return signers?.map((witness) => {
-    const line = parsed?.signatures.find(
-      ({ name, id }) => name === witness.name && equalBytes(id, witness.id),
-    );
-    return { witness, time: timeOf(line?.signature ?? new Uint8Array(TIME_LENGTH)) };
-  });
+  return parsed && signers?.map((witness) => ({ witness, time: cosignatureTime(parsed, witness) }));
+}
+
+/** The time in the cosignature of this witness, who is one of the note's `noteSigners`. */
+export function cosignatureTime({ signatures }: SignedNote, witness: NoteKey): number {
+  const line = signatures.find(({ name, id }) => name === witness.name && equalBytes(id, witness.id));
+  return timeOf(line?.signature ?? new Uint8Array(TIME_LENGTH));
 }
 
 /** The lines of `answer` (a witness's reply, attacker-controlled) that are this witness's cosignature of the note: one, or none. */

@@ -33,6 +33,24 @@ export function readDenialStatement(
   return readDecision(predicate, common);
 }
 
+/** The statement of an entry of a log. */
+export interface EntryStatement {
+  readonly statement: JsonObject;
+  readonly origin: string;
+  readonly seq: number;
+}
+
+/** The entry's statement in these bytes, whatever it says, or undefined. */
+export function readEntryStatement(bytes: Uint8Array): EntryStatement | undefined {
+  const statement = parseCanonical(bytes);
+  const predicate = statement?.predicate;
+  if (!statement || !isJsonObject(predicate) || !hasStatementShape(statement)) return undefined;
+  const place = /^urn:writ:[a-z]+:v1$/.test(String(statement.predicateType))
+    ? readPlace(predicate.entry)
+    : undefined;
+  return place && { statement, ...place };
+}
+
 type Common = Pick<DenialStatement, 'statement' | 'id' | 'code' | 'shown'>;
 
 const kinds: ReadonlyMap<string, 'decision' | 'refusal'> = new Map([
@@ -41,12 +59,15 @@ const kinds: ReadonlyMap<string, 'decision' | 'refusal'> = new Map([
 ]);
 
 function readDecision(predicate: JsonObject, common: Common): DenialStatement | 'statement_malformed' {
-  const entry = predicate.entry;
-  if (!isJsonObject(entry) || Object.keys(entry).join() !== 'at,origin,prev,seq')
-    return 'statement_malformed';
+  const place = readPlace(predicate.entry);
+  return place ? { ...common, kind: 'decision', ...place } : 'statement_malformed';
+}
+
+/** The place in a log that the `entry` member names. */
+function readPlace(entry: Json | undefined): Pick<EntryStatement, 'origin' | 'seq'> | undefined {
+  if (!isJsonObject(entry) || Object.keys(entry).join() !== 'at,origin,prev,seq') return undefined;
   const { origin, seq } = entry;
-  if (typeof origin !== 'string' || typeof seq !== 'number' || seq < 0) return 'statement_malformed';
-  return { ...common, kind: 'decision', origin, seq };
+  return typeof origin === 'string' && typeof seq === 'number' && seq >= 0 ? { origin, seq } : undefined;
 }
 
 function readRefusal(predicate: JsonObject, common: Common): DenialStatement | 'statement_malformed' {

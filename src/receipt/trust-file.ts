@@ -10,6 +10,8 @@ import type { TlogPolicy, Witnesses } from '../lineage/tlog-policy.ts';
 /** What a verifier believes. */
 export interface Trust extends TlogPolicy {
   readonly receiptKeys: readonly PublicKey[];
+  /** Where the file came from, in words for the verdict. */
+  readonly from: string;
 }
 
 /** The trust file of one log and its witnesses: `{"receiptKeys":[JWK],"tlogPolicy":"…"}`, with a final newline. */
@@ -18,8 +20,15 @@ export function formatTrust(receiptKey: PublicKey, log: NoteKey, witnesses?: Wit
   return `${JSON.stringify(trust, null, 2)}\n`;
 }
 
-/** The trust in this text, or what is wrong with the file. No public key may stand in two roles. */
-export function parseTrust(suite: Suite, text: string): Trust | { readonly fault: string } {
+/**
+ * The trust in this text, or what is wrong with the file. No public key may stand in two roles. `from` says where the
+ * file came from, and every verdict repeats it.
+ */
+export function parseTrust(
+  suite: Suite,
+  text: string,
+  from = 'a trust file of unknown origin',
+): Trust | { readonly fault: string } {
   const file = parseStrictJson(text);
   if (!isJsonObject(file)) return { fault: 'it is not a JSON object' };
   const { receiptKeys, tlogPolicy, ...rest } = file;
@@ -35,7 +44,7 @@ export function parseTrust(suite: Suite, text: string): Trust | { readonly fault
     return { fault: 'receiptKeys holds what is not a public Ed25519 JWK' };
   const everyKey = [...keys, ...policy.logs.map(({ key }) => key), ...policy.witnesses.map(({ key }) => key)];
   if (hasDuplicate(everyKey)) return { fault: 'one public key stands in two roles' };
-  return { ...policy, receiptKeys: keys };
+  return { ...policy, receiptKeys: keys, from };
 }
 
 function hasDuplicate(keys: readonly PublicKey[]): boolean {

@@ -19,6 +19,14 @@ export const faults = {
   proof_wrong_root: 'the proof does not lead from this statement to the checkpoint',
   checkpoint_bad_signature: 'the checkpoint is not signed by the log’s key',
   witnesses_missing: 'too few of the trust file’s witnesses have cosigned the checkpoint',
+  checkpoint_malformed: 'it is not a checkpoint',
+  checkpoint_wrong_log: 'the checkpoint is of a log that the trust file does not know',
+  remembered_untrusted: 'the checkpoint to compare with is not signed by the key of this log',
+  consistency_missing:
+    'the two checkpoints are of different sizes: a consistency proof between them is needed',
+  consistency_malformed: 'the consistency proof is not one',
+  consistency_wrong: 'the consistency proof does not lead from the older checkpoint to the newer one',
+  log_forked: 'the log’s key signed two trees of one size',
   shown_changed: 'what the body shows is not what was signed',
 } as const;
 
@@ -32,18 +40,42 @@ export type Answer =
   /** An earlier question was answered with no, so there was nothing to ask this of. */
   | { readonly proven: false; readonly code: 'not_checked'; readonly detail: string };
 
-/** The answers, and what they rest on. */
-export interface Verdict {
+/** The answers about one entry, and what they rest on. */
+export interface Verdict extends Limits {
   /** A trusted receipt key signed a statement that refuses a call. */
   readonly authentic: Answer;
   /** All that the body shows beside the receipt is what was signed. */
   readonly untampered: Answer;
   /** The statement is an entry of the log under a checkpoint that a trusted log key signed. */
   readonly anchored: Answer;
-  /** What this denial does not prove, in sentences. */
-  readonly unproven: readonly string[];
+  /** Between that checkpoint and one that the verifier remembers, nothing was removed or changed. */
+  readonly appendOnly: Answer;
   /** The signed statement, only where authentic: nothing else may be shown as fact. */
   readonly statement?: JsonObject;
+}
+
+/** The answers about a log's checkpoint. */
+export interface LogVerdict extends Limits {
+  /** A trusted log key signed it. */
+  readonly authentic: Answer;
+  /** As many of the trust file's witnesses cosigned it as that asks for. */
+  readonly witnessed: Answer;
+  readonly appendOnly: Answer;
+  /** Only where authentic. */
+  readonly origin?: string;
+  readonly size?: number;
+}
+
+/** What every verdict says of itself. */
+export interface Limits {
+  /** What is not proven, in sentences. */
+  readonly unproven: readonly string[];
+  /** Where the keys came from, in the words of whoever read the trust file: no verdict is worth more. */
+  readonly keysFrom: string;
+  /** The signed checkpoint, once its signatures verified: what to remember for the next time. */
+  readonly checkpoint?: string;
+  /** Who cosigned that checkpoint, and when: Unix time in seconds, by the witness's own clock. */
+  readonly cosigned: readonly { readonly name: string; readonly time: number }[];
 }
 
 /** A question answered with yes. */

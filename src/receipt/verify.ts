@@ -1,47 +1,99 @@
 /**
- * Verifies a denial offline, from its body and a trust file alone, in the order of formats.md §4. Imports nothing of
- * Node, so that browsers reach the same verdict by the same code.
+ * Verifies denials, receipts and entries offline, from what came with them and a trust file alone, in the order of
+ * formats.md §4. Imports nothing of Node, so that browsers reach the same verdict by the same code.
  */
-import { encodeUtf8, equalBytes, toHex } from '../crypto/bytes.ts';
-import type { Json } from '../crypto/json.ts';
+import { encodeUtf8, toHex } from '../crypto/bytes.ts';
+import { parseStrictJson } from '../crypto/json.ts';
+import type { Json, JsonObject } from '../crypto/json.ts';
 import type { Suite } from '../crypto/suite.ts';
-import { parseHead } from '../lineage/checkpoint.ts';
-import type { TreeHead } from '../lineage/checkpoint.ts';
-import { leafHash } from '../lineage/merkle.ts';
-import { noteSigners, parseNote } from '../lineage/note.ts';
-import type { NoteKey, SignedNote } from '../lineage/note.ts';
-import { parseProof, rootOfInclusion } from '../lineage/proof.ts';
-import type { InclusionProof } from '../lineage/proof.ts';
-import { isQuorum } from '../lineage/tlog-policy.ts';
 import { parseDenialBody, shownText } from './body.ts';
 import type { DenialBody } from './body.ts';
 import { openEnvelope, PAYLOAD_TYPE, preAuthEncoding } from './dsse.ts';
-import { readDenialStatement } from './statement.ts';
+import { readDenialStatement, readEntryStatement } from './statement.ts';
 import type { DenialStatement } from './statement.ts';
 import type { Trust } from './trust-file.ts';
 import { notChecked, proven, unproven } from './verdict.ts';
 import type { Answer, FaultCode, Verdict } from './verdict.ts';
+import { checkAnchor } from './verify-anchor.ts';
+import type { Anchor } from './verify-anchor.ts';
+import { continuationOf, limitsOfLog } from './verify-checkpoint.ts';
+import type { Remembered } from './verify-checkpoint.ts';
 
-/** The verdict on the body of a 403 (attacker-controlled text), under these keys. Never throws. */
-export function verifyDenial(suite: Suite, text: string, trust: Trust): Verdict {
+/** What a verifier goes by: whose keys it believes, and what it remembers of the log. */
+export interface Ground extends Trust {
+  readonly remembered?: Remembered | undefined;
+}
+
+/** The verdict on the body of a 403 (attacker-controlled text). Never throws. */
+export function verifyDenial(suite: Suite, text: string, ground: Ground): Verdict {
   const body = parseDenialBody(text);
-  if (!body) return nothingProven(notChecked('the body cannot be read'), unproven('body_malformed'));
-  const receipt = checkReceipt(suite, body.receipt, trust);
-  if (typeof receipt === 'string')
-    return nothingProven(unproven(receipt), notChecked('there is nothing authentic to compare with'));
-  const { denial, keyid } = receipt;
-  const anchored = checkAnchor(suite, { receipt, proof: body.proof, trust });
-  return {
-    authentic: proven(`signed by the trusted receipt key ${keyid}`),
+  if (!body) return nothingProven(ground, notChecked('the body cannot be read'), unproven('body_malformed'));
+  const receipt = checkReceipt(suite, body.receipt, ground);
+  if (typeof receipt === 'string') return nothingProven(ground, unproven(receipt), NOTHING_TO_COMPARE);
+  const { payload, keyid } = receipt;
+  const denial = readDenialStatement(suite, payload);
+  if (typeof denial === 'string') return nothingProven(ground, unproven(denial), NOTHING_TO_COMPARE);
+  return verdictOn(suite, ground, {
+    authentic: signedBy(keyid),
     untampered: checkShown(suite, body, denial),
-    anchored,
-    unproven: limits(denial, anchored, trust),
+    anchor: anchorOf(suite, { denial, payload, proof: body.proof }, ground),
     statement: denial.statement,
-  };
+    ...(denial.kind === 'refusal' && { unrecorded: denial.why }),
+  });
+}
+
+/** An entry's receipt: a DSSE envelope as JSON text, and the tlog-proof of the entry. */
+export interface Receipt {
+  readonly receipt: string;
+  readonly proof: string;
+}
+
+/** The verdict on the receipt of any entry (attacker-controlled texts). Never throws. */
+export function verifyReceipt(suite: Suite, { receipt: text, proof }: Receipt, ground: Ground): Verdict {
+  const receipt = checkReceipt(suite, parseStrictJson(text), ground);
+  if (typeof receipt === 'string') return nothingProven(ground, unproven(receipt), NOTHING_SHOWN);
+  const { payload, keyid } = receipt;
+  const entry = readEntryStatement(payload);
+  if (!entry) return nothingProven(ground, unproven('statement_malformed'), NOTHING_SHOWN);
+  const { origin, seq, statement } = entry;
+  const anchor = checkAnchor(suite, { origin, seq, payload, proof }, ground);
+  return verdictOn(suite, ground, {
+    authentic: signedBy(keyid),
+    untampered: NOTHING_SHOWN,
+    anchor,
+    statement,
+  });
+}
+
+/** An entry's own bytes, as they are in the log, and its tlog-proof. */
+export interface ProvenEntry {
+  readonly entry: Uint8Array;
+  readonly proof: string;
+}
+
+/** The verdict on an entry without a receipt (attacker-controlled): only the log's key vouches for it. Never throws. */
+export function verifyInclusion(
+  suite: Suite,
+  { entry: payload, proof }: ProvenEntry,
+  ground: Ground,
+): Verdict {
+  const entry = readEntryStatement(payload);
+  if (!entry) return nothingProven(ground, unproven('statement_malformed'), NOTHING_SHOWN);
+  const { origin, seq, statement } = entry;
+  const anchor = checkAnchor(suite, { origin, seq, payload, proof }, ground);
+  const authentic = notChecked('there is no receipt: the checkpoint’s signature is all that vouches for it');
+  const shown = anchor.answer.proven ? { statement } : {};
+  return verdictOn(suite, ground, { authentic, untampered: NOTHING_SHOWN, anchor, ...shown });
+}
+
+const NOTHING_TO_COMPARE = notChecked('there is nothing authentic to compare with');
+const NOTHING_SHOWN = notChecked('nothing is shown beside what was signed');
+
+function signedBy(keyid: string): Answer {
+  return proven(`signed by the trusted receipt key ${keyid}`);
 }
 
 interface AuthenticReceipt {
-  readonly denial: DenialStatement;
   readonly payload: Uint8Array;
   readonly keyid: string;
 }
@@ -54,62 +106,21 @@ function checkReceipt(suite: Suite, value: Json | undefined, trust: Trust): Auth
   const key = trust.receiptKeys.find(({ id }) => id === keyid);
   if (!key) return 'receipt_unknown_key';
   if (!suite.verify(key, preAuthEncoding(PAYLOAD_TYPE, payload), signature)) return 'receipt_bad_signature';
-  const denial = readDenialStatement(suite, payload);
-  return typeof denial === 'string' ? denial : { denial, payload, keyid };
+  return { payload, keyid };
 }
 
 interface Anchoring {
-  readonly receipt: AuthenticReceipt;
+  readonly denial: DenialStatement;
+  readonly payload: Uint8Array;
   readonly proof: Json | undefined;
-  readonly trust: Trust;
 }
 
-function checkAnchor(suite: Suite, { receipt, proof, trust }: Anchoring): Answer {
-  const { denial, payload } = receipt;
-  if (denial.kind === 'refusal') return unproven(proof === null ? 'not_recorded' : 'proof_malformed');
-  if (typeof proof !== 'string') return unproven('proof_missing');
-  const claim = readProof(proof);
-  if (!claim) return unproven('proof_malformed');
-  if (claim.proof.index !== denial.seq) return unproven('proof_wrong_index');
-  const log = trust.logs.find(({ name }) => name === denial.origin);
-  if (claim.head.origin !== denial.origin || !log) return unproven('proof_wrong_log');
-  const { index, hashes } = claim.proof;
-  const root = rootOfInclusion(suite, {
-    index,
-    hashes,
-    size: claim.head.size,
-    leaf: leafHash(suite, payload),
-  });
-  if (!root || !equalBytes(root, claim.head.root)) return unproven('proof_wrong_root');
-  return checkSigners(suite, { note: claim.note, log, trust, head: claim.head, index });
-}
-
-interface Signing {
-  readonly note: SignedNote;
-  readonly log: NoteKey;
-  readonly trust: Trust;
-  readonly head: TreeHead;
-  readonly index: number;
-}
-
-function checkSigners(suite: Suite, { note, log, trust, head, index }: Signing): Answer {
-  const signers = noteSigners(suite, note, [log, ...trust.witnesses]);
-  if (!signers?.includes(log)) return unproven('checkpoint_bad_signature');
-  if (!isQuorum(trust.quorum, signers)) return unproven('witnesses_missing');
-  return proven(`entry ${index} of ${head.origin}, under its signed checkpoint of ${head.size} entries`);
-}
-
-interface ProofClaim {
-  readonly proof: InclusionProof;
-  readonly note: SignedNote;
-  readonly head: TreeHead;
-}
-
-function readProof(text: string): ProofClaim | undefined {
-  const proof = parseProof(text);
-  const note = proof && parseNote(proof.checkpoint);
-  const head = note && parseHead(note.text);
-  return head ? { proof, note, head } : undefined;
+function anchorOf(suite: Suite, { denial, payload, proof }: Anchoring, trust: Trust): Anchor {
+  if (denial.kind === 'refusal')
+    return { answer: unproven(proof === null ? 'not_recorded' : 'proof_malformed') };
+  if (typeof proof !== 'string') return { answer: unproven('proof_missing') };
+  const { origin, seq } = denial;
+  return checkAnchor(suite, { origin, seq, payload, proof }, trust);
 }
 
 function checkShown(suite: Suite, { shown }: DenialBody, denial: DenialStatement): Answer {
@@ -120,18 +131,45 @@ function checkShown(suite: Suite, { shown }: DenialBody, denial: DenialStatement
   return same ? proven('the body shows exactly what was signed') : unproven('shown_changed');
 }
 
-function nothingProven(authentic: Answer, untampered: Answer): Verdict {
-  return { authentic, untampered, anchored: notChecked('there is no authentic statement'), unproven: [] };
+interface Findings {
+  readonly authentic: Answer;
+  readonly untampered: Answer;
+  readonly anchor: Anchor;
+  readonly statement?: JsonObject;
+  /** Why a refusal is in no log. */
+  readonly unrecorded?: string;
 }
 
-/** What a denial leaves open, however good it is (formats.md §3, "What a denial proves"). */
-function limits(denial: DenialStatement, anchored: Answer, trust: Trust): readonly string[] {
-  const open = [
-    'when it happened: `at` is the sidecar’s own clock',
-    'completeness: no proof shows that every call was recorded',
-  ];
-  if (denial.kind === 'refusal') open.unshift(`that it is in the log: it is not (${denial.why})`);
-  if (anchored.proven && trust.quorum.kind === 'none')
-    open.push('that everyone is shown the same log: no witness was asked for');
-  return open;
+function verdictOn(suite: Suite, ground: Ground, found: Findings): Verdict {
+  const { authentic, untampered, anchor, statement, unrecorded } = found;
+  const continuation = continuationOf(suite, anchor.head, ground.remembered);
+  return {
+    authentic,
+    untampered,
+    anchored: anchor.answer,
+    appendOnly: continuation.answer,
+    unproven: [
+      ...(unrecorded === undefined ? [] : [`that it is in the log: it is not (${unrecorded})`]),
+      'when it happened: `at` is the sidecar’s own clock',
+      'completeness: no proof shows that every call was recorded',
+      ...limitsOfLog(anchor.head, continuation, ground),
+    ],
+    keysFrom: ground.from,
+    cosigned: anchor.head?.cosigned ?? [],
+    ...(anchor.head && { checkpoint: anchor.head.checkpoint }),
+    ...(statement && { statement }),
+  };
+}
+
+function nothingProven({ from }: Ground, authentic: Answer, untampered: Answer): Verdict {
+  const anchored = notChecked('there is no authentic statement');
+  return {
+    authentic,
+    untampered,
+    anchored,
+    appendOnly: anchored,
+    unproven: [],
+    keysFrom: from,
+    cosigned: [],
+  };
 }

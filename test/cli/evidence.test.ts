@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseProof } from '../../src/lineage/proof.ts';
@@ -105,6 +105,34 @@ t.test('a receipt is shown without a verdict, and cannot steer the terminal', (t
   const call = { method: 'GET', origin: 'http://a', path: '/\u001b]0;x\u0007\u202e' };
   const hostile = evidence(t, { predicate: { call } });
   t.notMatch(writ(['receipt', 'show', hostile.denial]).stdout, /[\u001b\u0007\u202e]/);
+  t.end();
+});
+
+t.test('a denial is held against a checkpoint that was kept', (t) => {
+  const { denial, trustFile, log } = evidence(t);
+  const store = openStore(log);
+  store.append([callDraft('/later'), callDraft('/still')]);
+  store.close();
+  const folder = dirname(denial);
+  const consistency = join(folder, 'consistency');
+  const verify = (...options: readonly string[]): Ran =>
+    writ(['receipt', 'verify', denial, '--trust', trustFile, ...options]);
+  t.match(verify(), { status: 0, stdout: /\nappend-only +– +not checked: no other checkpoint/ });
+  t.match(verify('--checkpoint', denial), {
+    status: 0,
+    stdout: /\nappend-only +yes +append-only from 9 to 9/,
+  });
+  const newer = ['--checkpoint', log.layout.checkpoint];
+  t.match(verify(...newer), { status: 1, stdout: /\nappend-only +NO +.*a consistency proof between them/ });
+  t.equal(writ(['lineage', 'consistency', '9', '-o', consistency, '--home', log.home]).status, 0);
+  const both = verify(...newer, '--consistency', consistency);
+  t.match(both, {
+    status: 0,
+    stdout: /\nappend-only +yes +append-only from 9 to 11[^]*the end: .* after 11 entries/,
+  });
+  const json = JSON.parse(verify(...newer, '--json').stdout) as object;
+  t.match(json, { appendOnly: { code: 'consistency_missing' }, keysFrom: trustFile });
+  t.match(verify('--consistency', consistency), { status: 2, stderr: /needs --checkpoint/ });
   t.end();
 });
 
