@@ -16,6 +16,8 @@ import type { Authority, Place } from './host.ts';
 import { lookalikeHeader } from './lookalike.ts';
 import { readOverride, strangeMethod } from './method.ts';
 import { readPath } from './path.ts';
+import { redirectedPlace } from './redirect.ts';
+import type { Redirect } from './redirect.ts';
 import { findRoute, pathBehind } from './route.ts';
 import type { Route, UpstreamRules } from './route.ts';
 import { headTooLarge, targetTooLarge, tooManyHeaders, unknownVersion } from './size.ts';
@@ -35,8 +37,10 @@ export interface CallContext {
   readonly carrier: Carrier;
   /** Of `placeRoutes`; for the reverse port. */
   readonly routes?: readonly Route[];
-  /** What the connection stands for; inside CONNECT, and on the transparent port. */
+  /** What the connection stands for, inside CONNECT. */
   readonly tunnel?: Tunnel;
+  /** And on the transparent port. */
+  readonly redirect?: Redirect;
   /** What is loosened for which upstream origin; for all ports but the reverse one. */
   readonly origins?: ReadonlyMap<string, UpstreamRules>;
 }
@@ -134,13 +138,21 @@ function readForward(head: RawHead, host: Authority | undefined, context: CallCo
 function readInside(head: RawHead, host: Authority | undefined, context: CallContext): Outcome<Destination> {
   const target = readOrigin(head);
   if (!target.ok) return target;
-  if (!context.tunnel) return deny('authority_mismatch', 'the connection stands for no place');
-  const { place } = context.tunnel;
+  const found = placeOfConnection(host, context);
+  if (!found.ok) return found;
+  const place = found.value;
   const other = coalesced(head, place, host) ?? otherHost(place, host);
   if (other) return other;
   const rules = context.origins?.get(place.origin) ?? STRICT;
   const segments = readPath(target.value.path, rules);
   return segments.ok ? pass({ place, ...target.value, segments: segments.value, rules }) : segments;
+}
+
+function placeOfConnection(host: Authority | undefined, { tunnel, redirect }: CallContext): Outcome<Place> {
+  if (tunnel) return pass(tunnel.place);
+  if (!redirect) return deny('authority_mismatch', 'the connection stands for no place');
+  const place = redirectedPlace(redirect, host);
+  return place ? pass(place) : deny('host_missing', 'neither Host nor a name in TLS');
 }
 
 /** The reverse port: a route names the upstream, and the path is judged whole before its prefix is cut off. */

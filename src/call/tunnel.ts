@@ -1,4 +1,4 @@
-/** What a connection stands for on which no request names it whole: one inside CONNECT, or one that was redirected. */
+/** What a connection inside CONNECT stands for: no request on it names its place whole. */
 import type { Credential } from './call.ts';
 import type { Place } from './host.ts';
 

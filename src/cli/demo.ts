@@ -58,7 +58,11 @@ async function demo(): Promise<void> {
 
 /** Defaults, whatever the folder and the environment say, on free ports. */
 function demoSettings(home: string): Settings {
-  const flags = ['forward', 'reverse', 'admin'].map((flag) => ({ name: `listen.${flag}`, text: '0', flag }));
+  const flags = ['forward', 'reverse', 'transparent', 'admin'].map((flag) => ({
+    name: `listen.${flag}`,
+    text: '0',
+    flag,
+  }));
   const loaded = loadSettings({ flags, env: { WRIT_HOME: home }, cwd: home.slice(0, home.lastIndexOf('/')) });
   if (!loaded.ok) throw new Error('the default settings have faults');
   return loaded.settings;

@@ -88,7 +88,7 @@ async function stopAll(stage: Stage, policy: WatchedPolicy | undefined): Promise
 async function onFreePorts(settings: Settings): Promise<{ settings: Settings; moved: readonly string[] }> {
   const moved: string[] = [];
   const listen = { ...settings.listen };
-  for (const name of ['forward', 'reverse', 'admin'] as const) {
+  for (const name of ['forward', 'reverse', 'transparent', 'admin'] as const) {
     const at = listen[name];
     if (!at || at.port === 0 || (await isFree(at.port))) continue;
     listen[name] = { ...at, port: 0 };

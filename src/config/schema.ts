@@ -81,6 +81,11 @@ export const settingsSchema = z.strictObject({
       flag: 'reverse',
       description: 'Reverse proxy, for `routes`: as above.',
     }),
+    transparent: setting(endpoint, '127.0.0.1:15001', {
+      kind: 'text',
+      flag: 'transparent',
+      description: 'For connections that were redirected (`iptables … REDIRECT`): as above.',
+    }),
     admin: setting(endpoint, '127.0.0.1:15020', {
       kind: 'text',
       flag: 'admin',

@@ -107,6 +107,18 @@ export const denials = {
     title: 'TLS inside the tunnel names another host',
     remedy: 'Send the host of the CONNECT as server name (SNI), and none for an address.',
   },
+  connection_not_http: {
+    title: 'The connection is neither HTTP nor TLS',
+    remedy: 'Only HTTP leaves through this port, inside TLS or in the clear.',
+  },
+  connection_unnamed: {
+    title: 'TLS names no host',
+    remedy: 'Send a host name as server name (SNI), or use the forward port.',
+  },
+  connection_ungranted: {
+    title: 'TLS that stays closed cannot carry a grant here',
+    remedy: 'Send CONNECT with a grant to the forward port.',
+  },
   upgrade_unsupported: {
     title: 'The only upgrade is to a WebSocket',
     remedy: 'Send no Upgrade header, or exactly `Upgrade: websocket`.',

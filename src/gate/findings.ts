@@ -3,7 +3,7 @@ import type { Call, RawHead } from '../call/call.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import { sha256Hex } from '../crypto/node.ts';
 import type { Coverage, Grant } from '../grant/grant.ts';
-import type { DecisionPredicate, RecordedCall, UnparsedCall } from '../lineage/statement.ts';
+import type { DecisionPredicate, RecordedCall, Redirected, UnparsedCall } from '../lineage/statement.ts';
 import type { Evaluation } from '../policy/decision.ts';
 import type { HeldBody } from './held-body.ts';
 import type { HeldLease } from './lease.ts';
@@ -17,6 +17,8 @@ export interface Findings extends Fresh {
   readonly rules: Rules;
   /** The agent runs under a uid that can read the sidecar's keys. */
   readonly exposed: boolean;
+  /** On the transparent port. */
+  readonly redirected?: Redirected;
   call?: Call;
   /** Every signature verified. */
   grant?: Grant | undefined;
@@ -47,6 +49,7 @@ export function recordedFindings(
     call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
     evaluated: evaluation?.answer.ok ?? false,
     grant: recordedGrant(found),
+    ...(found.redirected ? { redirected: found.redirected } : {}),
     settings: found.rules.settings,
     ...(evaluation ? { policy: recordedBundle(evaluation) } : {}),
     ...(replay

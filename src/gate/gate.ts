@@ -4,6 +4,7 @@
  */
 import type { Call, Carrier, Credential, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
+import type { Redirect } from '../call/redirect.ts';
 import type { Tunnel } from '../call/tunnel.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
@@ -14,6 +15,7 @@ import type { Uses } from '../grant/uses.ts';
 import type { GrantVerifier } from '../grant/verify.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { EntryRequest, Lineage } from '../lineage/lineage.ts';
+import type { Redirected } from '../lineage/statement.ts';
 import type { PolicyEngine } from '../policy/decision.ts';
 import { authorize } from './authorize.ts';
 import { readBoundBody } from './bound-body.ts';
@@ -70,11 +72,19 @@ export interface GateParts<E extends Exchange> {
 export interface Arrival<E extends Exchange> {
   readonly head: RawHead;
   readonly carrier: Carrier;
-  /** What its connection stands for, inside CONNECT and on the transparent port. */
+  /** What its connection stands for, inside CONNECT. */
   readonly tunnel?: Tunnel;
+  /** And on the transparent port. */
+  readonly redirect?: Redirect;
   /** Where a CONNECT can go on; absent for everything else. */
   readonly mouth?: TunnelMouth;
   readonly exchange: E;
+}
+
+/** A connection that is refused before its first request. */
+export interface TurnedAway {
+  readonly carrier: Carrier;
+  readonly redirected: Redirected;
 }
 
 /** A call that may go out: on durable record. */
@@ -106,16 +116,28 @@ export class Gate<E extends Exchange> {
     return known && this.#kept.find(id, known);
   }
 
+  /** Puts on record that a connection was refused, which the caller closes. Never rejects. */
+  async turnAway({ carrier, redirected }: TurnedAway, refusal: Refusal): Promise<void> {
+    const { name = '' } = redirected;
+    const head = { method: '', target: name, version: '', headers: [] };
+    const given = { arrival: { head, carrier, exchange: NOBODY }, began: this.#parts.clock.monotonic() };
+    const found = { ...this.#begin(head), redirected };
+    try {
+      await this.#refuse(found, refusal, given);
+    } catch (cause) {
+      await this.#fail(found, cause, given);
+    }
+  }
+
   /** Takes one call from its head to its last byte and its last entry. Never rejects. */
   async run(arrival: Arrival<E>): Promise<void> {
     const began = this.#parts.clock.monotonic();
-    const rules = this.#parts.rules();
+    const { redirect } = arrival;
     const found: Findings = {
-      ...this.#parts.fresh(),
-      head: arrival.head,
-      rules,
-      exposed: this.#parts.exposed(),
+      ...this.#begin(arrival.head),
+      ...(redirect && { redirected: { original: redirect.original } }),
     };
+    const { rules } = found;
     try {
       const verified = this.#verify(found, arrival);
       if (!verified.ok) return await this.#refuse(found, verified, { arrival, began });
@@ -130,11 +152,17 @@ export class Gate<E extends Exchange> {
     }
   }
 
+  #begin(head: RawHead): Findings {
+    const { fresh, rules, exposed } = this.#parts;
+    return { ...fresh(), head, rules: rules(), exposed: exposed() };
+  }
+
   /** The first step: a strict call, and a grant that is good here and now. */
-  #verify(found: Findings, { head, carrier, tunnel, mouth }: Arrival<E>): Outcome<Verified> {
+  #verify(found: Findings, { head, carrier, tunnel, redirect, mouth }: Arrival<E>): Outcome<Verified> {
     const { clock, verifier, policy } = this.#parts;
 
-    const call = readCall(head, { ...found, ...found.rules, carrier, ...(tunnel && { tunnel }) });
+    const stands = { ...(tunnel && { tunnel }), ...(redirect && { redirect }) };
+    const call = readCall(head, { ...found, ...found.rules, carrier, ...stands });
     if (!call.ok) return call;
     found.call = call.value;
 
@@ -148,7 +176,7 @@ export class Gate<E extends Exchange> {
   }
 
   /** An intercepted CONNECT, once it is on record: what comes out of it arrives as calls of its own. */
-  async #enter(found: Findings, verified: Verified, given: Given<E>): Promise<void> {
+  async #enter(found: Findings, verified: Verified, given: Given<Arrival<E>>): Promise<void> {
     const { lineage, observer, trust, fresh } = this.#parts;
     const { mouth } = given.arrival;
     const trusted = trust();
@@ -248,7 +276,7 @@ export class Gate<E extends Exchange> {
     this.#parts.lineage.append(outcome).catch(onlyUnavailable);
   }
 
-  async #refuse(found: Findings, refusal: Refusal, given: Given<E>): Promise<void> {
+  async #refuse(found: Findings, refusal: Refusal, given: Given): Promise<void> {
     found.lease?.close();
     found.body?.release();
     const refused = await this.#parts.refuser.refuse(found, refusal);
@@ -259,7 +287,7 @@ export class Gate<E extends Exchange> {
   }
 
   /** For every throw on the way: a denial all the same, and a closed connection where even that fails. */
-  async #fail(found: Findings, cause: unknown, given: Given<E>): Promise<void> {
+  async #fail(found: Findings, cause: unknown, given: Given): Promise<void> {
     const code = cause instanceof LineageUnavailable ? 'log_unavailable' : 'internal_error';
     const after = found.permit === undefined ? found : { ...found, id: this.#parts.fresh().id }; // the permit has the call's
     try {
@@ -273,7 +301,7 @@ export class Gate<E extends Exchange> {
     }
   }
 
-  #report(found: Findings, { head, carrier }: Arrival<E>, what: Reported): void {
+  #report(found: Findings, { head, carrier }: Refusable, what: Reported): void {
     const { refusal, refused, began } = what;
     const seq = what.seq ?? refused?.seq;
     if (refusal && seq === undefined) this.#parts.observer.aggregated(refusal.code);
@@ -298,9 +326,19 @@ interface Verified {
   readonly grant: Grant;
 }
 
+/** Whom a refusal is told. */
+interface Refusable {
+  readonly head: RawHead;
+  readonly carrier: Carrier;
+  readonly exchange: Pick<Exchange, 'refuse' | 'drop'>;
+}
+
+/** Nobody asked for anything yet. */
+const NOBODY: Refusable['exchange'] = { refuse: () => undefined, drop: () => undefined };
+
 /** What answering a refusal takes. `began`: monotonic milliseconds. */
-interface Given<E extends Exchange> {
-  readonly arrival: Arrival<E>;
+interface Given<A extends Refusable = Refusable> {
+  readonly arrival: A;
   readonly began: number;
 }
 

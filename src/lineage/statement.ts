@@ -77,6 +77,16 @@ export interface DecisionPredicate {
     readonly keys?: 'exposed';
   };
   readonly trace?: string;
+  /** Only on the transparent port. */
+  readonly redirected?: Redirected;
+}
+
+/** What a connection without a proxy's request says of where it was to go. */
+export interface Redirected {
+  /** From its ClientHello, where it was refused before its first request. */
+  readonly name?: string;
+  /** Its destination before it was redirected, `address:port`; `unknown` where the system does not tell. */
+  readonly original: string;
 }
 
 /** A call that was parsed. */

@@ -46,7 +46,7 @@ export class ConnectExchange extends Http1Exchange implements TunnelMouth {
   open(to: { host: string; port: number; credential: Credential | undefined }): Promise<Opened> {
     const { interceptor, serving } = this.#parts;
     this.#establish();
-    return interceptor.open(this.#socket, { carrier: 'connect', ...to }, serving);
+    return interceptor.open(this.#socket, to, serving);
   }
 
   splice(passage: Passage<Exchange>): Promise<Ended> {

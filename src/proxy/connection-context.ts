@@ -1,10 +1,13 @@
 /** What is known of a connection before its first request. */
 import type { Carrier } from '../call/call.ts';
+import type { Redirect } from '../call/redirect.ts';
 import type { Tunnel } from '../call/tunnel.ts';
 
 /** How a connection reached us, and what it stands for. */
 export interface ConnectionContext {
   readonly carrier: Carrier;
-  /** Inside CONNECT, and on the transparent port. */
+  /** Inside CONNECT. */
   readonly tunnel?: Tunnel;
+  /** On the transparent port. */
+  readonly redirect?: Redirect;
 }

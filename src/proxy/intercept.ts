@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { Carrier, Credential } from '../call/call.ts';
+import type { Credential } from '../call/call.ts';
 import { placeOf } from '../call/host.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
@@ -13,7 +13,7 @@ import type { Clock } from '../gate/outside.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { isAddress, nameFault } from './client-name.ts';
 import type { ConnectionContext } from './connection-context.ts';
-import { peek } from './peek.ts';
+import { helloIn, peek } from './peek.ts';
 import { handshakeFault, refuseName } from './tls-fault.ts';
 import type { HandshakeFault } from './tls-fault.ts';
 
@@ -35,12 +35,18 @@ export interface InterceptorParts {
   onFault(fault: HandshakeFault & { readonly host: string }): void;
 }
 
-/** Where an agent's connection is to lead: by CONNECT, or by where it was redirected from. */
+/** Where a CONNECT is to lead. */
 export interface Wanted {
-  readonly carrier: Carrier;
   readonly host: string;
   readonly port: number;
   readonly credential?: Credential | undefined;
+}
+
+/** TLS whose ClientHello was read, and names this host. */
+export interface Named {
+  readonly host: string;
+  /** What the requests that come out of it stand for. */
+  readonly context: ConnectionContext;
 }
 
 /** `open`: requests will come. `left`: the agent went away, or could not agree on TLS; there is nothing to record. */
@@ -58,11 +64,12 @@ export class Interceptor {
   async open(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
     const { clock, handshakeMs, plainAllowed } = this.#parts;
     socket.on('error', () => socket.destroy());
-    const beginning = await peek(socket, { after: clock.after, ms: handshakeMs });
+    const beginning = await peek(socket, { after: clock.after, ms: handshakeMs, read: helloIn });
     switch (beginning.is) {
       case 'hello': {
         const fault = nameFault(wanted.host, beginning.hello);
-        if (!fault) return this.#openTls(socket, wanted, serving);
+        if (!fault)
+          return this.openTls(socket, { host: wanted.host, context: contextOf('https', wanted) }, serving);
         refuseName(socket);
         return fault;
       }
@@ -81,8 +88,8 @@ export class Interceptor {
     }
   }
 
-  async #openTls(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
-    const { host } = wanted;
+  /** Opens TLS as this host and has it served. The ClientHello stands in the socket unread; on a refusal it is closed. */
+  async openTls(socket: Socket, { host, context }: Named, serving: Serving): Promise<Opened> {
     const tls = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.#parts.authority.contextFor(host),
@@ -96,7 +103,6 @@ export class Interceptor {
     }
     Object.assign(tls, { secureConnecting: false }); // as `tls.Server` does once it is secure; node:http2 waits for it
     tls.once('close', () => this.#closed(tls, host));
-    const context = contextOf('https', wanted);
     if (tls.alpnProtocol === 'h2') serving.http2(tls, context);
     else serving.http1(tls, context);
     return pass('open');
@@ -132,6 +138,7 @@ function servePlain(socket: Socket, wanted: Wanted, serving: Serving): Opened {
   return pass('open');
 }
 
-function contextOf(scheme: 'http' | 'https', { carrier, host, port, credential }: Wanted): ConnectionContext {
-  return { carrier, tunnel: { place: placeOf(scheme, { host, port }), ...(credential && { credential }) } };
+function contextOf(scheme: 'http' | 'https', { host, port, credential }: Wanted): ConnectionContext {
+  const place = placeOf(scheme, { host, port });
+  return { carrier: 'connect', tunnel: { place, ...(credential && { credential }) } };
 }

@@ -64,6 +64,11 @@ export class Listener {
       .on('clientError', (error: Error, socket) => this.#malformed(error, socket));
   }
 
+  /** Serves what `serve` brings, without a port of its own. */
+  attend(): void {
+    this.#server.emit('listening'); // node:http looks for slow heads from then on
+  }
+
   /** Where it listens; undefined while it does not. */
   get address(): AddressInfo | undefined {
     const address = this.#server.address();

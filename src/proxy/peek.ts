@@ -4,21 +4,32 @@ import type { Clock } from '../gate/outside.ts';
 import { MAX_HELLO_BYTES, readClientHello } from './client-hello.ts';
 import type { HelloReading } from './client-hello.ts';
 
-/** How a connection begins; `silent`: nothing that could be told by its deadline, `closed`: it ended before. */
-export type Beginning =
-  Exclude<HelloReading, { readonly is: 'partial' }> | { readonly is: 'silent' } | { readonly is: 'closed' };
+/** How a connection begins, where its bytes do not say; `silent`: too few by its deadline, `closed`: it ended before. */
+export type Untold =
+  { readonly is: 'silent' } | { readonly is: 'closed' } | { readonly is: 'malformed'; readonly why: string };
+
+/** How long is looked, and for what. */
+export interface Looking<R> {
+  readonly after: Clock['after'];
+  readonly ms: number;
+  /** What the first bytes are; undefined where they are too few to tell. */
+  read(bytes: Uint8Array): R | undefined;
+}
+
+/** Looks for a ClientHello. */
+export function helloIn(bytes: Uint8Array): Exclude<HelloReading, { readonly is: 'partial' }> | undefined {
+  const reading = readClientHello(bytes);
+  return reading.is === 'partial' ? undefined : reading;
+}
 
 /** Records around a hello have headers of their own, one of five bytes for each of at least one byte. */
 const MAX_BYTES = 2 * MAX_HELLO_BYTES;
 
 /** Reads until the beginning is known. The socket must be paused, and is so again; its bytes stand in it unread. */
-export function peek(
-  socket: Socket,
-  { after, ms }: { readonly after: Clock['after']; readonly ms: number },
-): Promise<Beginning> {
+export function peek<R>(socket: Socket, { after, ms, read: tell }: Looking<R>): Promise<R | Untold> {
   return new Promise((resolve) => {
     let held = Buffer.alloc(0);
-    const settle = (beginning: Beginning): void => {
+    const settle = (beginning: R | Untold): void => {
       cancel();
       socket.off('readable', read).off('end', closed).off('close', closed);
       if (held.length > 0 && !socket.destroyed) socket.unshift(held);
@@ -27,8 +38,8 @@ export function peek(
     const read = (): void => {
       for (let chunk: unknown = socket.read(); chunk instanceof Buffer; chunk = socket.read())
         held = Buffer.concat([held, chunk]);
-      const reading = readClientHello(held);
-      if (held.length > 0 && reading.is !== 'partial') settle(reading);
+      const reading = held.length > 0 ? tell(held) : undefined;
+      if (reading) settle(reading);
       else if (held.length > MAX_BYTES) settle({ is: 'malformed', why: 'a ClientHello in crumbs' });
     };
     const closed = (): void => settle({ is: 'closed' });

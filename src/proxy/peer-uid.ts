@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 
 /** The ports of one connection as we see it: ours is local, the agent's remote. */
 export interface PeerPorts {
-  readonly localPort: number;
+  /** Undefined where the agent's end shows another one: it was redirected. */
+  readonly localPort: number | undefined;
   readonly remotePort: number;
 }
 
@@ -12,14 +13,17 @@ const LOCAL = 1;
 const REMOTE = 2;
 const STATE = 3;
 const UID = 7;
+const ESTABLISHED = '01';
 const LISTENING = '0A';
 
-/** The uid that owns the agent's end; undefined where it is not on this machine or the system does not say. */
+/** The uid that owns the agent's end; undefined where it is not on this machine or the system does not say which. */
 export function peerUid({ localPort, remotePort }: PeerPorts): number | undefined {
-  const theirs = hexPort(remotePort);
-  const ours = hexPort(localPort);
-  const row = rowsOf(theirs).find((columns) => columns[REMOTE]?.endsWith(ours));
-  return row && Number(row[UID]);
+  const rows = rowsOf(hexPort(remotePort));
+  const found = rows.filter((columns) =>
+    localPort === undefined ? columns[STATE] === ESTABLISHED : columns[REMOTE]?.endsWith(hexPort(localPort)),
+  );
+  const [uid, ...others] = new Set(found.map((columns) => Number(columns[UID])));
+  return others.length === 0 ? uid : undefined;
 }
 
 /** The uids that listen on a port of this machine, on whatever address; none where the system does not say. */

@@ -10,7 +10,7 @@ import { nameFault } from './client-name.ts';
 import { dial } from './dial.ts';
 import type { Dialled, DialSettings } from './dial.ts';
 import { UpstreamFailure } from './failure.ts';
-import { peek } from './peek.ts';
+import { helloIn, peek } from './peek.ts';
 import type { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
 import { refuseName } from './tls-fault.ts';
@@ -95,7 +95,7 @@ export class Splice {
   async #admit(upstream: Socket): Promise<void> {
     const { clock, helloMs } = this.#settings;
     const { socket } = this.#end;
-    const beginning = await peek(socket, { after: clock.after, ms: helloMs });
+    const beginning = await peek(socket, { after: clock.after, ms: helloMs, read: helloIn });
     if (this.#over) return;
     switch (beginning.is) {
       case 'silent':

@@ -21,10 +21,17 @@ export function handshakeFault(error: Error): HandshakeFault | undefined {
   return { cause: UNTRUSTED.test(code) ? 'untrusted' : 'failed', detail: code };
 }
 
-/** RFC 8446 §6: alert record, TLS 1.2 on the wire, two bytes: fatal, unrecognized_name (RFC 6066 §3). */
-const UNRECOGNIZED_NAME = Uint8Array.of(21, 3, 3, 0, 2, 2, 112);
+/** RFC 8446 §6: alert record, TLS 1.2 on the wire, two bytes: fatal, and one of these (RFC 6066 §3 for the name). */
+const ALERT = [21, 3, 3, 0, 2, 2] as const;
+const ACCESS_DENIED = 49;
+const UNRECOGNIZED_NAME = 112;
 
 /** Tells a TLS client that its name is not known here, and closes. */
 export function refuseName(socket: Socket): void {
-  socket.end(UNRECOGNIZED_NAME, () => socket.destroy());
+  socket.end(Uint8Array.of(...ALERT, UNRECOGNIZED_NAME), () => socket.destroy());
+}
+
+/** Tells a TLS client that it may not go there, and closes. */
+export function refuseAccess(socket: Socket): void {
+  socket.end(Uint8Array.of(...ALERT, ACCESS_DENIED), () => socket.destroy());
 }

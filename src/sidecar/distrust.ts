@@ -18,7 +18,7 @@ const HINT =
   'Go and httpx, REQUESTS_CA_BUNDLE for requests, CURL_CA_BUNDLE for curl, GIT_SSL_CAINFO for git, ' +
   'npm_config_cafile for npm, keytool -importcert for Java';
 
-/** Counts, and says it once for each host. */
+/** Counts, and says it once for each host, as long as they are few: on the transparent port agents name any. */
 export class Distrust implements Observer {
   readonly #log: Log;
   readonly #seen = new LRUCache<string, Distrusted>({ max: MAX_HOSTS });
@@ -29,9 +29,10 @@ export class Distrust implements Observer {
 
   handshake({ host, cause, detail }: Handshake): void {
     const before = this.#seen.get(host);
+    const full = this.#seen.size === MAX_HOSTS;
     const count = (before?.count ?? 0) + 1;
     this.#seen.set(host, { host, cause: before?.cause === 'untrusted' ? 'untrusted' : cause, count });
-    if (before && before.cause === cause)
+    if (before?.cause === cause || (!before && full))
       return this.#log.debug('TLS with an agent failed', { host, cause, detail });
     if (cause === 'untrusted')
       this.#log.warn('an agent does not trust this sidecar', { host, detail, next: HINT });

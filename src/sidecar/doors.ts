@@ -1,24 +1,32 @@
-/** The two ports that agents call. */
+/** The ports that agents call. */
 import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
 import { descriptorLimit, systemClock } from '../config/system.ts';
 import type { Observer } from '../gate/observer.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
 import { Listener } from '../proxy/listener.ts';
+import { Originals } from '../proxy/original.ts';
+import { TransparentListener } from '../proxy/transparent.ts';
+import type { TransparentParts } from '../proxy/transparent.ts';
 import type { Door } from '../proxy/door.ts';
 import type { TunnelParts } from '../proxy/connect-exchange.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
 import { Interceptor } from '../proxy/intercept.ts';
 import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
+import { passthroughPlaces } from './entries.ts';
 import type { Exposure } from './exposure.ts';
+
+/** A listener; also its flag. */
+export type ListenerName = AgentPort | 'admin';
+
+type AgentPort = 'forward' | 'reverse' | 'transparent';
 
 /** A port that could not be had. */
 export class PortUnavailable extends Error {
   override readonly name = 'PortUnavailable';
-  /** Which listener: `forward`, `reverse` or `admin`, which is also its flag. */
-  readonly listener: 'forward' | 'reverse' | 'admin';
+  readonly listener: ListenerName;
 
-  constructor(listener: 'forward' | 'reverse' | 'admin', at: { host: string; port: number }, cause: unknown) {
+  constructor(listener: ListenerName, at: { host: string; port: number }, cause: unknown) {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     super(`cannot listen on ${at.host}:${at.port} (${why})`, { cause });
     this.listener = listener;
@@ -27,13 +35,15 @@ export class PortUnavailable extends Error {
 
 /** What stands behind every door. */
 export interface DoorParts {
-  readonly gate: Door;
+  readonly gate: Door & Pick<TransparentParts, 'turnAway'>;
   readonly observer: Observer;
   readonly limit: RecordingLimit;
   readonly exposure: Exposure;
   readonly log: Log;
   /** Signs the certificates that agents see. */
   readonly tls: CertificateAuthority;
+  /** The same on the transparent port, where nobody has shown a grant yet: with leaves of its own to wear out. */
+  readonly strangerTls: CertificateAuthority;
   readonly upstream: HttpUpstream;
   /** The settings in force, which a reload changes. */
   current(): Settings;
@@ -42,13 +52,14 @@ export interface DoorParts {
 const KEEP_ALIVE_MS = 65_000;
 /** Descriptors for what is ours: threads, the log's files, bundles, the admin listener's connections. */
 const OWN_DESCRIPTORS = 128;
-/** Two listeners, and for each connection of an agent one to an upstream. */
-const DESCRIPTORS_EACH = 4;
+/** For each connection of an agent one to an upstream. */
+const DESCRIPTORS_EACH = 2;
+const AGENT_PORTS: readonly AgentPort[] = ['forward', 'reverse', 'transparent'];
 
 /** A listener, and where it listens. */
 export interface OpenDoor {
-  readonly carrier: 'forward' | 'reverse';
-  readonly listener: Listener;
+  readonly carrier: AgentPort;
+  readonly listener: Pick<Listener, 'stop' | 'destroy'>;
   /** `http://host:port`. */
   readonly url: string;
   readonly port: number;
@@ -56,12 +67,15 @@ export interface OpenDoor {
 
 /** Opens the ports that the settings name. Rejects with `PortUnavailable`; what was opened before is closed again. */
 export async function openDoors(settings: Settings, parts: DoorParts): Promise<readonly OpenDoor[]> {
-  const maxConnections = affordable(settings.limits.max_connections, parts.log);
+  const listeners = AGENT_PORTS.filter((carrier) => settings.listen[carrier]).length;
+  const maxConnections = affordable(settings.limits.max_connections, listeners, parts.log);
   const opened: OpenDoor[] = [];
-  for (const carrier of ['forward', 'reverse'] as const) {
+  for (const carrier of AGENT_PORTS) {
     const at = settings.listen[carrier];
     if (!at) continue;
-    const listener = makeListener(carrier, { ...settings.limits, max_connections: maxConnections }, parts);
+    const limits = { ...settings.limits, max_connections: maxConnections };
+    const listener =
+      carrier === 'transparent' ? makeTransparent(limits, parts) : makeListener(carrier, limits, parts);
     try {
       const { port } = await listener.listen(at.port, at.host);
       opened.push({ carrier, listener, port, url: urlOf(at.host, port) });
@@ -79,9 +93,9 @@ export function urlOf(host: string, port: number): string {
 }
 
 /** No agent may take the descriptors that the log needs: without one it fails, and the sidecar with it. */
-function affordable(wanted: number, log: Log): number {
+function affordable(wanted: number, listeners: number, log: Log): number {
   const descriptors = descriptorLimit();
-  const most = Math.max(1, Math.floor((descriptors - OWN_DESCRIPTORS) / DESCRIPTORS_EACH));
+  const most = Math.max(1, Math.floor((descriptors - OWN_DESCRIPTORS) / listeners / DESCRIPTORS_EACH));
   if (wanted > most)
     log.warn('fewer connections than limits.max_connections: raise the limit of open files', {
       wanted,
@@ -91,11 +105,21 @@ function affordable(wanted: number, log: Log): number {
   return Math.min(wanted, most);
 }
 
-function makeListener(
-  carrier: 'forward' | 'reverse',
-  limits: Settings['limits'],
-  parts: DoorParts,
-): Listener {
+function makeTransparent(limits: Settings['limits'], parts: DoorParts): TransparentListener {
+  return new TransparentListener({
+    inner: makeListener('transparent', limits, parts),
+    interceptor: makeInterceptor(parts.strangerTls, limits, parts),
+    originals: new Originals(),
+    clock: systemClock,
+    maxConnections: limits.max_connections,
+    beginMs: limits.header_timeout_ms,
+    passthrough: () => new Set(passthroughPlaces(parts.current())),
+    turnAway: (connection, refusal) => parts.gate.turnAway(connection, refusal),
+    onOpen: (ports) => parts.exposure.look(ports),
+  });
+}
+
+function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: DoorParts): Listener {
   return new Listener({
     carrier,
     gate: parts.gate,
@@ -113,13 +137,20 @@ function makeListener(
 }
 
 function makeTunnels(limits: Settings['limits'], parts: DoorParts): TunnelParts {
-  const { tls, observer, current, upstream } = parts;
-  const interceptor = new Interceptor({
-    authority: tls,
+  const splicing = { ...parts.upstream.tunnelling, helloMs: limits.header_timeout_ms };
+  return { interceptor: makeInterceptor(parts.tls, limits, parts), splicing };
+}
+
+function makeInterceptor(
+  authority: CertificateAuthority,
+  limits: Settings['limits'],
+  { current, observer }: DoorParts,
+): Interceptor {
+  return new Interceptor({
+    authority,
     clock: systemClock,
     handshakeMs: limits.header_timeout_ms,
     plainAllowed: () => current().tls.plain_in_tunnel,
     onFault: (event) => observer.handshake(event),
   });
-  return { interceptor, splicing: { ...upstream.tunnelling, helloMs: limits.header_timeout_ms } };
 }

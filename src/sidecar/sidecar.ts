@@ -13,7 +13,7 @@ import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
 import { urlOf } from './doors.ts';
-import type { OpenDoor } from './doors.ts';
+import type { ListenerName, OpenDoor } from './doors.ts';
 import { refusalsEntry } from './entries.ts';
 import type { Standing } from './standing.ts';
 import type { UseKeeper } from './use-keeper.ts';
@@ -41,7 +41,7 @@ export class Sidecar {
   }
 
   /** `http://host:port` of each listener that is on. */
-  get urls(): Readonly<Partial<Record<'forward' | 'reverse' | 'admin', string>>> {
+  get urls(): Readonly<Partial<Record<ListenerName, string>>> {
     const { doors, admin } = this.#parts;
     const urls = doors.map(({ carrier, url }) => [carrier, url] as const);
     return { ...Object.fromEntries(urls), ...(admin ? { admin: urlOf(admin.host, admin.port) } : {}) };

@@ -118,6 +118,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
 
   const doors = await openDoors(settings, {
     ...{ gate, observer, limit, exposure, log, upstream, tls: ground.tls },
+    strangerTls: readTlsAuthority(settings.home, systemClock.wall),
     current: () => standing.settings,
   });
   const reload = (): Promise<Reloaded> => reloadFrom(options, standing);

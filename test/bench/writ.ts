@@ -19,7 +19,18 @@ await program.main(['keys', 'new', 'authority', '--home', home]);
 const serving = program.main([
   'serve',
   ...common,
-  ...['--forward', '0', '--reverse', 'off', '--admin', '0', '--allow', `127.0.0.1:${origin}`],
+  ...[
+    '--forward',
+    '0',
+    '--reverse',
+    'off',
+    '--transparent',
+    'off',
+    '--admin',
+    '0',
+    '--allow',
+    `127.0.0.1:${origin}`,
+  ],
   ...['--log-level', 'error'],
   ...['denial.recorded_burst=1000000000', 'denial.recorded_per_second=1000000000'].flatMap((set) => [
     '--set',

@@ -12,7 +12,7 @@ import { logFindings } from '../../src/cli/doctor/home.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
 
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
-const ANY_PORTS = ['--forward', '0', '--reverse', '0', '--admin', '0'];
+const ANY_PORTS = ['--forward', '0', '--reverse', '0', '--transparent', '0', '--admin', '0'];
 
 interface Examined {
   readonly status: number | null;
@@ -98,7 +98,16 @@ t.test('a port that somebody else holds is bad, with its flag', async (t) => {
   const other = createServer();
   await once(other.listen(0, '127.0.0.1'), 'listening');
   const { port } = other.address() as AddressInfo; // a TCP listener
-  const { findings } = examine(freshHome(t), ['--forward', String(port), '--reverse', '0', '--admin', 'off']);
+  const { findings } = examine(freshHome(t), [
+    '--forward',
+    String(port),
+    '--reverse',
+    '0',
+    '--transparent',
+    '0',
+    '--admin',
+    'off',
+  ]);
   other.close();
   t.match(
     findings.find(({ name }) => name === 'port (forward)'),

@@ -145,7 +145,7 @@ t.test('a new authority is trusted, its key is private, and the next one does no
 
 t.test('a running sidecar signs and records', async (t) => {
   const home = join(t.testdir({}), 'home');
-  const ports = ['--forward', '0', '--reverse', '0', '--admin', '0'];
+  const ports = ['--forward', '0', '--reverse', '0', '--transparent', '0', '--admin', '0'];
   const dev = spawn(process.execPath, [BIN, 'dev', '--home', home, ...ports], {
     env: {},
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -71,7 +71,7 @@ export class ChildSidecar {
   }
 
   /** The port of a listener, as `run.json` says. */
-  port(listener: 'forward' | 'reverse' | 'admin'): number {
+  port(listener: 'forward' | 'reverse' | 'transparent' | 'admin'): number {
     return Number(new URL(this.#urls[listener] ?? '').port);
   }
 

@@ -55,6 +55,7 @@ export type GrantWish = Partial<Omit<GrantOrder, 'authorization_details'>> & {
   readonly entry?: Readonly<Record<string, Json>>;
 };
 
+const ANY_PORT = '127.0.0.1:0';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
 
 /** A home in a folder of its own. */
@@ -91,7 +92,7 @@ export class TestHome {
   configure(over: Overrides = {}): void {
     const { origins = [], settings = {} } = this.#plan;
     const usual: Overrides = {
-      listen: { forward: '127.0.0.1:0', reverse: '127.0.0.1:0', admin: '127.0.0.1:0' },
+      listen: { forward: ANY_PORT, reverse: ANY_PORT, transparent: ANY_PORT, admin: ANY_PORT },
       upstream: { allow: origins.map(({ port }) => `127.0.0.1:${port}`) },
       denial: { recorded_burst: 10_000 },
       log: { level: 'debug' },

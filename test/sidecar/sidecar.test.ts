@@ -28,14 +28,14 @@ async function stage(t: Test, settings: HomePlan['settings'] = {}): Promise<{ ho
   return { home, sidecar: await start(t, home) };
 } // prettier-ignore
 
-const off = { forward: 'off', reverse: 'off', admin: 'off' };
+const off = { forward: 'off', reverse: 'off', transparent: 'off', admin: 'off' };
 const free = '127.0.0.1:0';
 
 t.test('it says where it is, and takes that back', async (t) => {
   const { home, sidecar } = await stage(t);
   const run = JSON.parse(readFileSync(home.layout.run, 'utf8')) as Record<string, unknown>;
   t.strictSame(run, { ...sidecar.urls, origin: home.origin, pid: process.pid });
-  t.strictSame(Object.keys(sidecar.urls).sort(), ['admin', 'forward', 'reverse']);
+  t.strictSame(Object.keys(sidecar.urls).sort(), ['admin', 'forward', 'reverse', 'transparent']);
   t.equal(sidecar.origin, home.origin);
   t.ok(sidecar.readiness.ready);
   const stopping = sidecar.stop();
@@ -47,7 +47,7 @@ t.test('it says where it is, and takes that back', async (t) => {
 });
 
 t.test('a listener that is off does not listen', async (t) => {
-  for (const name of ['forward', 'reverse', 'admin'] as const) {
+  for (const name of ['forward', 'reverse', 'transparent', 'admin'] as const) {
     const { sidecar } = await stage(t, { listen: { ...off, [name]: free } });
     t.strictSame(Object.keys(sidecar.urls), [name]);
     t.ok(sidecar.readiness.ready);

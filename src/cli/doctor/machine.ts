@@ -63,7 +63,7 @@ export async function portFindings(
 ): Promise<readonly Finding[]> {
   const answer = running && (await askPublic(running.admin, '/livez'));
   const findings: Finding[] = [];
-  for (const flag of ['forward', 'reverse', 'admin'] as const) {
+  for (const flag of ['forward', 'reverse', 'transparent', 'admin'] as const) {
     const at = settings.listen[flag];
     const name = `port (${flag})`;
     if (!at) findings.push(good(name, 'off'));
