@@ -43,9 +43,13 @@ export const identity = {
 };
 
 /** How a test's own paths are answered. */
-export type Answer = (request: Arrived, response: Http2ServerResponse) => void | Promise<void>;
+export type Answer = (
+  request: Arrived,
+  response: Http2ServerResponse,
+  inPieces: (pieces: readonly string[]) => Promise<void>,
+) => void | Promise<void>;
 
-/** Starts one: `/pieces` comes in pieces, `/echo` is the request's body, and all else is `answer`'s. */
+/** Starts one: `/pieces` comes in pieces, all else is `answer`'s, and without one the request's own body. */
 export async function startSite(t: Teardown, answer: Answer = echo): Promise<Site> {
   const seen: Arrived[] = [];
   const steps = new Steps();
@@ -53,10 +57,13 @@ export async function startSite(t: Teardown, answer: Answer = echo): Promise<Sit
   server.on('request', (request, response) => {
     void arrive(request).then(async (arrived) => {
       seen.push(arrived);
-      if (arrived.path !== '/pieces') return answer(arrived, response);
+      const inPieces = async (pieces: readonly string[]): Promise<void> => {
+        for (const piece of pieces) await steps.next(() => response.write(piece));
+        response.end();
+      };
+      if (arrived.path !== '/pieces') return answer(arrived, response, inPieces);
       response.writeHead(200, { 'content-type': 'text/plain' });
-      for (const piece of PIECES) await steps.next(() => response.write(piece));
-      response.end();
+      return inPieces(PIECES);
     });
   });
   const sockets = new Set<TLSSocket>();

@@ -1,0 +1,78 @@
+/** The OpenAI SDK: whole answers, streamed ones, what they cost, and a model that policy refuses. */
+import OpenAI, { PermissionDeniedError } from 'openai';
+import t from 'tap';
+import { assertReceipt } from '../e2e/denied.ts';
+import { events, startProvider } from './model-provider.ts';
+import { assertOutcome } from './stage.ts';
+
+const usage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
+const WORDS = ['Look', ' before', ' you', ' leap'];
+const head = { id: 'c1', created: 1, model: 'gpt-5' };
+
+function chunk(more: object): object {
+  return { ...head, object: 'chat.completion.chunk', choices: [], ...more };
+}
+
+const provider = await startProvider(t, ({ path, body }, response, inPieces): Promise<void> | void => {
+  if (path === '/v1/chat/completions' && (JSON.parse(body) as { stream?: boolean }).stream) {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const deltas = WORDS.map((content) =>
+      chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }),
+    );
+    return inPieces([...events([...deltas, chunk({ usage })]), 'data: [DONE]\n\n']);
+  }
+  const message = { role: 'assistant', content: WORDS.join('') };
+  const choices = [{ index: 0, message, finish_reason: 'stop' }];
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ ...head, object: 'chat.completion', choices, usage }));
+});
+const { home, site } = provider;
+const question = {
+  model: 'gpt-5',
+  max_completion_tokens: 100,
+  messages: [{ role: 'user' as const, content: 'Advice?' }],
+};
+const cost = { provider: 'openai', state: 'counted', model: 'gpt-5', input_tokens: 11, output_tokens: 7 };
+
+for (const [name, way] of Object.entries(provider.ways)) {
+  t.test(name, async (t) => {
+    const client = new OpenAI({ ...way, baseURL: `${way.baseURL}/v1`, apiKey: 'sk-test' });
+
+    const { data, response } = await client.chat.completions.create(question).withResponse();
+    t.equal(data.choices[0]?.message.content, 'Look before you leap');
+    const outcome = await assertOutcome(t, home, response.headers.get('writ-decision'));
+    t.strictSame(outcome.is['usage'], cost, 'what it cost is in the outcome');
+
+    const streaming = { ...question, stream: true as const, stream_options: { include_usage: true } };
+    const streamed = await client.chat.completions.create(streaming).withResponse();
+    const words: string[] = [];
+    for await (const { choices } of streamed.data) {
+      words.push(choices[0]?.delta.content ?? '');
+      site.advance();
+      if (choices.length === 0) setImmediate(() => site.advance()); // the SDK keeps [DONE] to itself
+    }
+    t.strictSame(words, [...WORDS, ''], 'each word arrives before the next leaves');
+    const late = await assertOutcome(t, home, streamed.response.headers.get('writ-decision'));
+    t.strictSame(late.is['usage'], cost, 'and so it is for a stream');
+
+    const fault: unknown = await client.chat.completions
+      .create({ ...question, model: 'gpt-4' })
+      .catch((cause: unknown) => cause);
+    if (!(fault instanceof PermissionDeniedError)) throw new Error(String(fault));
+    t.equal(fault.status, 403);
+
+    const body = await provider.refetch(fault.headers.get('writ-decision'));
+    t.equal(fault.message, `403 ${body}`, 'the SDK has the denial as its message');
+    const { is } = assertReceipt(t, home, { body, code: 'policy_denied' });
+    t.strictSame(is['reasons'], ['model_not_listed', 'too_many_tokens']);
+  });
+}
+
+t.test('what reached the provider, with its own key and no grant', async (t) => {
+  t.equal(site.seen.length, 4);
+  for (const { path, headers } of site.seen) {
+    t.equal(path, '/v1/chat/completions');
+    t.equal(headers.authorization, 'Bearer sk-test');
+    t.notOk(headers['writ-grant']);
+  }
+});
