@@ -4,6 +4,7 @@ import { blake2b } from '@noble/hashes/blake2.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_512 } from '@noble/hashes/sha3.js';
 import { concatBytes, encodeUtf8, equalBytes } from './bytes.ts';
+import { hasSmallOrderR } from './small-order.ts';
 import type { PublicKey, Suite } from './suite.ts';
 
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
@@ -32,7 +33,7 @@ export const noble: Suite = {
  * `verify` is ZIP 215 and would accept what `node:crypto` refuses.
  */
 function verifyCofactorless(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== 64) return false;
+  if (signature.length !== 64 || hasSmallOrderR(signature)) return false;
   const r = signature.subarray(0, 32);
   const s = littleEndian(signature.subarray(32));
   if (s >= ORDER) return false;

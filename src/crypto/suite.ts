@@ -18,6 +18,7 @@ export interface Suite {
   sha3_512(data: Uint8Array | string): Uint8Array;
   /** RFC 7693 BLAKE2b with 64 bytes of output, no key. */
   blake2b(data: Uint8Array | string): Uint8Array;
-  /** Ed25519 under the profile of formats.md §1: S < L, cofactorless, R compared as bytes. Never throws. */
+  /** Ed25519 under the profile of formats.md §1: S < L, cofactorless, R compared as bytes and not of small order. Never
+   * throws. */
   verify(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean;
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import t from 'tap';
 import { concatBytes, encodeUtf8, fromHex, toHex } from '../../src/crypto/bytes.ts';
@@ -68,6 +69,23 @@ t.test('the vectors of RFC 8032 verify and are made again', (t) => {
     });
     t.equal(toHex(signer.sign(bytes(message))), signature);
   }
+  t.end();
+});
+
+interface Vector {
+  readonly name: string;
+  readonly key: string;
+  readonly message: string;
+  readonly signature: string;
+  readonly valid: boolean;
+}
+
+t.test('every vector has the one verdict that it was given, from both suites', (t) => {
+  const file = new URL('../vectors/ed25519.json', import.meta.url);
+  const vectors = JSON.parse(readFileSync(file, 'utf8')) as readonly Vector[]; // our own file
+  for (const { name, key, message, signature, valid } of vectors)
+    t.equal(verdict(loadPublicKey(bytes(key)), bytes(message), bytes(signature)), valid, name);
+  t.ok(vectors.length > 70);
   t.end();
 });
 
