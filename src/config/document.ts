@@ -27,7 +27,7 @@ Flags go before environment, environment before file, file before defaults.
 
 - **File**: \`--config FILE\`, else \`writ.yaml\` in the working folder. YAML 1.2 maps, lists and scalars, without aliases; paths in it are relative to it.
 - **Environment**: \`WRIT_SECTION__NAME\`, such as \`WRIT_LISTEN__FORWARD=127.0.0.1:3128\`, and \`WRIT_HOME\`. Lists are comma-separated. Other names that begin with \`WRIT_\` are ignored.
-- **Flags**: those below, and \`--set name=value\` for every setting but \`routes\`.
+- **Flags**: those below, and \`--set name=value\` for every setting but \`routes\` and \`upstream.client_certificates\`, which are lists of maps.
 
 Numbers are plain: the unit is in the name. An unknown name is a fault. All faults are reported at once with their place, and nothing starts (exit 2); at a reload the settings in force stay. \`writ config check\` checks, \`writ config print\` shows what holds and where it came from, \`writ config schema\` prints a JSON Schema for editors. \`<home>\` stands for the home. A reload (SIGHUP, or \`POST /api/reload\`) applies the settings marked so; a change of any other is named in the log and waits for the next start.
 

@@ -66,7 +66,7 @@ function gather(given: readonly { name: string; text: string; where: string }[])
   for (const { name, text, where } of given) {
     const row = rows.get(name);
     if (!row) faults.push({ where, name, message: `no such setting${nearest(name)}` });
-    else if (row.kind === 'routes')
+    else if (row.kind === 'maps')
       faults.push({ where, name, message: 'can only be set in the settings file' });
     else values.push({ name, where, value: valueOf(row, text) });
   }

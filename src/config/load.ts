@@ -93,6 +93,7 @@ function merge(
   const places = new Map(file?.places);
   for (const { name, kind } of settingsTable) {
     if (kind === 'path') place(value, name, (text) => absolute(text, base.fileFolder));
+    if (kind === 'maps') place(value, name, (maps) => absoluteFiles(maps, base.fileFolder));
   }
   for (const { name, value: given, where } of over) {
     const isPath = settingsTable.some((row) => row.name === name && row.kind === 'path');
@@ -120,6 +121,18 @@ function assign(tree: Tree, key: string, value: unknown): void {
 function absolute(value: unknown, base: string): unknown {
   const relativePath = typeof value === 'string' && value !== '' && !value.startsWith(`${HOME}/`);
   return relativePath ? resolve(base, value) : value;
+}
+
+/** The members of maps in a list that end in `_file`. */
+function absoluteFiles(maps: unknown, base: string): unknown {
+  if (!Array.isArray(maps)) return maps;
+  return maps.map((map: unknown) => {
+    if (typeof map !== 'object' || map === null) return map;
+    const members = Object.entries(map).map(([name, value]: [string, unknown]) => {
+      return [name, name.endsWith('_file') ? absolute(value, base) : value];
+    });
+    return Object.fromEntries(members) as unknown;
+  });
 }
 
 interface Issue {
@@ -174,7 +187,14 @@ function withHome(settings: Settings, cwd: string): Settings {
     home,
     grant: { ...grant, authorities: filled(grant.authorities) },
     policy: { ...policy, bundle: filled(policy.bundle) },
-    upstream: { ...upstream, extra_roots: filled(upstream.extra_roots) },
+    upstream: {
+      ...upstream,
+      extra_roots: filled(upstream.extra_roots),
+      proxy_credentials_file: filled(upstream.proxy_credentials_file),
+      client_certificates: upstream.client_certificates.map(({ host, certificate_file, key_file }) => {
+        return { host, certificate_file: filled(certificate_file), key_file: filled(key_file) };
+      }),
+    },
     admin: { ...admin, token_file: filled(admin.token_file) },
   };
 }

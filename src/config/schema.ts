@@ -3,63 +3,23 @@
  * Units are in the names. There is no setting that lets a call pass unverified, undecided or unrecorded.
  */
 import * as z from 'zod';
+import { routes } from './route-setting.ts';
+import { notes, section, setting } from './setting.ts';
+import type { Note } from './setting.ts';
 import {
+  certificatePlaces,
   allowedAddress,
   endpoint,
   hostName,
+  http,
+  httpOrigin,
   logName,
-  origin,
   path,
-  pathPrefix,
+  unproxiedHost,
   whole,
   witnessAddress,
   checkWitnesses,
 } from './values.ts';
-
-/** What the table says about one setting beside its type. */
-export interface Note {
-  readonly kind: 'text' | 'path' | 'whole' | 'boolean' | 'list' | 'routes';
-  /** What it is and why one would change it. */
-  readonly description: string;
-  /** A reload (SIGHUP) applies it; any other waits for the next start. */
-  readonly live?: true;
-  /** Its own flag, where it has one; every setting also has `--set name=value`. */
-  readonly flag?: string;
-}
-
-const notes = z.registry<Note>();
-
-/** One row: how it is read, what it is when absent, and what there is to say about it. */
-function setting<S extends z.ZodType>(read: S, absent: z.input<NoInfer<S>>, note: Note): z.ZodPrefault<S> {
-  const row = z.prefault(read, absent);
-  notes.add(row, note);
-  return row;
-}
-
-const section = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape).prefault({} as never); // every row has a default
-
-/** URL overrides are never let through: they would make the recorded path a lie. */
-const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
-
-const http = z.enum(['auto', 'h1', 'h2'], 'must be auto, h1 or h2');
-
-const route = z.strictObject({
-  prefix: pathPrefix.optional(),
-  host: hostName.optional(),
-  upstream: origin,
-  http: http.optional(),
-  encoded_slash: z.enum(['reject', 'segment'], 'must be reject or segment').prefault('reject'),
-  overrides: z.array(z.enum(METHOD_OVERRIDES, `must be one of ${METHOD_OVERRIDES.join(', ')}`)).prefault([]),
-});
-
-const routes = z.array(route, 'must be a list of routes').superRefine((all, context) => {
-  const seen = new Set<string>();
-  all.forEach(({ prefix = '/', host = '' }, i) => {
-    if (seen.has(`${host} ${prefix}`))
-      context.addIssue({ code: 'custom', path: [i], message: 'is the same route twice' });
-    seen.add(`${host} ${prefix}`);
-  });
-});
 
 /** The table. */
 export const settingsSchema = z.strictObject({
@@ -93,7 +53,7 @@ export const settingsSchema = z.strictObject({
     }),
   }),
   routes: setting(routes, [], {
-    kind: 'routes',
+    kind: 'maps',
     live: true,
     description:
       'Where the reverse proxy sends calls: a list of `{prefix, host, upstream, http, encoded_slash, overrides}`. `upstream` is an origin; without `prefix` and `host` a route takes every call; `host` goes before `prefix`, the longest prefix wins. `http` stands for `upstream.http` at that origin. `encoded_slash: segment` lets `%2f` stay inside a path segment (npm, GitLab); `overrides` names method-override headers that may pass. A route allows its upstream’s address, also a private one. On the forward port an origin has what all its routes loosen, and no more.',
@@ -258,6 +218,27 @@ export const settingsSchema = z.strictObject({
       kind: 'path',
       description:
         'PEM file of certificate authorities that are trusted beside Node’s own, for private upstreams.',
+    }),
+    client_certificates: setting(certificatePlaces, [], {
+      kind: 'maps',
+      live: true,
+      description:
+        'Who the sidecar is to upstreams that ask (mutual TLS): a list of `{host, certificate_file, key_file}`. `host` is `name` for port 443, or `name:port`; the files are PEM, the certificate with its chain, the key without a passphrase. A reload reads the files anew, whether or not their names changed.',
+    }),
+    proxy: setting(httpOrigin.nullable(), null, {
+      kind: 'text',
+      description:
+        'A proxy that upstreams are reached through: `http://host:port`. It is asked (`CONNECT`) for the vetted addresses, so that it resolves nothing, and for plain HTTP too. Its own address may be private.',
+    }),
+    proxy_except: setting(z.array(unproxiedHost, 'must be a list'), [], {
+      kind: 'list',
+      description:
+        'Hosts that are reached without `upstream.proxy`: each `name`, an address, or `.domain` for all names below it.',
+    }),
+    proxy_credentials_file: setting(path.nullable(), null, {
+      kind: 'path',
+      description:
+        'File with `user:password` for `upstream.proxy`, in one line. Nobody else sees it; a reload reads it anew.',
     }),
   }),
   websocket: section({

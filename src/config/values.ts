@@ -91,11 +91,28 @@ export const origin = z.string('must be an origin').transform((text, context): s
   );
 });
 
+/** What upstreams are spoken to with. */
+export const http = z.enum(['auto', 'h1', 'h2'], 'must be auto, h1 or h2');
+
+/** An origin in the clear. */
+export const httpOrigin = origin.refine(
+  (text) => text.startsWith('http://'),
+  'must begin with http:// (what goes through it is TLS of its own)',
+);
+
 /** `name` or `name:port` as an agent would call it. */
 export const hostName = z.string('must be a host name').refine((text) => {
   const [, name = '', port] = /^(.+?)(?::([1-9]\d{0,4}))?$/.exec(text) ?? [];
   return isPlainHost(name) && (port === undefined || portOf(port, 1) !== undefined);
 }, 'must be a host name in lower case, with or without a port');
+
+/** A host without a port, or `.domain` for all names below it. */
+export const unproxiedHost = z
+  .string('must be a host name')
+  .refine(
+    (text) => isPlainHost(text.replace(/^\./, '')) && !(text.startsWith('.') && isIP(text.slice(1))),
+    'must be a host name or address in lower case, or .domain, without a port',
+  );
 
 /** Segments that need no encoding, at least one character each, none of them dots only. */
 export const pathPrefix = z
@@ -180,6 +197,19 @@ export const path = z
   .string('must be a path')
   .min(1, 'must not be empty')
   .refine((text) => !text.includes('\0'), 'must not contain NUL');
+
+const certificatePlace = z.strictObject({ host: hostName, certificate_file: path, key_file: path });
+
+/** Client certificates, one for each `host:port`. */
+export const certificatePlaces = z
+  .array(certificatePlace, 'must be a list of client certificates')
+  .superRefine((all, context) => {
+    const places = all.map(({ host }) => (/:\d+$/.test(host) ? host : `${host}:443`));
+    places.forEach((place, i) => {
+      if (places.indexOf(place) < i)
+        context.addIssue({ code: 'custom', path: [i], message: `is a second certificate for ${place}` });
+    });
+  });
 
 function splitAddress(text: string): readonly [string, string] | undefined {
   const found = /^\[([^\]]+)\]:(\d+)$/.exec(text) ?? /^([^:[\]]+):(\d+)$/.exec(text);
