@@ -4,7 +4,8 @@ import { LogFault } from '../lineage/fault.ts';
 import { PortUnavailable } from '../sidecar/doors.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';
 import { TlsAuthorityFault } from '../sidecar/tls-authority.ts';
-import { EXIT, unable } from './exit.ts';
+import { UpstreamFilesFault } from '../sidecar/upstream-files.ts';
+import { EXIT, unable, usageFailure } from './exit.ts';
 import type { CommandFailure } from './exit.ts';
 
 /** How long a sidecar whose log failed still answers with signed refusals, in milliseconds. */
@@ -22,6 +23,8 @@ export interface Running {
 /** Turns what `startSidecar` rejects with into a command failure that says what to do; other errors stay. */
 export function startFailure(cause: unknown): CommandFailure | Error {
   if (cause instanceof LogFault || cause instanceof TlsAuthorityFault) return unable(cause.message);
+  if (cause instanceof UpstreamFilesFault)
+    return usageFailure(cause.message, 'docs/tls.md says what these files hold.');
   if (cause instanceof PortUnavailable)
     return unable(
       cause.message,

@@ -216,6 +216,7 @@ export const settingsSchema = z.strictObject({
     }),
     extra_roots: setting(path.nullable(), null, {
       kind: 'path',
+      live: true,
       description:
         'PEM file of certificate authorities that are trusted beside Node’s own, for private upstreams.',
     }),
@@ -237,6 +238,7 @@ export const settingsSchema = z.strictObject({
     }),
     proxy_credentials_file: setting(path.nullable(), null, {
       kind: 'path',
+      live: true,
       description:
         'File with `user:password` for `upstream.proxy`, in one line. Nobody else sees it; a reload reads it anew.',
     }),

@@ -91,6 +91,8 @@ export interface TunnelMouth {
 /** How a passage ended. `answered`: whether a response head reached the agent. */
 export interface Ended extends Omit<OutcomePredicate, 'permit'> {
   readonly answered: boolean;
+  /** Why the upstream failed: for the operator's log only. */
+  readonly why?: string;
 }
 
 /**

@@ -28,7 +28,7 @@ export function permitEntry(found: Findings, addresses: readonly Address[]): Ent
 
 /** The entry that closes a permit. `id` is fresh: the outcome is a statement of its own. */
 export function outcomeEntry(id: string, permit: number, ended: Ended): EntryRequest {
-  const { answered: _answered, ...told } = ended;
+  const { answered: _answered, why: _why, ...told } = ended;
   const predicate: OutcomePredicate = { ...told, duration_ms: Math.round(told.duration_ms), permit };
   return { ...draft('outcome', id, predicate), receipt: false, patient: true };
 }

@@ -41,7 +41,10 @@ export function namedByAddress(exceptions: readonly Exception[], address: Parsed
 }
 
 /** Whether the call goes through a reverse route to the host that the route names. */
-export function namedByRoute(exceptions: readonly Exception[], { carrier, host, port }: Call): boolean {
+export function namedByRoute(
+  exceptions: readonly Exception[],
+  { carrier, host, port }: Pick<Call, 'carrier' | 'host' | 'port'>,
+): boolean {
   return (
     carrier === 'reverse' &&
     exceptions.some((given) => given.kind === 'route' && given.host === host && given.port === port)

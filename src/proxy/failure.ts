@@ -15,10 +15,15 @@ export const failures = {
     error: 'connection_timeout',
     title: 'The upstream did not accept the connection in time',
   },
+  proxy_failed: {
+    status: 502,
+    error: 'destination_unavailable',
+    title: 'The proxy before the upstream did not open a connection',
+  },
   tls_failed: {
     status: 502,
     error: 'tls_certificate_error',
-    title: 'The upstream’s TLS could not be verified',
+    title: 'The upstream’s TLS could not be verified, or it did not accept ours',
   },
   head_timeout: {
     status: 504,
@@ -82,5 +87,6 @@ export function failureOf(error: Error): FailureName {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (error.name === 'HTTPParserError' || /^bad (?:response|upgrade)$/.test(error.message))
     return 'response_malformed';
+  if (code.startsWith('ERR_SSL_')) return 'tls_failed'; // in TLS 1.3 a client certificate is refused after the handshake
   return BY_CODE[code] ?? 'connection_lost';
 }

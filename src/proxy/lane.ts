@@ -2,10 +2,12 @@
 import type { Address, Ended } from '../gate/outside.ts';
 import type { DialSettings } from './dial.ts';
 import type { Errand, Outgoing } from './errand.ts';
+import type { TlsIdentity } from './tls-identity.ts';
 
 /** What connections are for; never anything else in their life. */
 export interface LaneTarget {
-  readonly scheme: 'http' | 'https';
+  /** Undefined: in the clear. */
+  readonly tls: TlsIdentity | undefined;
   readonly host: string;
   readonly origin: string;
   readonly addresses: readonly Address[];

@@ -1,5 +1,5 @@
 /**
- * The ways to upstreams, never shared across agents, origins or vetted addresses: HTTP/1.1 connections wait in a pool
+ * The ways to upstreams, never shared across agents, origins, TLS identities or vetted addresses: HTTP/1.1 connections wait in a pool
  * between calls, an HTTP/2 one carries its agent's calls side by side.
  */
 import type { Dialled, Protocol } from './dial.ts';
@@ -54,7 +54,8 @@ export class Lanes {
   }
 }
 
-/** Origins, protocols and addresses hold no spaces, so the agent's text at the end cannot pose as them. */
-function keyOf(agent: string, { origin, addresses }: LaneTarget, offer: readonly Protocol[]): string {
-  return `${origin} ${offer.join(',')} ${addresses.map(({ address }) => address).join(',')} ${agent}`;
+/** None of these parts holds a space, so the agent's text at the end cannot pose as them. */
+function keyOf(agent: string, { origin, addresses, tls }: LaneTarget, offer: readonly Protocol[]): string {
+  const where = addresses.map(({ address }) => address).join(',');
+  return `${origin} ${offer.join(',')} ${where} ${tls?.id ?? 'clear'} ${agent}`;
 }

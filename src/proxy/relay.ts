@@ -246,6 +246,7 @@ export class Relay implements UpgradeErrand {
       duration_ms: Math.round(clock.monotonic() - this.#began),
       ended: how.ended,
       ...(how.ended === 'cut' ? { by: how.by } : {}),
+      ...(how.ended === 'upstream-error' ? { why: how.cause.message } : {}),
       ...(this.#usage ? { usage: this.#usage.close() } : {}),
       answered,
     };

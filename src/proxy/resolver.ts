@@ -27,6 +27,9 @@ const MAX_ADDRESSES = 8;
 /** This machine, whatever its interfaces are called. */
 const LOCAL_RANGES = ['127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128'].map((cidr) => ipaddr.parseCIDR(cidr));
 
+/** What of a call its addresses depend on. */
+type Wanted = Pick<Call, 'carrier' | 'host' | 'port'>;
+
 /** Vets addresses by the table of address.ts, the operator's exceptions, and the one rule that has none. */
 export class VettingResolver implements Resolver {
   readonly #parts: ResolverParts;
@@ -35,7 +38,7 @@ export class VettingResolver implements Resolver {
     this.#parts = parts;
   }
 
-  async vet(call: Call): Promise<Outcome<readonly Address[]>> {
+  async vet(call: Wanted): Promise<Outcome<readonly Address[]>> {
     const literal = parseAddress(call.host);
     const answers = literal ? pass([call.host]) : await this.#parts.lookup(call.host);
     if (!answers.ok) return answers;
@@ -49,7 +52,7 @@ export class VettingResolver implements Resolver {
     return pass(vetted.slice(0, MAX_ADDRESSES));
   }
 
-  #judge(text: string, call: Call): Outcome<Address> {
+  #judge(text: string, call: Wanted): Outcome<Address> {
     const parsed = parseAddress(text);
     if (!parsed) return deny('address_forbidden', `${call.host} answered ${JSON.stringify(text)}`);
     const address = { address: spellAddress(parsed), family: familyOf(parsed), port: call.port };

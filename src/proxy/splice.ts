@@ -37,7 +37,7 @@ export interface TunnelEnd {
 }
 
 type How =
-  | { readonly ended: 'complete' | 'client-abort' | 'upstream-error' }
+  | { readonly ended: 'complete' | 'client-abort' | 'upstream-error'; readonly why?: string }
   | { readonly ended: 'cut'; readonly by: DenialCode };
 
 /** Carries one tunnel, once. */
@@ -77,7 +77,7 @@ export class Splice {
     const { call, addresses } = this.#passage;
     const dialled = await dial(
       {
-        ...{ scheme: 'http', host: call.host, addresses, signal: this.#given.signal }, // the TLS is the agent's
+        ...{ tls: undefined, host: call.host, addresses, signal: this.#given.signal }, // the TLS is the agent's
         protocols: [],
         permitted: () => this.#permitted(),
       },
@@ -153,7 +153,7 @@ export class Splice {
     const failure = cause instanceof Error ? cause : new UpstreamFailure('connect_failed', String(cause));
     if (!this.#over && !this.#answered) this.#end.fail(failure);
     this.#answered = true;
-    this.#finish({ ended: 'upstream-error' });
+    this.#finish({ ended: 'upstream-error', why: failure.message });
   }
 
   /** The first end stands. What was passed on is flushed where both sides came to their end, and lost where not. */

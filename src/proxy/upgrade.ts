@@ -13,13 +13,14 @@ import type { DialSettings } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { Errand, Outgoing } from './errand.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, LaneTarget } from './lane.ts';
 import { WebSocket } from './websocket.ts';
 import type { WebSocketLimits, WebSocketWatch } from './websocket.ts';
 
 /** What an upgrade is made of. */
 export interface UpgradeParts {
   readonly passage: Passage<AgentExchange>;
+  readonly target: LaneTarget;
   readonly clock: Clock;
   readonly dialling: DialSettings;
   readonly limits: WebSocketLimits;
@@ -74,11 +75,9 @@ export class UpgradeLane implements Lane {
 
   /** A relay is an errand of this kind, whatever its lane. */
   send(request: Outgoing, errand: UpgradeErrand): void {
-    const { call, addresses } = this.#parts.passage;
-    const { scheme, host } = call;
+    const { target, dialling } = this.#parts;
     const permitted = (): boolean => errand.permitted();
-    const to = { scheme, host, addresses, permitted, protocols: PROTOCOLS, signal: this.#given.signal };
-    dial(to, this.#parts.dialling)
+    dial({ ...target, permitted, protocols: PROTOCOLS, signal: this.#given.signal }, dialling)
       .then(({ socket, address }) => {
         this.#dialled = address;
         this.#socket = socket;

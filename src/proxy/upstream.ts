@@ -9,9 +9,11 @@ import type { RelayParts } from './relay.ts';
 import { Scavenger } from './scavenger.ts';
 import type { SpliceSettings } from './splice.ts';
 import { Tally } from './tally.ts';
-import { trustOf } from './tls-identity.ts';
+import { tlsIdentities } from './tls-identity.ts';
+import type { Identities } from './tls-identity.ts';
 import { UpgradeLane } from './upgrade.ts';
 import type { UpgradeParts } from './upgrade.ts';
+import type { UpstreamProxy } from './upstream-proxy.ts';
 import type { WebSocketLimits } from './websocket.ts';
 
 /** What an upstream is spoken to with. `auto`: what the agent speaks, where the upstream agrees to it by ALPN. */
@@ -34,8 +36,9 @@ export interface UpstreamSettings {
   /** By WHATWG origin. */
   readonly choose: (origin: string) => HttpChoice;
   readonly webSocket: WebSocketLimits;
-  /** PEM roots to trust instead of Node's own list; main joins both where extra roots are set. */
-  readonly roots?: readonly string[];
+  readonly identity: Identities;
+  /** The proxy on the way to a host, if there is one. */
+  readonly proxyFor: (host: string) => UpstreamProxy | undefined;
 }
 
 /** What fits most agents. */
@@ -50,6 +53,8 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   maxCalls: 1024,
   choose: () => 'auto',
   webSocket: { maxMessageBytes: 16_777_216, idleMs: 300_000 },
+  identity: tlsIdentities(),
+  proxyFor: () => undefined,
 };
 
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -59,25 +64,21 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #settings: UpstreamSettings;
   readonly #lanes: Lanes;
   readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
-  readonly #upgrading: Omit<UpgradeParts, 'passage'>;
+  readonly #upgrading: Omit<UpgradeParts, 'passage' | 'target'>;
   readonly #tunnelling: Omit<SpliceSettings, 'helloMs'>;
   /** By agent and origin. */
   readonly #running = new Map<string, number>();
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs, connectMs, totalMs, roots } = settings;
-    const trust = trustOf(roots);
+    const { headMs, bodyIdleMs, connectMs, totalMs, proxyFor } = settings;
+    const dialling = { clock, connectMs, proxyFor };
     const scavenger = new Scavenger();
     this.#settings = settings;
-    this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES, trust });
-    this.#upgrading = {
-      clock,
-      dialling: { clock, connectMs, trust },
-      limits: settings.webSocket,
-    };
+    this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
+    this.#upgrading = { clock, dialling, limits: settings.webSocket };
     const patience = { headMs, idleMs: bodyIdleMs };
     this.#relaying = { clock, patience, totalMs, scavenger };
-    this.#tunnelling = { clock, connectMs, trust, idleMs: bodyIdleMs, scavenger };
+    this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, scavenger };
   }
 
   /** How tunnels that stay closed are carried to the same upstreams. */
@@ -92,15 +93,17 @@ export class HttpUpstream implements Upstream<AgentExchange> {
 
   async execute(passage: Passage<AgentExchange>): Promise<Ended> {
     const { call, agent, addresses, exchange } = passage;
-    const { scheme, host, origin } = call;
+    const { scheme, host, port, origin } = call;
     const key = `${origin} ${agent}`;
     const running = this.#running.get(key) ?? 0;
     if (running >= this.#settings.maxCalls) return refuseBusy(passage);
     this.#running.set(key, running + 1);
     const offer = offerOf(this.#settings.choose(origin), { scheme, http2: exchange.http2 });
+    const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
+    const target = { host, origin, addresses, tls };
     const lane = call.upgrade
-      ? new UpgradeLane({ ...this.#upgrading, passage }) // never anything else, and gone with its call
-      : this.#lanes.take(agent, { scheme, host, origin, addresses }, offer);
+      ? new UpgradeLane({ ...this.#upgrading, passage, target }) // never anything else, and gone with its call
+      : this.#lanes.take(agent, target, offer);
     const ended = await new Relay({ ...this.#relaying, passage, lane }).run();
     this.#leave(key);
     return ended;

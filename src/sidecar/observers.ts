@@ -49,8 +49,8 @@ function logDecision(
   else log.info('denied', { ...what, code, reasons, detail });
 }
 
-function logEnd(log: Log, { id, host, permit, ended, by, status, duration_ms }: Finished): void {
-  const what = { id, host, permit, ended, by, status, duration_ms };
+function logEnd(log: Log, { id, host, permit, ended, by, why, status, duration_ms }: Finished): void {
+  const what = { id, host, permit, ended, by, why, status, duration_ms };
   if (ended === 'upstream-error') log.warn('upstream failed', what);
   else if (ended === 'cut') log.info('cut', what);
   else log.debug('ended', what);

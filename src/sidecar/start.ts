@@ -1,6 +1,4 @@
 /** Wires one sidecar from the rooms: what `writ serve` and `writ dev` run. */
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
 import type { Hono } from 'hono';
 import type { Log } from '../config/log.ts';
 import { settingsDigest } from '../config/load.ts';
@@ -28,6 +26,7 @@ import { recallLog } from '../lineage/witness-recall.ts';
 import type { AgentExchange } from '../proxy/exchange.ts';
 import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
+import type { Exception } from '../proxy/exception.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
 import { DiskSpool } from '../proxy/spool.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
@@ -45,7 +44,8 @@ import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
 import { readTlsAuthority } from './tls-authority.ts';
-import type { StandingParts } from './standing.ts';
+import { UpstreamAccess } from './upstream-access.ts';
+import { readUpstreamFiles } from './upstream-files.ts';
 import { UseKeeper } from './use-keeper.ts';
 import { postToWitness } from './witness-post.ts';
 import { makeWitnessing, witnessTargets } from './witnessing.ts';
@@ -111,7 +111,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const watchers = [metrics, logObserver(log), distrust, ...(options.observers ?? [])];
   const observer = joinObservers(watchers, log);
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
-  const upstream = makeUpstream(settings, standing);
+  const upstream = makeUpstream(settings, standing, ground.access);
   const inputs = makeInputKeeper(settings, log);
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
@@ -121,7 +121,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     strangerTls: readTlsAuthority(settings.home, systemClock.wall),
     current: () => standing.settings,
   });
-  const reload = (): Promise<Reloaded> => reloadFrom(options, standing);
+  const reload = (): Promise<Reloaded> => reloadFrom(options, standing, ground.access);
   const admin = await openAdmin({
     ...{ settings, log, readiness, metrics, lineage, reload, identity: ground.identity },
     served,
@@ -165,6 +165,7 @@ interface Ground {
   /** Ports of ours, which no call may reach: each is added once it is open. */
   readonly own: Set<number>;
   readonly tls: CertificateAuthority;
+  readonly access: UpstreamAccess;
 }
 
 async function layGround(options: SidecarOptions, lineage: Lineage): Promise<Ground> {
@@ -177,13 +178,15 @@ async function layGround(options: SidecarOptions, lineage: Lineage): Promise<Gro
   watchLog({ lineage, readiness, leases, log });
   const tls = readTlsAuthority(settings.home, systemClock.wall);
   const own = new Set<number>();
+  const resolver = makeResolver(settings, own);
+  const access = new UpstreamAccess(settings, resolver);
   const standing = new Standing({
     ...{ settings, lineage, readiness, log, leases, activateOnly, clock: systemClock },
     keys: { ca: tls.id, log: identity.logKey.key.id, receipt: identity.receiptKey.id },
-    resolver: makeResolver(settings, own),
+    resolver,
   });
   await standing.begin();
-  return { identity, readiness, uses, counted, leases, standing, own, tls };
+  return { identity, readiness, uses, counted, leases, standing, own, tls, access };
 }
 
 interface GateStuff {
@@ -241,16 +244,22 @@ function makeGate({
 }
 
 /** `own`: the ports of our listeners, known once they listen. */
-function makeResolver(settings: Settings, own: ReadonlySet<number>): StandingParts['resolver'] {
+function makeResolver(
+  settings: Settings,
+  own: ReadonlySet<number>,
+): (exceptions: readonly Exception[]) => VettingResolver {
   const lookup = boundedLookup({ clock: systemClock, timeoutMs: settings.upstream.dns_timeout_ms });
   const ownPorts = (): ReadonlySet<number> => own;
   return (exceptions) =>
     new VettingResolver({ lookup, exceptions, ownPorts, interfaces: interfaceAddresses });
 }
 
-function makeUpstream({ upstream, websocket }: Settings, standing: Standing): HttpUpstream {
-  const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_idle_sockets, extra_roots } = upstream;
-  const roots = extra_roots ? { roots: [...rootCertificates, readFileSync(extra_roots, 'utf8')] } : {};
+function makeUpstream(
+  { upstream, websocket }: Settings,
+  standing: Standing,
+  access: UpstreamAccess,
+): HttpUpstream {
+  const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_idle_sockets } = upstream;
   return new HttpUpstream(systemClock, {
     ...UPSTREAM_DEFAULTS,
     connectMs: connect_timeout_ms,
@@ -261,7 +270,8 @@ function makeUpstream({ upstream, websocket }: Settings, standing: Standing): Ht
     choose: (origin) => httpAt(origin, standing.settings),
     maxIdlePerKey: max_idle_sockets,
     webSocket: { maxMessageBytes: websocket.max_message_bytes, idleMs: websocket.idle_timeout_ms },
-    ...roots,
+    identity: (place) => access.identity(place),
+    proxyFor: (host) => access.proxyFor(host),
   });
 }
 
@@ -271,11 +281,16 @@ function httpAt(origin: string, { routes, upstream }: Settings): HttpChoice {
 }
 
 /** Faulty settings leave the old ones in force; what those name is read again all the same (fail closed). */
-async function reloadFrom(options: SidecarOptions, standing: Standing): Promise<Reloaded> {
+async function reloadFrom(
+  options: SidecarOptions,
+  standing: Standing,
+  access: UpstreamAccess,
+): Promise<Reloaded> {
   const reread = options.reread();
-  const faults = reread.ok
-    ? await standing.reload(reread.settings)
-    : [...reread.faults, ...(await standing.reload(undefined))];
+  const read = reread.ok ? readUpstreamFiles(reread.settings) : reread;
+  const wanted = reread.ok && read.ok ? reread.settings : undefined;
+  const faults = [...(read.ok ? [] : read.faults), ...(await standing.reload(wanted))];
+  if ('files' in read) access.adopt(read.files);
   if (faults.length === 0) options.log.info('reloaded');
   else options.log.error('reload failed; what was faulty stays as it was', { faults });
   return faults.length === 0 ? { ok: true } : { ok: false, faults };

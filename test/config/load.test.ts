@@ -131,6 +131,11 @@ t.test('a file that is not what it should be is a fault at its line, never a gue
     ['the same route twice', 'routes:\n- upstream: http://a.test\n- upstream: http://b.test\n', /^writ\.yaml:3: routes\.1: is the same route twice/],
     ['an unknown member of a route', 'routes:\n- upstream: http://a.test\n  upstraem: x\n', /^writ\.yaml:3: routes\.0\.upstraem: no such setting/],
     ['a route without an upstream', 'routes:\n- prefix: /a\n', /^writ\.yaml:2: routes\.0\.upstream: must be an origin/],
+    ['two certificates for one upstream', 'upstream:\n  client_certificates:\n  - {host: a.test, certificate_file: a, key_file: b}\n  - {host: "a.test:443", certificate_file: c, key_file: d}\n', /^writ\.yaml:4: upstream\.client_certificates\.1: is a second certificate for a\.test:443/],
+    ['a certificate without its key', 'upstream:\n  client_certificates:\n  - {host: a.test, certificate_file: a}\n', /^writ\.yaml:3: upstream\.client_certificates\.0\.key_file: must be a path/],
+    ['a proxy by TLS', 'upstream: {proxy: "https://proxy.test"}\n', /^writ\.yaml:1: upstream\.proxy: must begin with http:\/\//],
+    ['a proxy with its password', 'upstream: {proxy: "http://a:b@proxy.test"}\n', /^writ\.yaml:1: upstream\.proxy: must be an origin/],
+    ['an excepted port', 'upstream: {proxy_except: ["a.test:80"]}\n', /^writ\.yaml:1: upstream\.proxy_except\.0: must be a host name/],
     ['a URL override that may pass', 'routes:\n- upstream: http://a.test\n  overrides: [x-original-url]\n', /^writ\.yaml:3: routes\.0\.overrides\.0: must be one of/],
   ]; // prettier-ignore
   for (const [name, file, wanted] of rows) t.match(faults(t, { file }).join('\n'), wanted, name);
@@ -184,7 +189,8 @@ t.test('text of environment and flags is read strictly by the setting’s type',
     if (wanted === null) t.equal(found, '', `${name}=${text}`);
     else t.match(found, wanted, `${name}=${text}`);
   }
-  t.match(faults(t, { flags: [flag('routes', '[]')] }), [/can only be set in the settings file/]);
+  for (const name of ['routes', 'upstream.client_certificates'])
+    t.match(faults(t, { flags: [flag(name, '[]')] }), [/can only be set in the settings file/]);
   t.match(faults(t, { flags: [flag('nonsense', 'x')] }), [/no such setting/]);
   t.end();
 });
@@ -244,7 +250,11 @@ t.test('listeners and allowed addresses have one meaning or none', (t) => {
 
 t.test('paths of a file are relative to it, those of flags and environment to the working folder', (t) => {
   const cwd = t.testdir({
-    etc: { 'w.yaml': 'home: h\npolicy: {bundle: ../b}\nadmin: {token_file: <home>/t}\n' },
+    etc: {
+      'w.yaml':
+        'home: h\npolicy: {bundle: ../b}\nadmin: {token_file: <home>/t}\n' +
+        'upstream: {client_certificates: [{host: a.test, certificate_file: c.pem, key_file: <home>/k.pem}]}\n',
+    },
   });
   const given = { env: { WRIT_GRANT__AUTHORITIES: 'a.json' }, cwd, configFile: 'etc/w.yaml' };
   const loaded = loadSettings({ ...given, flags: [flag('upstream.extra_roots', '/abs/roots.pem')] });
@@ -252,6 +262,8 @@ t.test('paths of a file are relative to it, those of flags and environment to th
   t.equal(loaded.settings.home, join(cwd, 'etc/h'));
   t.equal(loaded.settings.policy.bundle, join(cwd, 'b'));
   t.equal(loaded.settings.admin.token_file, join(cwd, 'etc/h/t'));
+  const [files] = loaded.settings.upstream.client_certificates;
+  t.match(files, { certificate_file: join(cwd, 'etc/c.pem'), key_file: join(cwd, 'etc/h/k.pem') });
   t.equal(loaded.settings.grant.authorities, join(cwd, 'a.json'));
   t.equal(loaded.settings.upstream.extra_roots, '/abs/roots.pem');
   t.equal(loaded.sources.get('home'), join('etc', 'w.yaml') + ':1');

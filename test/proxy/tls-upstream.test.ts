@@ -6,12 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
 import t from 'tap';
+import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
 import { exchangeRaw, lastEnded, RawAgent, startRaw, startSidecar } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
 
 const pem = (name: string): string =>
   readFileSync(new URL(`../vectors/tls/${name}.pem`, import.meta.url), 'utf8');
-const roots = [pem('root')];
+const identity = tlsIdentities({ roots: [pem('root')] });
 const key = pem('leaf.key');
 const GET = 'GET /x HTTP/1.1\r\nHost: sidecar\r\nConnection: close\r\n\r\n';
 
@@ -29,7 +30,7 @@ t.test('a name is verified and sent as SNI, an address is verified and not', asy
   const { port, names } = await startHttps(t, { cert: pem('localhost') });
   for (const host of ['localhost', '127.0.0.1']) {
     const routes = [{ upstream: `https://${host}:${port}` }];
-    const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { roots } });
+    const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { identity } });
     t.match(await exchangeRaw(sidecar.port, GET), /^HTTP\/1.1 200 .*over TLS/s, host);
     await sidecar.finished(1);
     t.equal(lastEnded(sidecar).dialled, `127.0.0.1:${port}`);
@@ -57,7 +58,7 @@ t.test('an upstream that cannot be verified gets no byte of the request', async 
   for (const [name, host, options, trusted] of bad) {
     const { port, names } = await startHttps(t, options);
     const routes = [{ upstream: `https://${host}:${port}` }];
-    const settings = trusted ? { roots } : {};
+    const settings = trusted ? { identity } : {};
     const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings });
     t.match(await exchangeRaw(sidecar.port, GET), /^HTTP\/1.1 502 .*urn:writ:upstream:tls_failed/s, name);
     await sidecar.finished(1);
@@ -77,7 +78,7 @@ t.test('a port that speaks no TLS, or nothing, is a failed upstream', async (t) 
     const sidecar = await startSidecar(t, {
       carrier: 'reverse',
       routes,
-      settings: { roots, connectMs: 200 },
+      settings: { identity, connectMs: 200 },
     });
     const heard = await exchangeRaw(sidecar.port, GET);
     t.match(heard, new RegExp(`^HTTP/1.1 ${status} .*urn:writ:upstream:${failure}`, 's'));
@@ -88,7 +89,7 @@ t.test('a port that speaks no TLS, or nothing, is a failed upstream', async (t) 
 t.test('an agent that goes away stops a handshake', async (t) => {
   const { port, sockets } = await startRaw(t, (socket) => socket.resume());
   const routes = [{ upstream: `https://127.0.0.1:${port}` }];
-  const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { roots } });
+  const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { identity } });
   const agent = new RawAgent(sidecar.port);
   agent.socket.write(GET);
   while (sockets.size === 0) await new Promise(setImmediate);
@@ -111,7 +112,7 @@ t.test('no session is resumed', async (t) => {
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   const routes = [{ upstream: `https://localhost:${port}` }];
-  const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { roots } });
+  const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { identity } });
   for (let i = 0; i < 3; i++) t.match(await exchangeRaw(sidecar.port, GET), /^HTTP\/1.1 200 /);
   t.same(resumed, [false, false, false]);
 });

@@ -1,0 +1,80 @@
+/** TCP to one of several vetted addresses. */
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import type { Address, Clock } from '../gate/outside.ts';
+import { UpstreamFailure } from './failure.ts';
+import type { FailureName } from './failure.ts';
+
+/** How long something may take. */
+export interface Within {
+  readonly clock: Clock;
+  readonly ms: number;
+}
+
+/** What an attempt to connect depends on. */
+export interface Attempt {
+  /** Asked in the last synchronous step before each dialling. */
+  permitted(): boolean;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A connection, and whose it is. */
+export interface Reached {
+  readonly socket: Socket;
+  readonly address: Address;
+}
+
+/**
+ * Opens the first address that accepts; each has its share of the time that is left, and none is asked after one has
+ * accepted. Rejects with an `UpstreamFailure`: that of the last.
+ */
+export async function firstAccepted(
+  addresses: readonly Address[],
+  { clock, ms }: Within,
+  open: (address: Address, within: Within) => Promise<Socket>,
+): Promise<Reached> {
+  const deadline = clock.monotonic() + ms;
+  let failure = new UpstreamFailure('connect_failed', 'no address');
+  for (const [i, address] of addresses.entries()) {
+    const share = (deadline - clock.monotonic()) / (addresses.length - i);
+    try {
+      return { socket: await open(address, { clock, ms: share }), address };
+    } catch (cause) {
+      failure =
+        cause instanceof UpstreamFailure ? cause : new UpstreamFailure('connect_failed', '', { cause });
+    }
+  }
+  throw failure;
+}
+
+/** One TCP connection. Rejects with an `UpstreamFailure`. */
+export function openTcp(address: Address, { permitted, signal }: Attempt, within: Within): Promise<Socket> {
+  if (!permitted()) return Promise.reject(new UpstreamFailure('connect_failed', 'no longer permitted'));
+  const { address: host, family, port } = address;
+  const socket = connect({ host, family, port, noDelay: true, keepAlive: true, signal });
+  return ready(socket, { event: 'connect', error: 'connect_failed', ...within });
+}
+
+interface Awaited extends Within {
+  readonly event: 'connect' | 'secureConnect';
+  readonly error: FailureName;
+}
+
+/** The socket once it is ready, or destroyed. From here on an error of its own never goes unheard. */
+export function ready<S extends Socket>(socket: S, { event, error, clock, ms }: Awaited): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const fail = (failure: UpstreamFailure): void => {
+      cancel();
+      socket.off(event, succeed).destroy();
+      reject(failure);
+    };
+    const succeed = (): void => {
+      cancel();
+      resolve(socket);
+    };
+    const cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout')));
+    socket.on('error', (cause) => fail(new UpstreamFailure(error, cause.message, { cause })));
+    socket.once(event, succeed);
+  });
+}
