@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 
 /** What to send. */
 export interface Plan {
-  readonly port: number;
+  /** One more way to send: of its own, or shared with others. */
+  readonly open: () => Promise<Connection>;
   readonly connections: number;
   /** How many calls in all. */
   readonly calls: number;
@@ -34,7 +35,7 @@ export async function load(plan: Plan): Promise<Result> {
   let sent = 0;
   let wrong = 0;
   const began = performance.now();
-  const connections = await Promise.all(Array.from({ length: plan.connections }, () => open(plan.port)));
+  const connections = await Promise.all(Array.from({ length: plan.connections }, plan.open));
   const one = async (connection: Connection): Promise<void> => {
     const at = performance.now();
     const status = await connection.exchange(plan.request(sent++));
@@ -78,14 +79,16 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
 }
 
-interface Connection {
+/** A way to send one request after another. */
+export interface Connection {
   /** Sends one request; answers the status, 0 for a broken connection. */
   exchange(request: Buffer | string): Promise<number>;
   close(): void;
 }
 
-async function open(port: number): Promise<Connection> {
-  let socket = await dial(port);
+/** HTTP/1.1 over what `dial` gives, which is dialled again whenever it is closed. */
+export async function overHttp1(dial: () => Promise<Socket>): Promise<Connection> {
+  let socket = await dial();
   let waiting: ((status: number) => void) | undefined;
   let held: Buffer = Buffer.alloc(0);
   const answer = (status: number): void => {
@@ -108,7 +111,7 @@ async function open(port: number): Promise<Connection> {
   return {
     exchange: async (request) => {
       if (socket.destroyed) {
-        socket = await dial(port);
+        socket = await dial();
         held = Buffer.alloc(0);
         listen();
       }
@@ -121,7 +124,8 @@ async function open(port: number): Promise<Connection> {
   };
 }
 
-function dial(port: number): Promise<Socket> {
+/** A connection to a port of this machine. */
+export function dial(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     socket.once('connect', () => resolve(socket));

@@ -5,11 +5,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { load } from './load.ts';
-import type { Plan, Result } from './load.ts';
+import { dial, load, overHttp1 } from './load.ts';
+import type { Connection, Plan, Result } from './load.ts';
+import { fail, median, print, say } from './print.ts';
 import { residentMiB, start } from './process.ts';
 import type { Started } from './process.ts';
 import { signGrants } from './grants.ts';
+import { benchTls } from './tls.ts';
 
 const ROUNDS = Number(process.env['WRIT_BENCH_ROUNDS'] ?? 5);
 const CALLS = Number(process.env['WRIT_BENCH_CALLS'] ?? 20_000);
@@ -44,6 +46,10 @@ async function bench(): Promise<void> {
   const target = `http://127.0.0.1:${origin.port}`;
   say(`signing ${ROUNDS * CALLS} grants`);
   const [session = '', ...fresh] = signGrants(home, target, ROUNDS * CALLS + WARM_CALLS + 1);
+  const http1 =
+    ({ port }: Started) =>
+    (): Promise<Connection> =>
+      overHttp1(() => dial(port));
   let nextGrant = 0;
   const bare = `GET ${target}/a HTTP/1.1\r\nHost: 127.0.0.1:${origin.port}\r\nAccept: */*\r\n`;
   const request = (grant: string, method = 'GET'): Buffer =>
@@ -52,24 +58,25 @@ async function bench(): Promise<void> {
   const permit = request(session);
   const removal = request(session, 'DELETE');
   const rows: Row[] = [
-    { name: '(a) bare undici proxy', port: undici.port, request: () => plain, status: 200 },
-    { name: '(b) http-proxy', port: httpProxy.port, request: () => plain, status: 200 },
-    { name: '(c) Writ, permit, one session grant', port: writ.port, request: () => permit, status: 200 },
+    { name: '(a) bare undici proxy', open: http1(undici), request: () => plain, status: 200 },
+    { name: '(b) http-proxy', open: http1(httpProxy), request: () => plain, status: 200 },
+    { name: '(c) Writ, permit, one session grant', open: http1(writ), request: () => permit, status: 200 },
     {
       name: '(d) Writ, permit, a fresh grant a call',
-      port: writ.port,
+      open: http1(writ),
       request: () => request(fresh[nextGrant++] ?? ''),
       status: 200,
     },
-    { name: '(e) Writ, denied by policy', port: writ.port, request: () => removal, status: 403 },
+    { name: '(e) Writ, denied by policy', open: http1(writ), request: () => removal, status: 403 },
   ];
   const results = await throughput(rows);
   printThroughput(rows, results);
   await printPaced(rows);
   await printMemory(writ, rows[2] ?? fail('no row'));
+  await benchTls({ begin, flags: IMAGE_FLAGS, rounds: ROUNDS, home: join(home, 'tls') });
 }
 
-interface Row extends Pick<Plan, 'port' | 'request' | 'status'> {
+interface Row extends Pick<Plan, 'open' | 'request' | 'status'> {
   readonly name: string;
 }
 
@@ -133,22 +140,4 @@ async function printMemory(writ: Started, row: Row): Promise<void> {
     sizes.push(residentMiB(writ.pid));
   }
   process.stdout.write(`\nWrit's resident memory over ${STEADY_CALLS} more calls: ${sizes.join(', ')} MiB\n`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function print(cells: readonly string[]): void {
-  const [name = '', ...figures] = cells;
-  process.stdout.write(`${name.padEnd(42)}${figures.map((figure) => figure.padStart(9)).join('')}\n`);
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
-function fail(why: string): never {
-  throw new Error(why);
 }

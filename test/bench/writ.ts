@@ -3,11 +3,12 @@ import { existsSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const [home = '', origin = ''] = process.argv.slice(2);
+const [home = '', origin = '', ...sets] = process.argv.slice(2);
 const dist = join(import.meta.dirname, '../../dist/main.js');
 const program = (await import(pathToFileURL(dist).href)) as {
   main(args: readonly string[]): Promise<number>;
 };
+const UNLIMITED = ['denial.recorded_burst=1000000000', 'denial.recorded_per_second=1000000000'];
 const common = ['--home', home, '--set', 'lineage.name=localhost/bench'];
 
 process.stdout.write = (
@@ -32,10 +33,7 @@ const serving = program.main([
     `127.0.0.1:${origin}`,
   ],
   ...['--log-level', 'error'],
-  ...['denial.recorded_burst=1000000000', 'denial.recorded_per_second=1000000000'].flatMap((set) => [
-    '--set',
-    set,
-  ]),
+  ...[...UNLIMITED, ...sets].flatMap((set) => ['--set', set]),
 ]);
 const run = join(home, 'run.json');
 const watcher = watch(home, announce);
