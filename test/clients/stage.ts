@@ -76,20 +76,23 @@ export async function assertPermitted(
 ): Promise<Recorded> {
   t.equal(heard.status, 200, 'permitted');
   t.ok(heard.body === body, 'what the site sent', { heard: heard.body.slice(0, 200) });
-  return assertOutcome(t, home, heard.headers['writ-decision'], Buffer.byteLength(body));
+  return assertOutcome(t, home, heard.headers['writ-decision'], {
+    ended: 'complete',
+    response: { bytes: Buffer.byteLength(body) },
+  });
 }
 
-/** The permit of a `Writ-Decision` is in the log, and so is its outcome, with so many bytes of answer. */
+/** The permit of a `Writ-Decision` is in the log, and its outcome is like this. */
 export async function assertOutcome(
   t: Test,
   home: TestHome,
   decision: string | null | undefined,
-  bytes?: number,
+  expected: object = { ended: 'complete' },
 ): Promise<Recorded> {
   const [, id = '', seq = ''] = /^permit; id="([^"]+)"; entry=(\d+)$/.exec(decision ?? '') ?? [];
   t.match(home.entries(Number(seq))[0], { type: 'decision', id, is: { verdict: 'permit' } }, 'its permit');
   const outcome = await home.outcome(Number(seq));
-  t.match(outcome.is, { ended: 'complete', ...(bytes && { response: { bytes } }) }, 'and its outcome');
+  t.match(outcome.is, expected, 'and its outcome');
   return outcome;
 }
 
