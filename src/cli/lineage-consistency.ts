@@ -13,6 +13,7 @@ import type { Vouched } from '../lineage/replay.ts';
 import { TiledTree } from '../lineage/tiles-proof.ts';
 import { tilesFromFiles } from '../lineage/tiles-source.ts';
 import { CommandFailure, EXIT, unable, usageFailure } from './exit.ts';
+import { whyPruned } from './lineage-pruned.ts';
 import { writeResult } from './result-file.ts';
 import { requireSettings } from './settings-flags.ts';
 
@@ -67,6 +68,6 @@ function headOver(layout: LogLayout, logKey: NoteKey, size: number): Vouched {
     `no checkpoint over exactly ${size} entries was signed`,
     found
       ? `The log signs one at every write: name ${found.before > 0 ? `${found.before} or ` : ''}${found.after}.`
-      : 'The log is shorter. `writ lineage verify` tells how long it is.',
+      : (whyPruned(layout, size - 1) ?? 'The log is shorter. `writ lineage verify` tells how long it is.'),
   );
 }

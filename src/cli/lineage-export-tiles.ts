@@ -26,4 +26,6 @@ export async function exportLogTiles(folder: string, command: Command): Promise<
   out.line(
     `${out.paint('good', 'exported')}  ${origin}, ${size} entries: ${exported.written} files written, ${exported.kept} kept`,
   );
+  if (exported.pruned > 0)
+    out.line(out.paint('warn', `${exported.pruned} entry bundles are left out: their entries were pruned`));
 }

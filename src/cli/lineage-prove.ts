@@ -7,14 +7,18 @@ import { verifyCheckpoint } from '../lineage/checkpoint.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
-import { leafHash } from '../lineage/merkle.ts';
+import { HASH_LENGTH, leafHash } from '../lineage/merkle.ts';
 import type { NoteKey } from '../lineage/note.ts';
 import { parseProof, rootOfInclusion } from '../lineage/proof.ts';
 import { proveFromFiles } from '../lineage/prove.ts';
 import { readEntry } from '../lineage/read.ts';
+import { TILE_WIDTH } from '../lineage/tile.ts';
+import { tilesFromFiles } from '../lineage/tiles-source.ts';
 import { CommandFailure, EXIT, unable } from './exit.ts';
+import { whyPruned } from './lineage-pruned.ts';
 import { writeResult } from './result-file.ts';
 import { askPublic, readRunning } from './running.ts';
+import { err } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
 
 /** Prints the proof of one entry: the running sidecar's, or one under the checkpoints on disk. */
@@ -29,7 +33,9 @@ export async function proveEntry(seq: number, command: Command): Promise<void> {
       `no checkpoint covers an entry ${seq} yet`,
       'A running sidecar proves its newest entries.',
     );
-  const report = checked(layout, logKey, { seq, proof });
+  const report = await checked(layout, logKey, { seq, proof });
+  const pruned = whyPruned(layout, seq);
+  if (pruned) err.line(err.paint('warn', `${pruned}; this proves its hash`));
   if (!report) throw unable('the proof does not verify', 'See `writ lineage verify`.');
   const { output, json } = command.opts<{ output?: string; json?: boolean }>();
   writeResult(json ? `${JSON.stringify(report, null, 2)}\n` : proof, output);
@@ -42,17 +48,17 @@ async function askRunning(home: string, seq: number): Promise<string | undefined
 }
 
 /** The proof and its parts; undefined where it does not verify: nothing is handed out unchecked. */
-function checked(
+async function checked(
   layout: LogLayout,
   logKey: NoteKey,
   { seq, proof }: { readonly seq: number; readonly proof: string },
-): object | undefined {
+): Promise<object | undefined> {
   const claim = parseProof(proof);
   const head = claim && verifyCheckpoint(node, claim.checkpoint, [logKey]);
-  const entry = readEntry(layout.segments, seq);
-  if (!claim || !head || !entry || claim.index !== seq) return undefined;
+  if (!claim || !head || claim.index !== seq) return undefined;
   const { hashes, checkpoint } = claim;
-  const leaf = leafHash(node, entry);
+  const leaf = await leafOf(layout, seq);
+  if (!leaf) return undefined;
   const root = rootOfInclusion(node, { index: seq, size: head.size, leaf, hashes });
   if (!root || !equalBytes(root, head.root)) return undefined;
   const { origin, size } = head;
@@ -66,4 +72,13 @@ function checked(
     checkpoint,
     proof,
   };
+}
+
+/** Of the entry itself; of one that was pruned, from its tile. */
+async function leafOf(layout: LogLayout, seq: number): Promise<Uint8Array | undefined> {
+  const entry = readEntry(layout.segments, seq);
+  if (entry) return leafHash(node, entry);
+  const slot = seq % TILE_WIDTH;
+  const tile = await tilesFromFiles(layout)({ level: 0, index: (seq - slot) / TILE_WIDTH }, slot + 1);
+  return tile?.subarray(slot * HASH_LENGTH);
 }

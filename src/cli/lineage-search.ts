@@ -12,7 +12,9 @@ import { readIdentity } from '../lineage/identity.ts';
 import type { LogIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
+import { holeOf } from '../lineage/pruned.ts';
 import { CommandFailure, EXIT } from './exit.ts';
+import { prunedRange } from './lineage-pruned.ts';
 import { err } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
 import type { LoadedSettings } from './settings-flags.ts';
@@ -60,6 +62,8 @@ export function openSearch(command: Command, open = openCatalogue): Search {
   const layout = layoutOf(settings.home);
   const identity = readIdentity(layout);
   const catalogue = open({ layout, origin: identity.origin, onProgress: sayProgress });
+  const hole = holeOf(layout);
+  if (hole !== undefined) err.line(err.paint('warn', `${prunedRange(hole)} are not here: they were pruned`));
   return { settings, layout, identity, catalogue, filter: readFilter(command.opts()) };
 }
 
@@ -95,8 +99,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
-/** Milliseconds since 1970. */
-function moment(text: string): number {
+/** Milliseconds since 1970 of a time on the command line: RFC 3339, or so long ago. */
+export function moment(text: string): number {
   const [, count, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
   if (count !== undefined) return Date.now() - Number(count) * (UNIT_MS[unit] ?? 0);
   const at = RFC3339.test(text) ? Date.parse(text) : NaN;

@@ -8,6 +8,7 @@ import { readEntry } from '../lineage/read.ts';
 import { readVouched } from '../lineage/replay.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { follow } from './lineage-follow.ts';
+import { whyPruned } from './lineage-pruned.ts';
 import { openSearch, readFound, statementOf } from './lineage-search.ts';
 import type { ReadEntry, Search } from './lineage-search.ts';
 import { out } from './screen.ts';
@@ -23,7 +24,7 @@ export function showEntry(seq: number, command: Command): void {
   const { settings } = requireSettings(command);
   const layout = layoutOf(settings.home);
   const bytes = readEntry(layout.segments, seq);
-  if (!bytes) throw new CommandFailure(EXIT.no, `the log has no entry ${seq} yet`);
+  if (!bytes) throw new CommandFailure(EXIT.no, whyPruned(layout, seq) ?? `the log has no entry ${seq} yet`);
   const statement = statementOf(seq, bytes);
   if (command.opts()['json']) return out.json(statement);
   const catalogue = new Catalogue({ layout, origin: readIdentity(layout).origin });

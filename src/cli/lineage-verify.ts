@@ -14,6 +14,7 @@ import { verifyLargeLog } from '../lineage/verify.ts';
 import type { BadLog, GoodLog, LogVerification } from '../lineage/verify.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import { CommandFailure, EXIT, unable } from './exit.ts';
+import { prunedRange } from './lineage-pruned.ts';
 import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { progressBar } from './progress-bar.ts';
@@ -82,6 +83,15 @@ function printGood(
     [
       'tiles',
       report.missingTiles > 0 ? `${report.missingTiles} missing; the next start makes them again` : undefined,
+    ],
+    [
+      'pruned',
+      report.pruned
+        ? {
+            text: `${prunedRange(report.pruned.until)}, as entry ${report.pruned.entry} says: their hashes lead to the root, what they said cannot be hashed again`,
+            style: 'warn',
+          }
+        : undefined,
     ],
     ['proven', known ? `append-only from ${known.size} to ${size}` : undefined],
     ['not proven', { text: known ? `the end after ${known.size}` : END_UNPROVEN, style: 'warn' }],

@@ -6,6 +6,7 @@ import { registerProofs, wholeNumber } from './lineage-proofs.ts';
 import { reindex } from './lineage-reindex.ts';
 import { replayDecisions } from './lineage-replay.ts';
 import { addFilterFlags } from './lineage-search.ts';
+import { registerRetention } from './lineage-retention.ts';
 import { showEntries, showEntry } from './lineage-show.ts';
 import { verifyLineage } from './lineage-verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
@@ -50,6 +51,7 @@ export function registerLineage(program: Command): void {
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));
   registerProofs(lineage);
+  registerRetention(lineage);
 }
 
 /** What is made of decisions and of what was kept of them. */

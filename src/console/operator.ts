@@ -4,10 +4,11 @@ import { fromBase64 } from '../crypto/base64.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Lineage } from '../lineage/lineage.ts';
+import { pruningDraft } from '../lineage/pruned.ts';
 import type { ServedLog } from '../lineage/tiles-served.ts';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
-import { bundlesPart } from './tiles.ts';
+import { bundlesPart, gone } from './tiles.ts';
 
 /** What came of a reload: the new rules hold, or the old ones do and here is why. */
 export type Reloaded = { readonly ok: true } | { readonly ok: false; readonly faults: readonly string[] };
@@ -37,14 +38,22 @@ export function operatorPart({ readiness, lineage, served, status, reload, autho
       return context.json({ ...status(), origin: lineage.origin, readiness: readyReport, log });
     })
     .get(`/api/entries/${SEQ}`, async (context) => {
-      const statement = statementOf(await lineage.receipt(Number(context.req.param('seq'))));
-      return statement === undefined ? problem(404, NO_ENTRY) : json(statement);
+      const seq = Number(context.req.param('seq'));
+      const statement = statementOf(await lineage.receipt(seq));
+      return statement === undefined ? noEntry(served, seq) : json(statement);
     })
     .get(`/api/receipt/${SEQ}`, async (context) => {
       const seq = Number(context.req.param('seq'));
       const [receipt, proof] = await Promise.all([lineage.receipt(seq), served.proof(seq)]);
-      if (receipt === undefined || proof === undefined) return problem(404, NO_ENTRY);
+      if (receipt === undefined || proof === undefined) return noEntry(served, seq);
       return json(`{"receipt":${receipt},"proof":${JSON.stringify(proof)}}`);
+    })
+    .post('/api/prune', async (context) => {
+      const until = untilIn(await context.req.text());
+      const root = until === undefined ? undefined : await served.rootAt(until);
+      if (until === undefined || !root) return problem(400, 'Name the first entry that stays: {"until":N}.');
+      const { seq } = await lineage.append({ ...pruningDraft({ until, root }), receipt: false });
+      return context.json({ entry: seq });
     })
     .post('/api/reload', async (context) => {
       const reloaded = await reload();
@@ -52,6 +61,17 @@ export function operatorPart({ readiness, lineage, served, status, reload, autho
     })
     .route('/', bundlesPart(served));
   return authority ? part.route('/', authority) : part;
+}
+
+/** Before the first entry that stays at least one goes. */
+function untilIn(body: string): number | undefined {
+  const given = parseStrictJson(body);
+  const until = isJsonObject(given) ? given['until'] : undefined;
+  return Number.isSafeInteger(until) && Number(until) > 1 ? Number(until) : undefined;
+}
+
+function noEntry(served: ServedLog, seq: number): Response {
+  return served.isPruned(seq) ? gone() : problem(404, NO_ENTRY);
 }
 
 function json(text: string): Response {

@@ -7,7 +7,9 @@ import { gzip } from 'node:zlib';
 import { Hono } from 'hono';
 import type { MiddlewareHandler } from 'hono';
 import { toBase64 } from '../crypto/base64.ts';
+import { TILE_WIDTH } from '../lineage/tile.ts';
 import { parseTilePath } from '../lineage/tiles-path.ts';
+import type { TileResource } from '../lineage/tiles-path.ts';
 import type { ServedLog } from '../lineage/tiles-served.ts';
 import { problem } from './problem.ts';
 
@@ -53,6 +55,7 @@ export function bundlesPart(log: ServedLog): Hono {
   return new Hono().get('/tile/entries/*', atMost(MAX_BUNDLES), async (context) => {
     const resource = parseTilePath(context.req.path.slice(1));
     const bytes = resource && (await log.resource(resource));
+    if (resource && !bytes && firstsOf(resource).some((seq) => log.isPruned(seq))) return gone();
     if (!bytes) return nothing();
     const zipped = /\bgzip\b/.test(context.req.header('accept-encoding') ?? '');
     const headers = { ...kept('private'), vary: 'accept-encoding' };
@@ -83,4 +86,15 @@ function kept(scope: 'public' | 'private'): Record<string, string> {
 
 function nothing(): Response {
   return problem(404, 'The log has no such thing.');
+}
+
+/** Entry 0 always stays, so that the first bundle is looked at by its second entry. */
+function firstsOf({ address, width }: TileResource): readonly number[] {
+  const first = address.index * TILE_WIDTH;
+  return [first, first + Math.min(1, width - 1)];
+}
+
+/** An entry that was pruned: the log had it, and its hash is still in the tree. */
+export function gone(): Response {
+  return problem(410, 'It was pruned: a later gap entry of the log says so. Its hash tiles stay.');
 }

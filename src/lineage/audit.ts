@@ -33,7 +33,8 @@ export function chainHash(entry: Uint8Array): string {
 export class Audit {
   readonly tree: Tree;
   readonly #origin: string;
-  #prev = NO_PREVIOUS;
+  /** Undefined after a hole: the entry before is gone, and what the next one says of it stands in the signed tree. */
+  #prev: string | undefined = NO_PREVIOUS;
 
   constructor(origin: string, tree: Tree) {
     this.#origin = origin;
@@ -49,14 +50,19 @@ export class Audit {
 
   /** BLAKE2b-512 of the last entry, hex. */
   get prev(): string {
-    return this.#prev;
+    return this.#prev ?? '';
+  }
+
+  /** The tree was brought past entries that are gone. */
+  skipped(): void {
+    this.#prev = undefined;
   }
 
   /** Takes the next intact batch. Its head's text is checked, its signature is the caller's business. */
   take(batch: Batch): Damage | undefined {
     const misframed = this.#misframed(batch);
     if (misframed) return { index: this.tree.size, what: misframed };
-    let prev = this.#prev;
+    let prev = this.#prevOf(batch);
     for (const [i, entry] of batch.entries.entries()) {
       if (!this.#fits(entry, batch.first + i, prev)) return this.#blame(batch);
       prev = chainHash(entry);
@@ -75,7 +81,7 @@ export class Audit {
     scan: SegmentScan,
     onBatch: (head: { readonly size: number; readonly root: Uint8Array }) => void,
   ): boolean {
-    if (scan.prev !== this.#prev) return false;
+    if (this.#prev !== undefined && scan.prev !== this.#prev) return false;
     const first = this.tree.size;
     for (const [i, size] of scan.sizes.entries()) {
       for (let at = this.tree.size - first; at < size - first; at++)
@@ -103,7 +109,7 @@ export class Audit {
   /** Walks the entries of a batch whose lengths do not fit, as far as they follow each other. */
   #blameTorn(bytes: Uint8Array): Damage {
     const first = this.tree.size;
-    let [index, prev, at] = [first, this.#prev, HEADER_LENGTH];
+    let [index, prev, at] = [first, this.prev, HEADER_LENGTH];
     let entry = entryAt(bytes, at);
     while (entry && this.#fits(entry, index, prev)) {
       prev = chainHash(entry);
@@ -127,6 +133,11 @@ export class Audit {
     return undefined;
   }
 
+  /** The chain hash that the batch's first entry must have: after a hole, the one that it has. */
+  #prevOf({ entries: [first] }: Batch): string {
+    return this.#prev ?? (first && findPosition(first)?.prev) ?? '';
+  }
+
   #fits(entry: Uint8Array, seq: number, prev: string): boolean {
     const position = findPosition(entry);
     return position?.origin === this.#origin && position.seq === seq && position.prev === prev;
@@ -136,8 +147,9 @@ export class Audit {
    * Names the changed entry: one that was changed breaks the chain behind it, and one whose `prev` was changed breaks
    * the chain on both sides.
    */
-  #blame({ entries, root, first }: Batch): Damage {
-    const prevs = [this.#prev, ...entries.map(chainHash)];
+  #blame(batch: Batch): Damage {
+    const { entries, root, first } = batch;
+    const prevs = [this.#prevOf(batch), ...entries.map(chainHash)];
     const misfit = entries.findIndex((entry, i) => !this.#fits(entry, first + i, prevs[i] ?? ''));
     if (misfit < 0) {
       return this.#hashTo(entries, root)

@@ -12,10 +12,10 @@ import { SCHEMA, writeRow } from './catalogue-row.ts';
 import { factsOf } from './facts.ts';
 import { conditionsOf } from './filter.ts';
 import type { EntryFilter } from './filter.ts';
-import { listSegments } from './layout.ts';
 import type { LogLayout } from './layout.ts';
 import { locateEntries, readLocated } from './locate.ts';
 import type { Place } from './locate.ts';
+import { holeOf } from './pruned.ts';
 
 /** An entry that was found. */
 export interface Found {
@@ -165,8 +165,8 @@ export class Catalogue {
     const [state] = this.#rows('SELECT * FROM state', {});
     const size = Number(state?.['size'] ?? 0);
     if (state && this.#isOurs(state, size)) {
-      const first = listSegments(this.#rules.layout.segments)[0]?.first ?? 0;
-      this.#database.exec(`DELETE FROM entries WHERE seq < ${first}; DELETE FROM links WHERE seq < ${first}`);
+      const pruned = `seq > 0 AND seq < ${holeOf(this.#rules.layout) ?? 0}`;
+      this.#database.exec(`DELETE FROM entries WHERE ${pruned}; DELETE FROM links WHERE ${pruned}`);
       return size;
     }
     this.#database.exec('DELETE FROM entries; DELETE FROM links; DELETE FROM state');

@@ -4,7 +4,12 @@ import { dirname } from 'node:path';
 
 /** Makes the names in a directory durable. */
 export function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
+  syncFile(directory);
+}
+
+/** Makes what stands in a file durable. */
+export function syncFile(path: string): void {
+  const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);
   } finally {

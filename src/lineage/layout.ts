@@ -18,6 +18,8 @@ export interface LogLayout {
   readonly torn: string;
   /** A snapshot of the use counts: derived from the log, made again when missing. */
   readonly uses: string;
+  /** Which entry tells what was pruned, where something was: found again when missing. */
+  readonly pruned: string;
   /** Stands while the log is being made. */
   readonly unfinished: string;
   /** For finding entries; made from the log, and made again whenever it is not good. */
@@ -40,6 +42,7 @@ export function layoutOf(home: string): LogLayout {
     lock: join(directory, 'lock'),
     torn: join(directory, 'torn'),
     uses: join(home, 'replay', 'uses'),
+    pruned: join(directory, 'pruned'),
     unfinished: join(directory, 'unfinished'),
     catalogue: join(home, 'catalogue.sqlite'),
     inputs: join(home, 'inputs'),

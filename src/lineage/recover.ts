@@ -21,6 +21,7 @@ import type { ComposerStart } from './composer.ts';
 import { replaceFile, syncDirectory, writeFully } from './durable.ts';
 import { segmentPath } from './layout.ts';
 import type { LogLayout } from './layout.ts';
+import { notePruning } from './pruned.ts';
 import { replay, replayTail } from './replay.ts';
 import type { ReplayRules, Tail } from './replay.ts';
 import type { NoteKey } from './note.ts';
@@ -58,7 +59,8 @@ export function recover(rules: LogRules): Recovered {
     everyHead: false,
     onTile: (tile) => mendTileFile(layout.directory, tile),
   };
-  const { audit, head, tail } = replayTail(reading) ?? replay(reading);
+  const { audit, head, tail, pruned } = replayTail(reading) ?? replay(reading);
+  if (pruned) notePruning(layout, pruned.by);
   const start: ComposerStart = { origin: logKey.name, tree: audit.tree, prev: audit.prev, seal };
   removeUnfinished(layout);
   const composer = new Composer(start);

@@ -2,6 +2,7 @@
 import { Audit } from './audit.ts';
 import { listSegments } from './layout.ts';
 import { formatNoteKey } from './note.ts';
+import { holeIn } from './pruned.ts';
 import { readVouched, Replay } from './replay.ts';
 import type { Replayed, ReplayRules } from './replay.ts';
 import type { ScanJob, SegmentScan } from './scanned.ts';
@@ -21,8 +22,15 @@ export async function replayScanned(rules: ReplayRules, scanner: Scanner): Promi
   const audit = new Audit(rules.logKey.name, treeOn(layout));
   const reading = new Replay(rules, { vouched: readVouched(layout, rules.logKey), audit });
   const segments = listSegments(layout.segments);
-  const jobs = segments.slice(0, -1).map((segment) => ({ ...segment, logKey, everyHead }));
-  for await (const scan of inOrder(jobs, scanner)) if (!scan || !reading.scanned(scan)) return undefined;
+  const pruned = holeIn(segments) !== undefined;
+  const jobs = segments
+    .slice(0, -1)
+    .map((segment, i) => ({ ...segment, ...(pruned && i === 0 && { until: 1 }), logKey, everyHead }));
+  let next = 0;
+  for await (const scan of inOrder(jobs, scanner)) {
+    const job = jobs[next++];
+    if (!job || !scan || !reading.scanned(job, scan)) return undefined;
+  }
   const last = segments.at(-1);
   if (last) reading.segment(last);
   return reading.finish();

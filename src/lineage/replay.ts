@@ -14,6 +14,8 @@ import type { LogLayout, SegmentName } from './layout.ts';
 import type { NoteKey } from './note.ts';
 import { batchesOf } from './read.ts';
 import type { SegmentEnd } from './read.ts';
+import { checkPruned, holeIn, passHole } from './pruned.ts';
+import type { Pruning } from './pruned.ts';
 import { resume } from './resume.ts';
 import type { SegmentScan } from './scanned.ts';
 import { BATCH_MAGIC, batchAt } from './segment.ts';
@@ -28,6 +30,8 @@ export interface Replayed {
   /** The signed checkpoint over everything that was read. */
   readonly head: string;
   readonly tail: Tail;
+  /** Entries 1 to `until` − 1 are gone, and this entry owns up to it. */
+  readonly pruned?: { readonly until: number; readonly by: Pruning };
 }
 
 /** What lies after the vouched part: always in the last segment, because a new one begins only on vouched ground. */
@@ -43,7 +47,8 @@ export interface Tail {
   readonly endsInGap: boolean;
 }
 
-const GAP = Buffer.from('"predicateType":"urn:writ:gap:v1"');
+/** How the entry begins that a recovery writes. A quote inside a JSON string is escaped: nothing else looks like it. */
+const MENDED = Buffer.from('"predicate":{"cause":"unclean stop","entry":{');
 
 /** Which log is read, and who watches. */
 export interface ReplayRules {
@@ -76,7 +81,7 @@ export function replayTail(rules: ReplayRules): Replayed | undefined {
   if (!last || last.first > vouched.size || !areWhole(segments)) return undefined;
   const audit = resume(rules.layout, vouched);
   if (!audit) return undefined;
-  const reading = new Replay(rules, { vouched, audit });
+  const reading = new Replay(rules, { vouched, audit, hole: holeIn(segments) });
   reading.tail(last);
   return reading.finish();
 }
@@ -84,11 +89,11 @@ export function replayTail(rules: ReplayRules): Replayed | undefined {
 /** A verified checkpoint, and its text. */
 export type Vouched = VerifiedHead & { readonly note: string };
 
-/** Whether every segment but the last reaches the next one. Looks at their last batch alone. */
+/** Whether every segment but the last reaches the next one, or what was pruned lies between. Looks at their last batch alone. */
 function areWhole(segments: readonly SegmentName[]): boolean {
-  return (
-    segments[0]?.first === 0 && segments.slice(0, -1).every(({ path, until }) => sizeAtEnd(path) >= until)
-  );
+  const reach = ({ path, until }: SegmentName): boolean => sizeAtEnd(path) >= until;
+  const kept = holeIn(segments) === undefined ? segments : segments.slice(1);
+  return segments[0]?.first === 0 && kept.slice(0, -1).every(reach);
 }
 
 /** The head in the `checkpoint` file: the log was at least this long, and this its tree. */
@@ -113,6 +118,14 @@ function readText(path: string): string {
   }
 }
 
+/** Where a reading begins. */
+export interface ReplayStart {
+  readonly vouched: Vouched;
+  readonly audit: Audit;
+  /** The first entry after a hole that this reading does not come to. */
+  readonly hole?: number | undefined;
+}
+
 /** A reading of a log, segment after segment, in order. */
 export class Replay {
   readonly #rules: ReplayRules;
@@ -121,21 +134,20 @@ export class Replay {
   #head = '';
   #tail: Tail | undefined;
   #metVouched = false;
+  /** The first entry after the hole, where there is one. */
+  #hole: number | undefined;
   #lastBatchIsGap = false;
 
-  constructor(rules: ReplayRules, { vouched, audit }: { readonly vouched: Vouched; readonly audit: Audit }) {
+  constructor(rules: ReplayRules, { vouched, audit, hole }: ReplayStart) {
     this.#rules = rules;
+    this.#hole = hole;
     this.#vouched = vouched;
     this.#audit = audit;
   }
 
   segment(segment: SegmentName): void {
     const { tree } = this.#audit;
-    if (segment.first !== tree.size)
-      throw damaged({
-        index: tree.size,
-        what: `the next segment, ${segment.path}, begins with another entry`,
-      });
+    this.#begin(segment);
     const { until } = segment;
     const batches = batchesOf(segment, { until });
     let start = 0;
@@ -145,11 +157,12 @@ export class Replay {
       if (tree.size <= this.#vouched.size) start = step.value.offset + step.value.length;
     }
     if (until === Infinity) this.#end(segment, start, step.value);
-    else if (tree.size !== until) throw damaged(this.#broken(step.value));
+    else if (tree.size !== until && !endsAfterGenesis(step.value)) throw damaged(this.#broken(step.value));
   }
 
   /** A segment that was scanned elsewhere. False: something is odd, and this reading is of no more use. */
-  scanned(scan: SegmentScan): boolean {
+  scanned(segment: SegmentName, scan: SegmentScan): boolean {
+    this.#begin(segment);
     return this.#audit.takeScan(scan, (head) => {
       this.#tiles();
       this.#rules.onBatch?.(head);
@@ -174,7 +187,21 @@ export class Replay {
       throw new LogFault('log_missing', 'The log has no segments. Restore the home from a backup.');
     if (!this.#metVouched)
       throw damaged({ index: this.#vouched.size, what: 'the checkpoint was signed over other entries' });
-    return { audit: this.#audit, head: this.#head, tail: this.#tail };
+    const replayed = { audit: this.#audit, head: this.#head, tail: this.#tail };
+    const until = this.#hole;
+    if (until === undefined) return replayed;
+    return { ...replayed, pruned: { until, by: checkPruned(this.#rules.layout, this.#audit.tree, until) } };
+  }
+
+  /** A segment follows the one before, or the hole after entry 0. */
+  #begin({ first, path }: SegmentName): void {
+    const { tree } = this.#audit;
+    if (first === tree.size) return;
+    if (tree.size !== 1 || first < 1)
+      throw damaged({ index: tree.size, what: `the next segment, ${path}, begins with another entry` });
+    this.#hole = first;
+    passHole(this.#rules.layout, tree, first, () => this.#tiles());
+    this.#audit.skipped();
   }
 
   #take(batch: Batch, until: number): void {
@@ -188,7 +215,7 @@ export class Replay {
     this.#tiles();
     this.#rules.onBatch?.(batch);
     this.#head = batch.head;
-    this.#lastBatchIsGap = Buffer.from(batch.entries.at(-1) ?? []).includes(GAP);
+    this.#lastBatchIsGap = Buffer.from(batch.entries.at(-1) ?? []).includes(MENDED);
   }
 
   #tiles(): void {
@@ -238,6 +265,11 @@ export class Replay {
   #isSigned({ head }: Batch): boolean {
     return verifyCheckpoint(node, head, [this.#rules.logKey]) !== undefined;
   }
+}
+
+/** Entry 0 alone: what follows was pruned, or is missing. */
+function endsAfterGenesis({ seq, broken }: SegmentEnd): boolean {
+  return seq === 1 && !broken;
 }
 
 function rolledBack(size: number, vouched: number): LogFault {

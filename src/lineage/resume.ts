@@ -10,6 +10,7 @@ import type { TreeHead } from './checkpoint.ts';
 import { damaged, LogFault } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import { leafHash } from './merkle.ts';
+import { holeOf, passHole } from './pruned.ts';
 import { readEntries } from './read.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { treeOn } from './tree-files.ts';
@@ -30,7 +31,9 @@ export function treeAt(layout: LogLayout, head: TreeHead): Tree {
   const resumed = resume(layout, head)?.tree;
   if (resumed) return resumed;
   const tree = treeOn(layout);
+  const hole = holeOf(layout);
   for (const { seq, bytes } of readEntries(layout.segments)) {
+    if (seq === hole && tree.size === 1) passHole(layout, tree, hole, () => tree.takeFullTiles());
     if (seq !== tree.size || tree.size === head.size) break;
     tree.push(leafHash(node, bytes));
     tree.takeFullTiles();

@@ -1,6 +1,7 @@
 /** Full hash tiles as files (c2sp.org/tlog-tiles). They are derived from the entries and can be made again at any time. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { replaceFile, syncDirectory, syncFile } from './durable.ts';
 import { HASH_LENGTH } from './merkle.ts';
 import { TILE_WIDTH, tilePath } from './tile.ts';
 import type { Tile, TileAddress } from './tile.ts';
@@ -27,4 +28,17 @@ export function writeTileFile(directory: string, tile: Tile): void {
 export function mendTileFile(directory: string, tile: Tile): void {
   const present = readTileFile(directory, tile.address);
   if (!present || Buffer.compare(present, tile.hashes()) !== 0) writeTileFile(directory, tile);
+}
+
+/** Leaves of a full tile, durable: from here on no entry is needed to make them again. */
+export function secureTile(directory: string, index: number, leaves: Uint8Array): void {
+  const address = { level: 0, index };
+  const path = join(directory, tilePath(address));
+  const present = readTileFile(directory, address);
+  if (!present || Buffer.compare(present, leaves) !== 0) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return replaceFile(path, leaves);
+  }
+  syncFile(path);
+  syncDirectory(dirname(path));
 }

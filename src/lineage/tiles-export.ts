@@ -7,6 +7,7 @@ import { replaceFile } from './durable.ts';
 import { damaged } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import type { Vouched } from './replay.ts';
+import { holeOf } from './pruned.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { resourcePath, tilesOf } from './tiles-path.ts';
 import type { TileResource } from './tiles-path.ts';
@@ -27,6 +28,8 @@ export interface TilesExport {
 export interface TilesExported {
   readonly written: number;
   readonly kept: number;
+  /** Entry bundles that cannot be made any more. */
+  readonly pruned: number;
 }
 
 const PUBLIC_FILE = 0o644;
@@ -42,10 +45,16 @@ export async function exportTiles(rules: TilesExport): Promise<TilesExported> {
     throw damaged({ index: head.size - 1, what: 'the tiles do not lead to the checkpoint' });
   let written = 0;
   let kept = 0;
+  let pruned = 0;
   for (const tile of tilesOf(head.size)) {
     const bundle: TileResource = { ...tile, kind: 'entries' };
     for (const resource of entries && tile.address.level === 0 ? [tile, bundle] : [tile]) {
       const bytes = await bytesOf(rules, resource);
+      if (!bytes && isPruned(rules, resource)) {
+        pruned++;
+        continue;
+      }
+      if (!bytes) throw new TileMissing(`${resourcePath(resource)} is missing`);
       if (put(join(directory, resourcePath(resource)), bytes)) written++;
       else kept++;
       if (resource.width === TILE_WIDTH)
@@ -54,17 +63,19 @@ export async function exportTiles(rules: TilesExport): Promise<TilesExported> {
   }
   mkdirSync(directory, { recursive: true });
   replaceFile(join(directory, 'checkpoint'), head.note, PUBLIC_FILE);
-  return { written, kept };
+  return { written, kept, pruned };
 }
 
-async function bytesOf({ layout }: TilesExport, resource: TileResource): Promise<Uint8Array> {
+function bytesOf({ layout }: TilesExport, resource: TileResource): Promise<Uint8Array | undefined> {
   const { kind, address, width } = resource;
-  const bytes =
-    kind === 'tile'
-      ? await tilesFromFiles(layout)(address, width)
-      : await readEntryBundle(layout, address.index, width);
-  if (!bytes) throw new TileMissing(`${resourcePath(resource)} is missing`);
-  return bytes;
+  return kind === 'tile'
+    ? tilesFromFiles(layout)(address, width)
+    : readEntryBundle(layout, address.index, width);
+}
+
+/** A bundle of which an entry was pruned. One that was exported before stays as it is. */
+function isPruned({ layout }: TilesExport, { kind, address }: TileResource): boolean {
+  return kind === 'entries' && address.index * TILE_WIDTH < (holeOf(layout) ?? 0);
 }
 
 /** Writes a file unless it is right already. */

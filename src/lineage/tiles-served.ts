@@ -6,6 +6,7 @@ import type { Lineage } from './lineage.ts';
 import { HASH_LENGTH } from './merkle.ts';
 import { parseNote } from './note.ts';
 import { formatProof } from './proof.ts';
+import { holeOf } from './pruned.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { TiledTree } from './tiles-proof.ts';
 import type { GiveTile } from './tiles-proof.ts';
@@ -62,6 +63,16 @@ export class ServedLog {
     if (!cosigned || seq >= cosigned.size) return this.#parts.lineage.proof(seq);
     const hashes = await this.tree(cosigned.size).inclusion(seq);
     return formatProof({ index: seq, hashes, checkpoint: cosigned.note });
+  }
+
+  /** Whether an entry was here once, and was pruned. */
+  isPruned(seq: number): boolean {
+    return seq > 0 && seq < (holeOf(this.#parts.layout) ?? 0);
+  }
+
+  /** The root of the tree of the first `size` entries; none where it never had so many. */
+  async rootAt(size: number): Promise<Uint8Array | undefined> {
+    return size > (await this.#size()) ? undefined : this.tree(size).root();
   }
 
   /** The hashes of the consistency proof between two sizes of this log; none where it never had the larger one. */

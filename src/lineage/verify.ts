@@ -41,6 +41,8 @@ export interface GoodLog {
   readonly torn: number;
   /** Full tiles that are not there; the next start makes them again. */
   readonly missingTiles: number;
+  /** Entries 1 to `until` − 1 were pruned, as `entry` says: only their hashes are there, not what was hashed. */
+  readonly pruned?: { readonly until: number; readonly entry: number };
 }
 
 /** A log with a fault: its code, its sentence, and the first entry that cannot be trusted. */
@@ -136,7 +138,7 @@ class Verification {
     }
   }
 
-  #good({ audit, tail }: Replayed): GoodLog {
+  #good({ audit, tail, pruned }: Replayed): GoodLog {
     const { tree } = audit;
     return {
       ok: true,
@@ -147,6 +149,7 @@ class Verification {
       vouched: Math.min(tree.size, this.#vouched.size),
       torn: tail.length - tail.end,
       missingTiles: this.#missingTiles,
+      ...(pruned && { pruned: { until: pruned.until, entry: pruned.by.entry } }),
     };
   }
 
