@@ -34,7 +34,7 @@ function exportAuthority(command: Command): void {
   if (!existsSync(certificate)) throw unable(`there is no ${certificate}`, '`writ init` makes it.');
   writeResult(readFileSync(certificate, 'utf8'), command.opts()['output']);
   err.line(
-    err.paint('dim', 'give it to agents of this sidecar only; docs/tls.md names each client’s variable'),
+    err.paint('dim', 'give it to agents of this sidecar only; docs/clients.md names each client’s variable'),
   );
 }
 

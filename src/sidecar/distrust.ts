@@ -12,7 +12,7 @@ export interface Distrusted {
 
 const MAX_HOSTS = 64;
 
-/** How each kind of client is told whom to trust (docs/tls.md). */
+/** How each kind of client is told whom to trust (docs/clients.md). */
 const HINT =
   'hand the client this sidecar’s authority (`writ trust ca`): NODE_EXTRA_CA_CERTS for Node, SSL_CERT_FILE for OpenSSL, ' +
   'Go and httpx, REQUESTS_CA_BUNDLE for requests, CURL_CA_BUNDLE for curl, GIT_SSL_CAINFO for git, ' +

@@ -5,22 +5,16 @@ import { Agent } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
+import { openChat } from './chat.ts';
 import { assertOutcome, assertRefused, startStage } from './stage.ts';
 import type { Heard } from './stage.ts';
 
 const ACTIONS = ['GET', 'UPGRADE'];
 const stage = await startStage(t);
 const { home, site } = stage;
-const reached: (string | undefined)[] = [];
-const server = new WebSocketServer({ noServer: true });
-site.server.on('upgrade', (request: IncomingMessage, socket, head) => {
-  reached.push(request.url);
-  server.handleUpgrade(request, socket, head, (peer) => {
-    peer.on('message', (data, binary) => peer.send(data, { binary }));
-  });
-});
+const reached = openChat(site);
 
 /** Resolves with the answer to a handshake that did not succeed. */
 async function refusal(client: WebSocket): Promise<Heard> {

@@ -1,0 +1,44 @@
+/** The calls that the program of each language makes, and what must hold of what it heard. */
+import type { Test } from 'tap';
+import { assertPermitted, assertPieces, assertReached, assertRefused, QUESTION } from './stage.ts';
+import type { Stage } from './stage.ts';
+import { answer, talk } from './talk.ts';
+
+/** A host that no grant of these tests names: its tunnel is refused. */
+export const ELSEWHERE = 'https://elsewhere.test/';
+
+/** One program, told its way in. */
+export interface Calls {
+  readonly command: readonly [program: string, file: string, ...args: string[]];
+  readonly env: NodeJS.ProcessEnv;
+  /** What it says of a tunnel that was refused, where it is to try one. */
+  readonly refusal?: RegExp;
+  /** What its answers came over, as it names it. */
+  readonly version?: string;
+}
+
+/** A permitted call whole, a streamed one piece by piece, a denied one with its proof; and nothing else at the site. */
+export async function assertCalls(
+  t: Test,
+  stage: Stage,
+  { command, env, refusal, version }: Calls,
+): Promise<void> {
+  const { home, site } = stage;
+  const [from, entries] = [site.seen.length, home.entries().length];
+  const pieces: string[] = [];
+  const heard = await talk(command, env, ({ piece }) => {
+    if (piece === undefined) return;
+    pieces.push(piece);
+    site.advance();
+  });
+  await assertPermitted(t, home, answer(heard, 'echo'), QUESTION);
+  assertPieces(t, pieces);
+  assertRefused(t, home, { ...answer(heard, 'denied'), code: 'scope_path' });
+  if (version) t.match(heard.get('echo'), { version }, 'the version');
+  if (refusal) {
+    t.match(heard.get('refused')?.fault, refusal, 'a refused tunnel is a fault');
+    const denial = home.entries(entries).find(({ is }) => is['code'] === 'scope_location');
+    t.match(denial?.is, { verdict: 'deny', grant: { sub: 'agent:test' } }, 'and on record, with who asked');
+  }
+  assertReached(t, { ...site, seen: site.seen.slice(from) }, ['POST /echo', 'GET /pieces']);
+}
