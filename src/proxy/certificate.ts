@@ -60,6 +60,8 @@ const OID = {
 
 /** RFC 5280 §4.2.1.3: the first bits, from the left of the first octet. */
 const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
+/** A sequence of no names (RFC 5280 §4.1.2.4); the library would write one empty set, which Chromium refuses. */
+const EMPTY_NAME = Uint8Array.of(0x30, 0).buffer;
 const DNS_NAME = 2;
 const IP_ADDRESS = 7;
 
@@ -95,7 +97,7 @@ export function authorityCertificate(order: Order, issuer: Issuer): Uint8Array {
 
 /** A server's certificate for one host (lower-case name, or IP literal without brackets), as DER. */
 export function leafCertificate(order: Order & { readonly host: string }, issuer: Issuer): Uint8Array {
-  const subject = new RelativeDistinguishedNames({ typesAndValues: [] }); // the name stands in the extension alone
+  const subject = new RelativeDistinguishedNames({ valueBeforeDecode: EMPTY_NAME }); // the extension alone has a name
   const names = new GeneralNames({ names: [subjectAltName(order.host)] });
   const authority = new AuthorityKeyIdentifier({ keyIdentifier: octets(issuer.key.id) });
   return issue({ ...order, subject }, issuer, [
