@@ -2,10 +2,18 @@
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { v7 } from 'uuid';
+import { SteadyWall } from './steady-wall.ts';
 
-/** Wall time for what is signed, monotonic time for what is measured, both in milliseconds. */
+const steady = new SteadyWall(
+  () => Date.now(),
+  () => performance.now(),
+);
+
+/** Wall time for what is signed, never set back; monotonic time for what is measured; both in milliseconds. */
 export const systemClock = {
-  wall: (): number => Date.now(),
+  wall: (): number => steady.now(),
+  /** By how many milliseconds the machine's own clock was set back since this process began. */
+  behind: (): number => steady.behind(),
   monotonic: (): number => performance.now(),
   /** Calls back once; the answer cancels it. Never keeps the process alive. */
   after(milliseconds: number, then: () => void): () => void {

@@ -14,9 +14,9 @@ export type PartState = 'unknown' | 'good' | 'bad';
 
 /**
  * What an operator should look at while calls still pass: `log_space_low`, the log's disk fills; `witness_quorum_pending`,
- * too few witnesses cosigned when they were last asked.
+ * too few witnesses cosigned when they were last asked; `clock_set_back`, the machine's clock was.
  */
-export type Alarm = 'log_space_low' | 'witness_quorum_pending';
+export type Alarm = 'log_space_low' | 'witness_quorum_pending' | 'clock_set_back';
 
 /** Readiness as it is shown to anyone: states only, no reasons. */
 export interface ReadinessReport {

@@ -12,6 +12,7 @@ import type { InputKeeper } from '../lineage/inputs.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
+import { watchClock } from './clock-watch.ts';
 import { urlOf } from './doors.ts';
 import type { ListenerName, OpenDoor } from './doors.ts';
 import { refusalsEntry } from './entries.ts';
@@ -27,12 +28,14 @@ export class Sidecar {
   readonly #parts: SidecarParts;
   #stopping: Promise<void> | undefined;
   #cancelAggregate: () => void = () => undefined;
+  readonly #unwatchClock: () => void;
   #aggregating: Promise<boolean> | undefined;
   #since = new Date(systemClock.wall()).toISOString();
 
   constructor(parts: SidecarParts) {
     this.#parts = parts;
     this.#aggregateLater();
+    this.#unwatchClock = watchClock(systemClock, parts.readiness, parts.log);
   }
 
   /** `<name>/<16 hex>`: the log's identity, and the audience of grants by default. */
@@ -86,6 +89,7 @@ export class Sidecar {
     const { readiness, doors, leases, settings, log, upstream } = this.#parts;
     readiness.stop();
     this.#cancelAggregate();
+    this.#unwatchClock();
     log.info('stopping', { running: leases.size });
     const idle = Promise.all(doors.map(({ listener }) => listener.stop()));
     const finished = await within(idle, settings.stop.grace_seconds * 1000);

@@ -1,6 +1,7 @@
 /** The lineage writer's thread: joins keys, clock, lock, store and the port to main. Wiring only. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
+import { systemClock } from '../config/system.ts';
 import { LogFault, systemFault } from '../lineage/fault.ts';
 import { checkComplete, readIdentity, readLogKeys } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
@@ -51,8 +52,7 @@ function openLocked(
     head: (head) => signHead(keys.log, logKey, head),
     receipt: (statement) => signReceipt(keys.receipt, statement),
   };
-  const clock = (): number => Date.now();
-  const store = new Store({ layout, logKey, seal, segmentBytes, segmentSeconds, clock });
+  const store = new Store({ layout, logKey, seal, segmentBytes, segmentSeconds, clock: systemClock.wall });
   const space = new Space(layout.directory, data.space, () => performance.now());
   return { store, seal, space, origin };
 }
