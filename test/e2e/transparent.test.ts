@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import t from 'tap';
+import { hasProc } from './child-sidecar.ts';
 import { assertDenied } from './denied.ts';
 import type { Recorded, TestHome } from './home.ts';
 import { startOrigin } from './origin.ts';
@@ -75,7 +76,8 @@ t.test('each request on one connection is decided on its own', async (t) => {
   const grant = `Writ-Grant: ${on.home.grant({ entry: { paths: ['/a'] } })}`;
   t.match(await askInside(tls, head('GET', '/a', host, grant)), { status: 200 });
   const without = await askInside(tls, head('GET', '/a', host));
-  assertDenied(t, on.home, { reply: without, code: 'grant_missing' });
+  const { is } = assertDenied(t, on.home, { reply: without, code: 'grant_missing' });
+  if (hasProc) t.match(is, { assurance: { keys: 'exposed' } }, 'the agent has the sidecar’s uid here');
   const beyond = await askInside(tls, head('GET', '/b', host, grant));
   assertDenied(t, on.home, { reply: beyond, code: 'scope_path' });
   t.match(await askInside(tls, head('GET', '/a', host, grant)), { status: 200 });
