@@ -1,18 +1,19 @@
 /** One connection of an agent: its calls are decided one after the other, also when they were pipelined. */
-import type { AgentExchange } from './exchange.ts';
+import type { Http1Exchange } from './http1-exchange.ts';
 
 /** More requests than this, sent without waiting for an answer, close the connection. */
 const MAX_PIPELINED = 64;
 
 /** Starts a call, and calls back when its reply is over. */
-export type Start = (done: () => void) => AgentExchange;
+export type Start = (done: () => void) => Http1Exchange;
 
 /** The calls of one connection. After one that closes it, nothing further on it is handled. */
 export class AgentConnection {
   readonly #destroy: () => void;
   readonly #waiting: Start[] = [];
-  #running: AgentExchange | undefined;
+  #running: Http1Exchange | undefined;
   #last = false;
+  #broken = false;
 
   constructor(destroy: () => void) {
     this.#destroy = destroy;
@@ -23,9 +24,14 @@ export class AgentConnection {
     return this.#running !== undefined;
   }
 
+  /** Whether `breakOff` was called. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
   /** Handles one request, now or after those before it. */
   take(start: Start): void {
-    if (this.#last) return;
+    if (this.#last || this.#broken) return;
     if (!this.#running) this.#run(start);
     else if (this.#waiting.length < MAX_PIPELINED) this.#waiting.push(start);
     else this.#destroy();
@@ -38,12 +44,20 @@ export class AgentConnection {
     else this.#destroy();
   }
 
+  /** What follows cannot be read. Requests that came whole are answered, and one that did not may be refused. */
+  breakOff(): void {
+    this.#broken = true;
+    this.#running?.breakOff();
+    if (this.#waiting.length === 0) this.#running?.closeAfter();
+  }
+
   #run(start: Start): void {
     this.#running = start(() => this.#next());
+    if (this.#broken) this.breakOff();
   }
 
   #next(): void {
-    const stopping = this.#last;
+    const stopping = this.#last || (this.#broken && this.#waiting.length === 0);
     this.#last ||= this.#running?.closing ?? false;
     this.#running = undefined;
     const start = this.#waiting.shift();

@@ -31,6 +31,8 @@ export class Http1Exchange implements AgentExchange {
   #onGone: (() => void) | undefined;
   #loose: 'quiet' | 'spoken' | 'taken' | undefined;
   #ended = false;
+  #reading = false;
+  #broken = false;
   #body: Readable | undefined;
   #announced: ReadonlySet<string> | undefined;
 
@@ -95,11 +97,20 @@ export class Http1Exchange implements AgentExchange {
     if (!this.#response.headersSent) this.#response.shouldKeepAlive = false;
   }
 
+  /** The rest of the request cannot be read (node:http gave it up): it may be refused still, and nothing else. */
+  breakOff(): void {
+    if (this.#request.complete) return;
+    this.#broken = true;
+    if (this.#reading) this.drop();
+  }
+
   readBody(keep: KeepPiece): Promise<Outcome<undefined>> {
+    this.#startReading();
     return readWhole(this.#source(), keep);
   }
 
   openBody(watch: BodyWatch): Readable {
+    this.#startReading();
     this.#body = new RequestBody(this.#source(), watch);
     return this.#body;
   }
@@ -111,7 +122,7 @@ export class Http1Exchange implements AgentExchange {
   /** Unread rest of the request is discarded within limits, then the connection closes. */
   answer({ status, headers, body, close }: Reply): void {
     if (this.#gone || this.#begun) return;
-    this.#body?.destroy();
+    this.#stopReading();
     const unread = this.#bodyUnread();
     if (close || unread) this.closeAfter();
     const bytes = Buffer.from(body);
@@ -148,7 +159,7 @@ export class Http1Exchange implements AgentExchange {
     const promised = trailers.filter(([name]) => this.#announced?.has(name));
     if (promised.length > 0)
       this.#response.addTrailers(promised.map(([name, value]): [string, string] => [name, value]));
-    this.#body?.destroy(); // what it has not read is not the upstream's any more
+    this.#stopReading(); // what was not read is not the upstream's any more
     if (this.#bodyUnread()) {
       this.#closing = true;
       this.onFlushed(() => this.#discard(() => this.#request.socket.destroySoon()));
@@ -185,6 +196,18 @@ export class Http1Exchange implements AgentExchange {
   #source(): BodySource {
     const request = this.#request;
     return { stream: request, begin: () => this.#proceed(), trailers: () => request.rawTrailers };
+  }
+
+  #startReading(): void {
+    this.#reading = true;
+    if (!this.#broken) return;
+    this.drop();
+    this.#leave(); // now: not a byte of it goes up
+  }
+
+  #stopReading(): void {
+    this.#reading = false;
+    this.#body?.destroy();
   }
 
   /** Early bytes are never looked at. */

@@ -212,7 +212,8 @@ export class Listener {
 
   #malformed(error: Error, socket: Duplex): void {
     const open = this.#connections.get(socket);
-    const event = answerMalformed(error, socket, open?.calls.busy ?? false);
+    if (open?.calls.broken) return; // node:http says so again with every further piece
+    const event = answerMalformed(error, socket, open?.calls);
     if (event) this.#parts.onMalformed({ ...event, carrier: open?.context.carrier ?? this.#parts.carrier });
   }
 }

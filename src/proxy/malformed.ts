@@ -1,5 +1,6 @@
 /** Bytes that the HTTP parser could not read: a bare status, and the end of the connection. */
 import type { Duplex } from 'node:stream';
+import type { AgentConnection } from './agent-connection.ts';
 
 /** What was answered, for the aggregate on record. */
 export interface Malformed {
@@ -15,18 +16,24 @@ const REASONS = {
 } as const;
 
 /**
- * Answers and closes. While a reply runs on the connection it is only closed, since bytes of ours would become part of
- * that reply. Undefined where the connection was lost rather than misused.
+ * Answers and closes. While calls run on the connection nothing is said, since it would become part of a reply of
+ * theirs. Undefined where the connection was lost rather than misused.
  */
-export function answerMalformed(error: Error, socket: Duplex, busy: boolean): Malformed | undefined {
+export function answerMalformed(
+  error: Error,
+  socket: Duplex,
+  calls: AgentConnection | undefined,
+): Malformed | undefined {
   const why = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
   if (why === 'ECONNRESET' || why === 'EPIPE' || why === 'HPE_INVALID_EOF_STATE' || !socket.writable) {
     socket.destroy();
     return undefined;
   }
   const status = statusOf(why);
-  if (busy) socket.destroy();
-  else
+  if (calls?.busy) {
+    calls.breakOff();
+    socket.once('end', () => socket.destroy()); // node:http would not tell of it any more
+  } else
     socket.end(
       `HTTP/1.1 ${status} ${REASONS[status]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
       () => socket.destroy(),

@@ -152,17 +152,34 @@ t.test('what is not HTTP gets a bare status and the end of the connection', asyn
   t.equal(sidecar.calls.length, 0);
 });
 
-t.test('what becomes unreadable while a reply runs only closes the connection', async (t) => {
-  const { port } = await startRaw(t, (socket) => {
-    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npart'));
+t.test('what becomes unreadable while a reply runs closes the connection behind that reply', async (t) => {
+  const { port, sockets } = await startRaw(t, (socket) => {
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\npart'));
   });
   const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
   const agent = new RawAgent(sidecar.port);
   agent.socket.write(head('GET', port, '/'));
   await agent.hears('part');
-  agent.socket.write('not http at all\r\n\r\n');
+  agent.socket.write(`not http at all\r\n\r\n${head('GET', port, '/smuggled')}`);
+  while (sidecar.malformed.length === 0) await new Promise(setImmediate);
+  for (const socket of sockets) socket.write(' whole');
   await agent.closed();
-  t.match(agent.heard, /part$/);
+  t.match(agent.heard, /part whole$/);
+  await sidecar.finished(1);
+  t.equal(lastEnded(sidecar).ended, 'complete');
+  t.equal(sidecar.malformed.length, 1);
+  t.equal(sidecar.calls.length, 1);
+});
+
+t.test('an agent that leaves after something unreadable takes its call with it', async (t) => {
+  const { port } = await startRaw(t, (socket) => {
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\npart'));
+  });
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const agent = new RawAgent(sidecar.port);
+  agent.socket.write(head('GET', port, '/'));
+  await agent.hears('part');
+  agent.socket.end('not http at all\r\n\r\n');
   await sidecar.finished(1);
   t.equal(lastEnded(sidecar).ended, 'client-abort');
 });

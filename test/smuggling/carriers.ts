@@ -1,0 +1,68 @@
+/** Each way in, before a recording origin: one sidecar for all cases of a file. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import type { TestHome } from '../e2e/home.ts';
+import type { Sidecar } from '../../src/sidecar/sidecar.ts';
+import type { Teardown } from '../e2e/home.ts';
+import { openTunnel, startTunnels, tlsInside } from '../e2e/tunnels.ts';
+import { startRecorder } from './recorder.ts';
+import type { Recorder, Script } from './recorder.ts';
+import type { CarrierName } from './row.ts';
+
+/** A sidecar, its origin, and one way to the one through the other. */
+export interface Carrier {
+  readonly name: CarrierName;
+  readonly home: TestHome;
+  readonly sidecar: Sidecar;
+  readonly origin: Recorder;
+  /** Of the forward port. */
+  readonly port: number;
+  /** What stands before a path in a target. */
+  readonly base: string;
+  /** The right `Host`. */
+  readonly host: string;
+  /** A connection on which HTTP/1 may be spoken; a tunnel is opened with this grant. */
+  open(grant: string): Promise<Socket>;
+  /** The same with HTTP/2 agreed on. */
+  openHttp2(grant: string): Promise<Socket>;
+}
+
+/** Starts a carrier; it goes with the test. */
+export async function startCarrier(t: Teardown, name: CarrierName, script?: Script): Promise<Carrier> {
+  const origin = await startRecorder(t, { tls: name === 'tunnel', ...(script && { script }) });
+  const { home, sidecar, ca, port } = await startTunnels(t, {
+    origins: [origin],
+    settings: {
+      routes: [{ upstream: origin.url }],
+      tls: { plain_in_tunnel: name === 'plain-tunnel' },
+      lineage: { inputs: 'keep' },
+      log: { level: 'error' },
+    },
+  });
+  const authority = new URL(origin.url).host;
+  const reverse = Number(new URL(sidecar.urls.reverse ?? '').port);
+  const tunnel = async (grant: string): Promise<Socket> =>
+    (await openTunnel(port, authority, { grant })).socket;
+  const inside = async (grant: string, protocol: string): Promise<Socket> =>
+    tlsInside(await tunnel(grant), ca, { servername: 'localhost', ALPNProtocols: [protocol] });
+  const open: Record<CarrierName, (grant: string) => Promise<Socket>> = {
+    forward: () => direct(port),
+    reverse: () => direct(reverse),
+    tunnel: (grant) => inside(grant, 'http/1.1'),
+    'plain-tunnel': tunnel,
+  };
+  return {
+    ...{ name, home, sidecar, origin, port, host: authority, open: open[name] },
+    base: name === 'forward' ? origin.url : '',
+    openHttp2: (grant) => inside(grant, 'h2'),
+  };
+}
+
+/** A connection to a port of this machine. */
+export async function direct(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}

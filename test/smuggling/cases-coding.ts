@@ -1,0 +1,113 @@
+/** `Transfer-Encoding` in all its spellings, alone and beside a length (RFC 9112 §6.1, §6.3). */
+import type { DenialCode } from '../../src/denial/table.ts';
+import { get, permit, PERMIT, post, SMUGGLED, whole } from './row.ts';
+import type { Row } from './row.ts';
+
+const CHUNKS = '5\r\nhello\r\n0\r\n\r\n';
+
+const fine = (name: string, ...lines: readonly string[]): Row => [
+  name,
+  post(CHUNKS, ...lines),
+  permit('hello'),
+];
+
+/** To who sees no coding, a request follows; to who sees one, it is behind the last chunk. */
+const refused = (name: string, line: string, answer: DenialCode | 400): Row => [
+  name,
+  post(`0\r\n\r\n${SMUGGLED}`, line),
+  answer,
+];
+
+const CODING: DenialCode = 'transfer_coding_unsupported';
+
+export const codingRows: readonly Row[] = [
+  fine('chunked', 'Transfer-Encoding: chunked'),
+  fine('chunked without a space', 'Transfer-Encoding:chunked'),
+  fine('chunked after a tab', 'Transfer-Encoding:\tchunked'),
+  fine('chunked before a space', 'Transfer-Encoding: chunked '),
+  ['chunked before a tab', post(CHUNKS, 'Transfer-Encoding: chunked\t'), 'broken'],
+  fine('the name in capitals', 'TRANSFER-ENCODING: chunked'),
+  fine('chunked that Connection lists', 'Connection: transfer-encoding', 'Transfer-Encoding: chunked'),
+  fine('chunked with TE: chunked', 'TE: chunked', 'Transfer-Encoding: chunked'),
+  ['TE: chunked alone', get('TE: chunked'), PERMIT],
+  ['TE: trailers alone', get('Connection: TE', 'TE: trailers'), PERMIT],
+  ['TE: chunked with a length', post('hello', 'TE: chunked', 'Content-Length: 5'), permit('hello')],
+  ['chunks without a coding', post(`0\r\n\r\n${SMUGGLED}`), 'garbled'],
+
+  refused('in capitals', 'Transfer-Encoding: CHUNKED', CODING),
+  refused('with a capital', 'Transfer-Encoding: Chunked', CODING),
+  refused('with a capital inside', 'Transfer-Encoding: chunKed', CODING),
+  refused('a list of one', 'Transfer-Encoding: chunked,', 400),
+  refused('a list without its first', 'Transfer-Encoding: ,chunked', CODING),
+  refused('a list with a gap', 'Transfer-Encoding: , , chunked', CODING),
+  refused('chunked twice', 'Transfer-Encoding: chunked, chunked', 400),
+  refused('identity', 'Transfer-Encoding: identity', CODING),
+  refused('identity before', 'Transfer-Encoding: identity, chunked', CODING),
+  refused('identity behind', 'Transfer-Encoding: chunked, identity', 400),
+  refused('gzip', 'Transfer-Encoding: gzip', CODING),
+  refused('gzip before', 'Transfer-Encoding: gzip, chunked', CODING),
+  refused('gzip behind', 'Transfer-Encoding: chunked, gzip', 400),
+  refused('an extension', 'Transfer-Encoding: x-chunked', CODING),
+  refused('a letter before', 'Transfer-Encoding: xchunked', CODING),
+  refused('a letter behind', 'Transfer-Encoding: chunkedx', CODING),
+  refused('a parameter', 'Transfer-Encoding: chunked;q=1', CODING),
+  refused('an empty parameter', 'Transfer-Encoding: chunked;', CODING),
+  refused('quotes', 'Transfer-Encoding: "chunked"', CODING),
+  refused('single quotes', "Transfer-Encoding: 'chunked'", CODING),
+  refused('a space inside', 'Transfer-Encoding: chun ked', CODING),
+  refused('a word behind', 'Transfer-Encoding: chunked close', CODING),
+  refused('nothing', 'Transfer-Encoding:', 400),
+  refused('only spaces', 'Transfer-Encoding:   ', 400),
+  refused('only a comma', 'Transfer-Encoding: ,', CODING),
+  refused('zero', 'Transfer-Encoding: 0', CODING),
+  refused('a colon more', 'Transfer-Encoding:: chunked', CODING),
+  refused('an equals sign', 'Transfer-Encoding: =chunked', CODING),
+  refused('a no-break space before', 'Transfer-Encoding: \xa0chunked', CODING),
+  refused('a next-line character before', 'Transfer-Encoding: \x85chunked', CODING),
+  refused('a letter beyond ASCII behind', 'Transfer-Encoding: chunked\xff', CODING),
+  refused('a vertical tab before', 'Transfer-Encoding: \x0bchunked', 400),
+  refused('a vertical tab behind', 'Transfer-Encoding: chunked\x0b', 400),
+  refused('a form feed before', 'Transfer-Encoding: \x0cchunked', 400),
+  refused('a backspace behind', 'Transfer-Encoding: chunked\x08', 400),
+  refused('a NUL inside', 'Transfer-Encoding: chu\0nked', 400),
+  refused('a NUL behind', 'Transfer-Encoding: chunked\0', 400),
+  refused('a bare CR behind', 'Transfer-Encoding: chunked\r', 400),
+  refused('folded', 'Transfer-Encoding:\r\n chunked', 400),
+  refused('folded with a tab', 'Transfer-Encoding:\r\n\tchunked', 400),
+  refused('folded behind', 'Transfer-Encoding: chunked\r\n , identity', 400),
+  refused('two lines', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', 400),
+  refused('two lines, the first odd', 'Transfer-Encoding: x\r\nTransfer-Encoding: chunked', 'header_duplicate'),
+  refused('two lines, the last odd', 'Transfer-Encoding: chunked\r\nTransfer-encoding: x', 400),
+  refused('two lines, one empty', 'Transfer-Encoding:\r\nTransfer-Encoding: chunked', 400),
+  refused('a space before the colon', 'Transfer-Encoding : chunked', 400),
+  refused('a tab before the colon', 'Transfer-Encoding\t: chunked', 400),
+  refused('a vertical tab before the colon', 'Transfer-Encoding\x0b: chunked', 400),
+  refused('a NUL before the colon', 'Transfer-Encoding\0: chunked', 400),
+  refused('a space in the name', 'Transfer Encoding: chunked', 400),
+  refused('a letter that folds to an s', 'Tran\xc5\xbffer-Encoding: chunked', 400),
+  refused('a space before the name', 'X: y\r\n Transfer-Encoding: chunked', 400),
+  refused('behind a bare LF', 'X: y\nTransfer-Encoding: chunked', 400),
+  refused('behind a bare CR', 'X: y\rTransfer-Encoding: chunked', 400),
+  refused('behind LF CR', 'X: y\n\rTransfer-Encoding: chunked', 400),
+  refused('behind a NUL', 'X: y\0Transfer-Encoding: chunked', 400),
+  refused('a twin', 'Transfer_Encoding: chunked', 'header_lookalike'),
+  refused('a twin of half', 'Transfer-Encoding: chunked\r\nTransfer_Encoding: identity', 'header_lookalike'),
+  refused('Content-Encoding: chunked is none', 'Content-Length: 0\r\ntransfer_encoding: chunked', 'header_lookalike'),
+
+  refused('a length before', 'Content-Length: 5\r\nTransfer-Encoding: chunked', 400),
+  refused('a length behind', 'Transfer-Encoding: chunked\r\nContent-Length: 5', 400),
+  refused('a length of nothing before', 'Content-Length: 0\r\nTransfer-Encoding: chunked', 400),
+  refused('a length of nothing behind', 'Transfer-Encoding: chunked\r\nContent-Length: 0', 400),
+  refused('an empty length behind', 'Transfer-Encoding: chunked\r\nContent-Length:', 400),
+  refused('a length, and another coding', 'Content-Length: 5\r\nTransfer-Encoding: gzip', 400),
+  refused('a length, and identity', 'Content-Length: 5\r\nTransfer-Encoding: identity', 400),
+  refused('a length, and no coding', 'Content-Length: 5\r\nTransfer-Encoding:', 400),
+  refused('a length, chunked, and identity', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity', 400),
+  refused('a length and a coding that Connection lists', 'Connection: transfer-encoding\r\nTransfer-Encoding: chunked\r\nContent-Length: 5', 400),
+
+  ['chunked in HTTP/1.0', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Transfer-Encoding: chunked'], CHUNKS + SMUGGLED), CODING],
+  ['chunked in HTTP/1.0 that stays', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Connection: keep-alive', 'Transfer-Encoding: chunked'], CHUNKS + SMUGGLED), CODING],
+  ['a length in HTTP/1.0', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Content-Length: 5'], `hello${SMUGGLED}`), permit('hello'), { goesOn: false }],
+  ['a length in HTTP/1.0 that stays', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Connection: keep-alive', 'Content-Length: 5'], 'hello'), permit('hello')],
+  ['HTTP/1.0 without Host', whole('GET {base}/a HTTP/1.0', []), PERMIT, { goesOn: false }],
+]; // prettier-ignore

@@ -1,0 +1,89 @@
+/** Whether what was heard and what was let out is what a case wants. */
+import type { Json } from '../../src/crypto/json.ts';
+import type { LetOut } from './audit.ts';
+import { idOf, nameOf } from './heard.ts';
+import type { Heard } from './heard.ts';
+import type { Received } from './recorder.ts';
+import type { Answer } from './row.ts';
+
+/** What must come of a case. */
+export interface Wanted {
+  readonly answers: readonly Answer[];
+  /** The request after it on the same connection is answered. */
+  readonly last: boolean;
+}
+
+/** A case that was played. */
+export interface Played {
+  readonly name: string;
+  /** The `sub` of its grants. */
+  readonly agent: string;
+  readonly wanted: Wanted;
+  readonly heard: readonly Heard[];
+  /** What came beside whole replies. */
+  readonly rest: string;
+  /** What came on a connection of its own, afterwards. */
+  readonly canary: readonly Heard[];
+}
+
+/** Everything that is not as wanted, given the requests that were let out for the case's agent. */
+export function faultsOf(played: Played, letOut: readonly LetOut[]): readonly string[] {
+  const whole = letOut.flatMap(({ received }) => (received?.whole ? [received] : []));
+  return [
+    ...canaryFaults(played, whole.at(-1)),
+    ...strayFaults(played, letOut),
+    ...(isVague(played.wanted) ? vagueFaults : exactFaults)(played, whole.slice(0, -1)),
+  ];
+}
+
+/** The names of a case's answers, for its title. */
+export function titleOf({ answers }: Wanted): string {
+  return answers.map((answer) => (typeof answer === 'object' ? 'permit' : answer)).join(', ');
+}
+
+function canaryFaults({ canary }: Played, last: Received | undefined): readonly string[] {
+  const [reply] = canary;
+  const right =
+    canary.length === 1 && reply && nameOf(reply) === 'permit' && last?.target.endsWith('/canary');
+  return right ? [] : [`the canary was answered ${canary.map(nameOf).join()}`];
+}
+
+/** Each answer belongs to its request: the origin repeats what it answers, the sidecar says what it thinks it was. */
+function strayFaults({ heard, canary, rest }: Played, letOut: readonly LetOut[]): readonly string[] {
+  const strays = [...heard, ...canary].filter((reply) => nameOf(reply) === 'permit' && !isOwn(reply, letOut));
+  return [
+    ...(rest === '' ? [] : [`something came beside replies: ${JSON.stringify(rest)}`]),
+    ...strays.map(({ body }) => `the answer of another request came: ${body}`),
+  ];
+}
+
+function isOwn(reply: Heard, letOut: readonly LetOut[]): boolean {
+  const received = letOut.find(({ id }) => id === idOf(reply))?.received;
+  if (!received) return false;
+  if (received.method === 'HEAD') return reply.body === '';
+  const trace = received.headers.find(([name]) => name === 'traceparent')?.[1];
+  return (JSON.parse(reply.body) as { trace: Json }).trace === trace; // the recorder's own answer
+}
+
+function isVague({ answers }: Wanted): boolean {
+  return answers.includes('broken') || answers.includes('garbled');
+}
+
+function vagueFaults({ wanted, heard }: Played, sent: readonly Received[]): readonly string[] {
+  const most = wanted.answers.includes('garbled') ? 1 : 0;
+  return [
+    ...(sent.length > most ? [`the origin got ${sent.length} requests`] : []),
+    ...(heard.length > most ? [`answered ${heard.map(nameOf).join()}`] : []),
+  ];
+}
+
+function exactFaults({ wanted, heard }: Played, sent: readonly Received[]): readonly string[] {
+  const answers: readonly Answer[] = wanted.last ? [...wanted.answers, { permit: '' }] : wanted.answers;
+  const names = answers.map((answer) => (typeof answer === 'object' ? 'permit' : String(answer))).join();
+  const bodies = answers.flatMap((answer) => (typeof answer === 'object' ? [answer.permit] : []));
+  const given = sent.map(({ body }) => body);
+  return [
+    ...(heard.map(nameOf).join() === names ? [] : [`answered ${heard.map(nameOf).join() || 'nothing'}`]),
+    ...(JSON.stringify(given) === JSON.stringify(bodies) ? [] : [`the origin got ${JSON.stringify(given)}`]),
+  ];
+}

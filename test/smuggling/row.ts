@@ -1,0 +1,63 @@
+/** How a case is written down: the bytes of one connection, and what must come of them. */
+import type { DenialCode } from '../../src/denial/table.ts';
+
+/** The ways in on which HTTP/1 is spoken. */
+export type CarrierName = 'forward' | 'reverse' | 'tunnel' | 'plain-tunnel';
+
+/**
+ * One answer: a permitted call whose body reached the origin as given; a denial; a bare status. `broken`: none, and no
+ * request reached the origin whole. `garbled`: at most one permitted call, and no word about what followed it.
+ */
+export type Answer = { readonly permit: string } | DenialCode | 400 | 408 | 413 | 431 | 'broken' | 'garbled';
+
+/** All answers on a connection, in order. */
+export type Expected = Answer | readonly Answer[];
+
+/** What is unusual about a case. */
+export interface Unusual {
+  /** Where another answer is right; null: the case makes no sense there. */
+  readonly on?: Readonly<Partial<Record<CarrierName, Expected | null>>>;
+  /** Nothing is sent after these bytes. `fin`: and the sending side closes. */
+  readonly ending?: 'quiet' | 'fin';
+  /** Whether the connection must, or must not, be good for another request. */
+  readonly goesOn?: boolean;
+  /** The reply to a HEAD has no body. */
+  readonly bodiless?: boolean;
+}
+
+/**
+ * A case. Its bytes are octets as latin1, in which `{base}` stands for what comes before a path in a request target,
+ * `{host}` for the right `Host`, `{port}` for the origin's port, `{grant}` for a good grant.
+ */
+export type Row = readonly [name: string, bytes: string, expected: Expected, unusual?: Unusual];
+
+/** A call that passes, without a body. */
+export const PERMIT = { permit: '' } as const;
+
+/** A call that passes with this body. */
+export function permit(body: string): Answer {
+  return { permit: body };
+}
+
+/** A request with this target after `{base}`. */
+export function request(method: string, target: string, lines: readonly string[], body = ''): string {
+  return whole(`${method} {base}${target} HTTP/1.1`, ['Host: {host}', ...lines], body);
+}
+
+/** A request line and lines, with the grant behind them; a line may hold whatever it likes. */
+export function whole(start: string, lines: readonly string[], body = ''): string {
+  return [start, ...lines, 'Writ-Grant: {grant}', '', body].join('\r\n');
+}
+
+/** A GET with these lines. */
+export function get(...lines: readonly string[]): string {
+  return request('GET', '/a', lines);
+}
+
+/** A POST with this body, and lines that say how it is framed. */
+export function post(body: string, ...lines: readonly string[]): string {
+  return request('POST', '/a', lines, body);
+}
+
+/** A request that would pass if it was ever taken for one. */
+export const SMUGGLED = request('GET', '/smuggled', []);
