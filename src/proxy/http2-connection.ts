@@ -45,6 +45,7 @@ export class Http2Connection {
     session.on('ping', spend).on('remoteSettings', spend);
     session.on('error', (error) => this.#malformed(error));
     session.on('close', () => this.#stopWaiting());
+    socket.once('end', () => session.destroy()); // a tunnel's socket stays half open by itself
     this.#session = session;
     this.#stopWaiting = parts.clock.after(parts.headMs, () => this.stop());
   }

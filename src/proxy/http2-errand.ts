@@ -66,7 +66,6 @@ export class StreamErrand {
   #listen(stream: ClientHttp2Stream): void {
     stream.on('headers', (headers, _flags, raw) => this.#inform(headers, raw));
     stream.on('response', (headers, flags, raw) => this.#head(headers, flags, raw));
-    stream.on('data', (chunk: Buffer) => this.#data(chunk));
     stream.on('trailers', (_headers, _flags, raw) => {
       this.#trailers = raw;
     });
@@ -118,6 +117,7 @@ export class StreamErrand {
     this.#stir();
     const whole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     this.#errand.head(headers[':status'] ?? 0, withoutStatus(raw), whole);
+    this.#stream?.on('data', (chunk: Buffer) => this.#data(chunk)); // not sooner: node:http2 may tell of data before heads
   }
 
   #data(chunk: Buffer): void {

@@ -97,7 +97,7 @@ export class Http2Exchange implements AgentExchange {
   }
 
   answer(reply: Reply): void {
-    if (this.#gone || this.#begun) return;
+    if (this.#gone || this.#begun || this.#stream.destroyed || this.#stream.closed) return;
     this.#body?.destroy();
     const bytes = Buffer.from(reply.body);
     if (this.#grpc) this.#respond(reply.status, grpcHead(reply), true);
