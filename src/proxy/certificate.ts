@@ -1,6 +1,7 @@
 /** X.509 certificates of our own (RFC 5280): the per-sidecar authority and the leaves under it, all ECDSA P-256. */
 import { createHash, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import { BitString, fromBER, Integer, OctetString, Utf8String } from 'asn1js';
 import ipaddr from 'ipaddr.js';
 import {
@@ -137,11 +138,19 @@ function issue(
     subjectPublicKeyInfo: order.subjectKey.info,
     extensions,
   });
-  const signed = certificate.encodeTBS().toBER();
-  certificate.tbsView = new Uint8Array(signed);
-  const signature = sign('sha256', Buffer.from(signed), issuer.privateKey);
-  certificate.signatureValue = new BitString({ valueHex: exactBuffer(signature) });
-  return new Uint8Array(certificate.toSchema().toBER());
+  const signed = Buffer.from(certificate.encodeTBS().toBER());
+  const signature = sign('sha256', signed, issuer.privateKey);
+  const rest = [algorithm.toSchema(), new BitString({ valueHex: exactBuffer(signature) })];
+  return sequence(Buffer.concat([signed, ...rest.map((part) => new Uint8Array(part.toBER()))]));
+}
+
+/** What was signed, as it is: the library would parse it and write it anew, which takes as long as all the rest. */
+function sequence(content: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  const digits = length.subarray(length.findIndex((byte) => byte > 0));
+  const short = content.length < 0x80;
+  return Buffer.concat([Uint8Array.of(0x30, ...(short ? [] : [0x80 | digits.length]), ...digits), content]);
 }
 
 function extension(extnID: string, critical: boolean, value: Encodable): Extension {
@@ -158,7 +167,7 @@ function keyUsage(bits: number): BitString {
 }
 
 function subjectAltName(host: string): GeneralName {
-  if (!ipaddr.isValid(host)) return new GeneralName({ type: DNS_NAME, value: host });
+  if (!isIP(host)) return new GeneralName({ type: DNS_NAME, value: host });
   return new GeneralName({
     type: IP_ADDRESS,
     value: octets(Uint8Array.from(ipaddr.parse(host).toByteArray())),
