@@ -1,5 +1,6 @@
 /** Denials whose body a client swallowed: had again by their id, as its holder would. */
 import type { Test } from 'tap';
+import type { ChildSidecar } from '../e2e/child-sidecar.ts';
 import type { Denied, Expected } from '../e2e/denied.ts';
 import { assertRefused } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -12,11 +13,19 @@ export interface Kept extends Expected {
 }
 
 /** Asks for the body with the grant that was refused, and checks it with the headers that the client kept. */
-export async function assertSwallowed(t: Test, stage: Stage, grant: string, kept: Kept): Promise<Denied> {
+export async function assertSwallowed(
+  t: Test,
+  stage: Pick<Stage, 'sidecar' | 'home'>,
+  grant: string,
+  kept: Kept,
+): Promise<Denied> {
   const [, id = ''] = /^deny; id="([^"]+)"/.exec(kept.headers['writ-decision'] ?? '') ?? [];
-  const admin = `http://127.0.0.1:${stage.sidecar.port('admin')}`;
-  const response = await fetch(`${admin}/.well-known/writ/receipt/${id}`, {
-    headers: { 'writ-grant': grant },
-  });
-  return assertRefused(t, stage.home, { ...kept, body: await response.text() });
+  return assertRefused(t, stage.home, { ...kept, body: await fetchDenial(stage.sidecar, id, grant) });
+}
+
+/** The denial of an id, asked for with the grant that was refused. */
+export async function fetchDenial(sidecar: ChildSidecar, id: string, grant: string): Promise<string> {
+  const url = `http://127.0.0.1:${sidecar.port('admin')}/.well-known/writ/receipt/${id}`;
+  const response = await fetch(url, { headers: { 'writ-grant': grant } });
+  return response.text();
 }
