@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -34,9 +33,10 @@ type document struct {
 	Cosigned  string
 	// A proof of forking: urn:writ:fork:v1.
 	Fork *fork
-	// The full tiles of level 0, in order, and the leaf hashes after them.
-	Tiles [][]byte
-	Tail  [][]byte
+	// Everything that the log publishes.
+	Site *site
+	// Proofs of many sizes.
+	Sweep *sweep
 }
 
 type fork struct {
@@ -68,8 +68,11 @@ func main() {
 	if given.Fork != nil {
 		checkFork(*given.Fork, verifiers)
 	}
-	if len(given.Tiles)+len(given.Tail) > 0 {
-		checkTiles(given, head)
+	if given.Site != nil {
+		checkSite(*given.Site, verifiers)
+	}
+	if given.Sweep != nil {
+		checkSweep(*given.Sweep)
 	}
 	fmt.Printf("%d entries, %d inclusion proofs\n", head.N, len(given.Inclusions))
 }
@@ -142,34 +145,6 @@ func checkFork(given fork, verifiers note.Verifiers) {
 	}
 	if err := tlog.CheckTree(hashes(given.Consistency), second.N, second.Hash, first.N, root); err != nil {
 		fail(err)
-	}
-}
-
-// Rebuilds the whole tree from the tiles' leaf hashes.
-func checkTiles(given document, head tlog.Tree) {
-	leaves := bytes.Join(append(append([][]byte{}, given.Tiles...), given.Tail...), nil)
-	var stored []tlog.Hash
-	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		found := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			found[i] = stored[index]
-		}
-		return found, nil
-	})
-	for n := int64(0); n < int64(len(leaves)/tlog.HashSize); n++ {
-		leaf := hashes([][]byte{leaves[n*tlog.HashSize : (n+1)*tlog.HashSize]})[0]
-		added, err := tlog.StoredHashesForRecordHash(n, leaf, reader)
-		if err != nil {
-			fail(err)
-		}
-		stored = append(stored, added...)
-	}
-	root, err := tlog.TreeHash(int64(len(leaves)/tlog.HashSize), reader)
-	if err != nil {
-		fail(err)
-	}
-	if root != head.Hash {
-		fail(fmt.Errorf("the tiles hash to %v, the checkpoint says %v", root, head.Hash))
 	}
 }
 
