@@ -47,6 +47,7 @@ function readWish(options: Options): GrantWish {
     ...optional('max_request_bytes', whole(options, 'maxRequestBytes')),
     ...optional('max_response_bytes', whole(options, 'maxResponseBytes')),
     ...optional('content_sha256', text(options['contentSha256'])),
+    ...optional('mcp_tools', list(options['mcpTool'])),
   };
   return {
     sub: text(options['sub']) ?? '',

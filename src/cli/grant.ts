@@ -25,6 +25,7 @@ export function registerGrant(program: Command): void {
     .option('--max-request-bytes <n>', 'largest request body')
     .option('--max-response-bytes <n>', 'largest response body')
     .option('--content-sha256 <hex>', 'the one body it covers')
+    .option('--mcp-tool <name...>', 'tools of an MCP server that calls may name; * stands for any text')
     .option('--sub <agent>', 'who gets it', 'agent:dev')
     .option('--aud <audience>', 'sidecar that it is for (default: the one of this home)')
     .option('--intent <text>', 'why; goes on record with every call')

@@ -31,7 +31,7 @@ function homeWithAuthority(test: Test): string {
 t.test('without a sidecar the key file signs, and says that nothing was recorded', (t) => {
   const home = homeWithAuthority(t);
   const flags =
-    '--location http://a.test --action GET POST --path /a/** --max-calls 3 --max-seconds 9 --ttl 90s';
+    '--location http://a.test --action GET POST --path /a/** --max-calls 3 --max-seconds 9 --ttl 90s --mcp-tool search read_*';
   const issued = writ([
     'grant',
     'issue',
@@ -64,6 +64,7 @@ t.test('without a sidecar the key file signs, and says that nothing was recorded
         paths: [['a', '**']],
         max_calls: 3,
         max_seconds: 9,
+        mcp_tools: ['search', 'read_*'],
       },
     ],
   });

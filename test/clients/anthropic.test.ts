@@ -1,5 +1,5 @@
 /** The Anthropic SDK: whole answers, streamed ones, what they cost, and a model that policy refuses. */
-import Anthropic, { PermissionDeniedError } from '@anthropic-ai/sdk';
+import Anthropic, { APIConnectionError, PermissionDeniedError } from '@anthropic-ai/sdk';
 import t from 'tap';
 import { assertReceipt } from '../e2e/denied.ts';
 import { events, startProvider } from './model-provider.ts';
@@ -71,6 +71,19 @@ for (const [name, way] of Object.entries(provider.ways)) {
     t.strictSame(is['reasons'], ['model_not_listed', 'too_many_tokens']);
   });
 }
+
+t.test('a refused CONNECT is a fault of the connection, after another try', async (t) => {
+  const way = provider.ways['through the forward port'];
+  const client = new Anthropic({
+    ...way,
+    baseURL: 'https://elsewhere.test',
+    apiKey: 'sk-test',
+    maxRetries: 1,
+  });
+  const fault: unknown = await client.messages.create(question).catch((cause: unknown) => cause);
+  t.ok(fault instanceof APIConnectionError);
+  t.equal(home.entries().filter(({ is }) => is['code'] === 'scope_location').length, 2);
+});
 
 t.test('what reached the provider, with its own key and no grant', async (t) => {
   t.equal(site.seen.length, 4);

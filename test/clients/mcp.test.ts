@@ -58,12 +58,17 @@ const ways: Readonly<Record<string, (t: Test, grant: string) => Way>> = {
   },
 };
 
-async function open(t: Test, { url, options }: Way): Promise<Client> {
+interface Session {
+  readonly client: Client;
+  readonly transport: StreamableHTTPClientTransport;
+}
+
+async function open(t: Test, { url, options }: Way): Promise<Session> {
   const client = new Client({ name: 'test', version: '1.0.0' });
   t.teardown(() => client.close());
   const transport = new StreamableHTTPClientTransport(url, { ...options, reconnectionOptions: NEVER });
   await client.connect(transport as Transport); // the SDK's types know no exactOptionalPropertyTypes
-  return client;
+  return { client, transport };
 }
 
 const NEVER = {
@@ -84,7 +89,7 @@ async function refusal(client: Client, name: string, args: Record<string, unknow
 for (const [name, way] of Object.entries(ways)) {
   t.test(name, async (t) => {
     server.ran.length = 0;
-    const client = await open(t, way(t, granted(['search', 'count', 'delete_*'])));
+    const { client, transport } = await open(t, way(t, granted(['search', 'count', 'delete_*'])));
     const { tools } = await client.listTools();
     t.strictSame(tools.map((tool) => tool.name).toSorted(), [
       'count',
@@ -113,12 +118,14 @@ for (const [name, way] of Object.entries(ways)) {
       'the session goes on',
     );
     t.strictSame(server.ran, ['search', 'count', 'search'], 'what the server ran');
+    await transport.terminateSession();
+    t.equal(server.seen.at(-1), 'DELETE /mcp', 'and ends where the client ends it');
   });
 }
 
 t.test('policy looks into the arguments of a tool', async (t) => {
   server.ran.length = 0;
-  const client = await open(t, ways['to the reverse port']?.(t, granted()) as Way); // it is there
+  const { client } = await open(t, ways['to the reverse port']?.(t, granted()) as Way); // it is there
   t.match(await client.callTool({ name: 'read_file', arguments: { path: '/workspace/a' } }), {
     content: [{}],
   });

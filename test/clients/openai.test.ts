@@ -1,5 +1,5 @@
 /** The OpenAI SDK: whole answers, streamed ones, what they cost, and a model that policy refuses. */
-import OpenAI, { PermissionDeniedError } from 'openai';
+import OpenAI, { APIConnectionError, PermissionDeniedError } from 'openai';
 import t from 'tap';
 import { assertReceipt } from '../e2e/denied.ts';
 import { events, startProvider } from './model-provider.ts';
@@ -68,6 +68,19 @@ for (const [name, way] of Object.entries(provider.ways)) {
     t.strictSame(is['reasons'], ['model_not_listed', 'too_many_tokens']);
   });
 }
+
+t.test('a refused CONNECT is a fault of the connection, after another try', async (t) => {
+  const way = provider.ways['through the forward port'];
+  const client = new OpenAI({
+    ...way,
+    baseURL: 'https://elsewhere.test/v1',
+    apiKey: 'sk-test',
+    maxRetries: 1,
+  });
+  const fault: unknown = await client.chat.completions.create(question).catch((cause: unknown) => cause);
+  t.ok(fault instanceof APIConnectionError);
+  t.equal(home.entries().filter(({ is }) => is['code'] === 'scope_location').length, 2);
+});
 
 t.test('what reached the provider, with its own key and no grant', async (t) => {
   t.equal(site.seen.length, 4);

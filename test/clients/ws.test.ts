@@ -58,6 +58,13 @@ for (const [name, way] of Object.entries(ways)) {
   });
 }
 
+t.test('a refused CONNECT is an error', async (t) => {
+  const { options } = ways['wss through the forward port']?.() ?? {};
+  const client = new WebSocket('wss://elsewhere.test/', options);
+  const [fault] = (await once(client, 'error').catch((cause: unknown) => [cause])) as [Error]; // as ws has it
+  t.match(fault.message, '403');
+});
+
 t.test('a grant for GET alone opens no WebSocket', async (t) => {
   const headers = { 'writ-grant': stage.grant({ entry: { actions: ['GET'] } }) };
   const client = new WebSocket(`${stage.reverse.replace('http', 'ws')}/api/chat`, { headers });
