@@ -15,7 +15,7 @@ import { assertSwallowed } from './swallowed.ts';
 const skip = missing('git');
 const folder = scratchFolder(t);
 const origin = await startTlsOrigin(t, gitBackend(folder));
-const stage = await startSidecar(t, { origins: [origin] });
+const stage = await startSidecar(t, { origins: [origin], settings: { proxy: { challenge: true } } });
 const CONTENT = randomBytes(300_000);
 
 /** Nobody's settings, and no questions. */
@@ -26,11 +26,13 @@ const ALONE = [
 const git = (args: readonly string[], env: readonly string[] = []): Promise<Ended> =>
   run('env', [...ALONE, ...env, 'git', ...args]);
 
-/** All that a call through the forward port takes; the trace goes to standard error. */
-const through = (grant: string): readonly string[] => [
-  ...[`https_proxy=${stage.proxy(grant)}`, `GIT_SSL_CAINFO=${stage.ca}`],
-  ...['GIT_HTTP_PROXY_AUTHMETHOD=basic', 'GIT_TRACE_CURL=1'],
+/** What a call through the forward port takes where the sidecar asks for its grant; the trace goes to standard error. */
+const asked = (grant: string): readonly string[] => [
+  ...[`https_proxy=${stage.proxy(grant)}`, `GIT_SSL_CAINFO=${stage.ca}`, 'GIT_TRACE_CURL=1'],
 ];
+
+/** And so that nobody has to ask. */
+const through = (grant: string): readonly string[] => [...asked(grant), 'GIT_HTTP_PROXY_AUTHMETHOD=basic'];
 const work = join(folder, 'work');
 const site = `${origin.url}/open/site.git`;
 
@@ -80,13 +82,15 @@ const PULL = [
 t.test('clone has every byte, through the forward port and from the reverse port', { skip }, async (t) => {
   const reverse = `${stage.reverse}/api/open/site.git`;
   for (const [name, env, args] of [
-    ['forward', through(stage.grant()), [site]],
+    ['unasked', through(stage.grant()), [site]],
+    ['asked', asked(stage.grant()), [site]],
     ['reverse', [], ['-c', `http.${stage.reverse}/.extraHeader=Writ-Grant: ${stage.grant()}`, reverse]],
   ] as const) {
     const from = origin.seen.length;
     const clone = join(folder, name);
     const { exit, stderr } = await git(['clone', '-q', ...args, clone], env);
     t.equal(exit, 0, name, { stderr });
+    t.equal(stderr.includes('HTTP/1.1 407'), name === 'asked');
     t.ok(readFileSync(join(clone, 'content')).equals(CONTENT), 'every byte');
     await must('-C', clone, 'fsck', '--strict');
     t.strictSame(origin.seen.slice(from), PULL, 'what reached the server');
