@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { streamHead } from '../call/stream.ts';
 import type { Clock } from '../gate/outside.ts';
 import { Http2Exchange } from './http2-exchange.ts';
-import { AGENT_SESSION, endFlooded, FrameBudget, MAX_STREAMS, widen } from './http2-limits.ts';
+import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } from './http2-limits.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { Malformed } from './malformed.ts';
@@ -30,6 +30,7 @@ const MAX_RUNNING = 2 * MAX_STREAMS;
 export class Http2Connection {
   readonly #parts: Http2Parts;
   readonly #session: ServerHttp2Session;
+  readonly #socket: Socket;
   #running = 0;
   #stopWaiting: () => void;
 
@@ -46,13 +47,16 @@ export class Http2Connection {
     session.on('error', (error) => this.#malformed(error));
     session.on('close', () => this.#stopWaiting());
     socket.once('end', () => session.destroy()); // a tunnel's socket stays half open by itself
+    session.on('goaway', () => this.stop());
     this.#session = session;
+    this.#socket = socket;
     this.#stopWaiting = parts.clock.after(parts.headMs, () => this.stop());
   }
 
   /** Takes no further streams, and closes when those it has are over. */
   stop(): void {
-    this.#session.close();
+    if (this.#running === 0) hangUp(this.#session, this.#socket, this.#parts.clock);
+    else this.#session.close();
   }
 
   /** Ends whatever runs. */
@@ -79,8 +83,9 @@ export class Http2Connection {
   #leave(): void {
     const { clock, keepAliveMs } = this.#parts;
     this.#running -= 1;
-    if (this.#running === 0 && !this.#session.closed)
-      this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());
+    if (this.#running > 0) return;
+    if (this.#session.closed || this.#session.destroyed) this.stop();
+    else this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());
   }
 
   #malformed(error: Error): void {

@@ -1,6 +1,7 @@
 /** What one HTTP/2 connection may ask of us, on either side (threats.md §2). */
 import { constants } from 'node:http2';
 import type { Http2Session, Settings } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Clock } from '../gate/outside.ts';
 
 /** Streams at a time. */
@@ -52,6 +53,21 @@ export function endFlooded(session: Http2Session): void {
   if (session.destroyed) return;
   const flood = Object.assign(new Error('a flood of frames'), { code: 'ERR_HTTP2_FLOOD' });
   session.destroy(flood, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+const LINGER_MS = 2000;
+
+/**
+ * Closes a connection that carries nothing any more. A peer that does not hang up as well is not waited for; nor is one
+ * that did so unheard, because node:http2 had stopped reading to wait for a write.
+ */
+export function hangUp(session: Http2Session, socket: Socket, clock: Clock): void {
+  session.close();
+  if (!socket.destroyed)
+    socket.once(
+      'close',
+      clock.after(LINGER_MS, () => socket.destroy()),
+    );
 }
 
 const BURST = 200;

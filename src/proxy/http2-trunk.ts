@@ -1,9 +1,10 @@
 /** One HTTP/2 connection to an upstream, for one agent and one target: its streams carry calls side by side. */
 import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, ClientSessionRequestOptions } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Address, Clock } from '../gate/outside.ts';
 import type { Dialled } from './dial.ts';
-import { endFlooded, FrameBudget, MAX_STREAMS, UPSTREAM_SESSION, widen } from './http2-limits.ts';
+import { endFlooded, FrameBudget, hangUp, MAX_STREAMS, UPSTREAM_SESSION, widen } from './http2-limits.ts';
 
 /** What a trunk is made with. */
 export interface TrunkParts {
@@ -20,6 +21,7 @@ export class Trunk {
   readonly address: Address;
   readonly #parts: TrunkParts;
   readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
   #running = 0;
   #done = false;
   #stopWaiting: () => void = () => undefined;
@@ -37,6 +39,7 @@ export class Trunk {
     session.on('goaway', () => this.#finish()).on('close', () => this.#finish());
     session.on('error', () => this.#finish()); // its streams hear of it, each for itself
     this.#session = session;
+    this.#socket = socket;
   }
 
   /** Whether another stream may be opened. */
@@ -80,7 +83,7 @@ export class Trunk {
   }
 
   #wait(): void {
-    if (this.#done) this.#session.close();
+    if (this.#done) this.#hangUp();
     else this.#stopWaiting = this.#parts.clock.after(this.#parts.idleMs, () => this.destroy());
   }
 
@@ -89,6 +92,10 @@ export class Trunk {
     this.#done = true;
     this.#stopWaiting();
     this.#parts.onDone(this);
-    if (this.#running === 0) this.#session.close();
+    if (this.#running === 0) this.#hangUp();
+  }
+
+  #hangUp(): void {
+    hangUp(this.#session, this.#socket, this.#parts.clock);
   }
 }

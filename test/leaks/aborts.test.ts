@@ -1,7 +1,7 @@
 /** Agents that go away in the middle of every kind of call leave nothing open and nothing in memory. */
 import t from 'tap';
 import { hasProc } from '../e2e/child-sidecar.ts';
-import { grown, held, kinds, leave, settled } from './rounds.ts';
+import { calm, grown, kinds, leave, settled } from './rounds.ts';
 import { startStage } from './stage.ts';
 
 const COUNT = 50;
@@ -13,7 +13,7 @@ t.test(
   async (t) => {
     const on = await startStage(t);
     for (const kind of kinds) await leave(on, kind, WARM); // connections, caches, compiled code
-    const before = await settled(on, await held(on));
+    const before = await calm(on);
     for (const kind of kinds) await leave(on, kind, COUNT);
     const after = await settled(on, before);
     t.strictSame(grown(before, after), {}, 'nothing is left of them');

@@ -31,8 +31,16 @@ export async function leave(on: Stage, kind: string, count: number): Promise<voi
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
 }
 
-/** What there is now. */
-export async function held(on: Stage): Promise<Held> {
+/** What there is once no connection is open any more, or when patience is over. */
+export async function calm(on: Stage): Promise<Held> {
+  const until = Date.now() + PATIENCE_MS;
+  const busy = ({ resources, upstream }: Open): boolean =>
+    Date.now() < until && (upstream > 0 || resources['TCPSocketWrap'] !== undefined);
+  while (busy(await open(on)));
+  return held(on);
+}
+
+async function held(on: Stage): Promise<Held> {
   return { ...(await reachable(on)), ...(await open(on)) };
 }
 

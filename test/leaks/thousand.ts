@@ -1,5 +1,5 @@
 /** By hand: `node test/leaks/thousand.ts [count]`. 1,000 aborted clients of every kind, and what is left of each. */
-import { grown, held, kinds, leave, settled } from './rounds.ts';
+import { calm, grown, kinds, leave, settled } from './rounds.ts';
 import { startStage } from './stage.ts';
 
 const MIB = 1024 * 1024;
@@ -8,7 +8,7 @@ const last: (() => unknown)[] = [];
 const on = await startStage({ teardown: (then) => last.unshift(then) });
 
 for (const kind of kinds) await leave(on, kind, 25); // connections, caches and compiled code are there from here on
-const first = await held(on);
+const first = await calm(on);
 const rss = on.sidecar.memory('VmRSS');
 for (const kind of kinds) {
   const began = performance.now();
