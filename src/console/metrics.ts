@@ -46,8 +46,8 @@ export class Metrics implements Observer {
     if (verdict === 'permit') running.inc();
   }
 
-  finished({ ended, by, host, request, response, duration_ms }: Finished): void {
-    const { outcomes, bytes, duration, running, cut } = this.#instruments;
+  finished({ ended, by, host, request, response, duration_ms, usage }: Finished): void {
+    const { outcomes, bytes, duration, running, cut, tokens } = this.#instruments;
     const label = this.#sources.hosts.has(host) ? host : 'other';
     running.dec();
     outcomes.inc({ ended, host: label });
@@ -55,6 +55,8 @@ export class Metrics implements Observer {
     bytes.inc({ direction: 'response', host: label }, response.bytes);
     duration.observe({ ended }, duration_ms / MS);
     if (ended === 'cut') cut.inc({ code: by ?? 'none' });
+    tokens.inc({ kind: 'input' }, usage?.input_tokens ?? 0);
+    tokens.inc({ kind: 'output' }, usage?.output_tokens ?? 0);
   }
 
   tunnelled(): void {
@@ -113,6 +115,7 @@ function instruments(registry: Registry) {
   const registers = [registry];
   return {
     ...tunnelInstruments(registers),
+    ...endInstruments(registers),
     calls: new Counter({
       name: 'writ_calls_total',
       help: 'Calls decided, by verdict and denial code.',
@@ -126,6 +129,25 @@ function instruments(registry: Registry) {
       buckets: SECONDS,
       registers,
     }),
+    running: new Gauge({ name: 'writ_calls_running', help: 'Permitted calls that run now.', registers }),
+    malformed: new Counter({
+      name: 'writ_malformed_total',
+      help: 'Bytes that were not HTTP, answered 400 or 431.',
+      labelNames: ['carrier', 'status'],
+      registers,
+    }),
+    aggregated: new Counter({
+      name: 'writ_denials_aggregated_total',
+      help: 'Denials that were counted instead of recorded one by one.',
+      labelNames: ['code'],
+      registers,
+    }),
+  };
+}
+
+/** What is known of a call once it is over. */
+function endInstruments(registers: Registry[]) {
+  return {
     outcomes: new Counter({
       name: 'writ_outcomes_total',
       help: 'Permitted calls that ended, by how.',
@@ -145,23 +167,16 @@ function instruments(registry: Registry) {
       labelNames: ['direction', 'host'],
       registers,
     }),
-    running: new Gauge({ name: 'writ_calls_running', help: 'Permitted calls that run now.', registers }),
     cut: new Counter({
       name: 'writ_leases_cut_total',
       help: 'Running calls that were cut, by what ended their lease.',
       labelNames: ['code'],
       registers,
     }),
-    malformed: new Counter({
-      name: 'writ_malformed_total',
-      help: 'Bytes that were not HTTP, answered 400 or 431.',
-      labelNames: ['carrier', 'status'],
-      registers,
-    }),
-    aggregated: new Counter({
-      name: 'writ_denials_aggregated_total',
-      help: 'Denials that were counted instead of recorded one by one.',
-      labelNames: ['code'],
+    tokens: new Counter({
+      name: 'writ_llm_tokens_total',
+      help: 'Tokens that answers of language models say they cost.',
+      labelNames: ['kind'],
       registers,
     }),
   };

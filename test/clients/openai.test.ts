@@ -90,3 +90,9 @@ t.test('what reached the provider, with its own key and no grant', async (t) => 
     t.notOk(headers['writ-grant']);
   }
 });
+
+t.test('what all answers cost is a metric', async (t) => {
+  const text = await (await fetch(`http://127.0.0.1:${provider.sidecar.port('admin')}/metrics`)).text();
+  t.match(text, '\nwrit_llm_tokens_total{kind="input"} 44\n');
+  t.match(text, '\nwrit_llm_tokens_total{kind="output"} 28\n');
+});

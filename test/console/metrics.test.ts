@@ -76,6 +76,18 @@ t.test('outcomes, bytes and cuts are counted', async (t) => {
   t.equal(seen.get('writ_calls_running'), 0);
 });
 
+t.test('tokens are added up over all models, and an answer that does not say counts nothing', async (t) => {
+  const { metrics } = make();
+  const said = { provider: 'openai', state: 'counted' } as const;
+  metrics.finished({ ...end, usage: { ...said, input_tokens: 11, output_tokens: 7 } });
+  metrics.finished({ ...end, usage: { ...said, provider: 'anthropic', output_tokens: 5 } });
+  metrics.finished({ ...end, usage: { ...said, state: 'absent' } });
+  metrics.finished(end);
+  const seen = await lines(metrics);
+  t.equal(seen.get('writ_llm_tokens_total{kind="input"}'), 11);
+  t.equal(seen.get('writ_llm_tokens_total{kind="output"}'), 12);
+});
+
 t.test('a host that the settings do not name is `other`, however many there are', async (t) => {
   const { metrics } = make();
   for (let i = 0; i < 1000; i++) metrics.finished({ ...end, host: `h${i}.evil.example` });
