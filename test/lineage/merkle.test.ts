@@ -51,12 +51,7 @@ t.test('every proof of every tree up to size 300 is that of RFC 6962, and none h
   t.strictSame(few.faults, [], `${few.proofs} proofs, spoilt in ${few.spoilt} ways`);
   const many = checkEveryProof(300, false);
   t.strictSame(many.faults, [], `${many.proofs} proofs, each spoilt in one way`);
-  t.match(
-    [few, many],
-    [
-      { proofs: 40 * 41, spoilt: 38_974 },
-      { proofs: 300 * 301, spoilt: 300 * 301 },
-    ],
-  );
+  t.ok(few.spoilt > 40_000);
+  t.match(many, { proofs: 300 * 301, spoilt: 300 * 301 });
   t.end();
 });
