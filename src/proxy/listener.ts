@@ -11,6 +11,7 @@ import type { TunnelParts } from './connect-exchange.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { AgentExchange } from './exchange.ts';
+import { HalfClosed } from './half-closed.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Serving } from './intercept.ts';
@@ -49,10 +50,12 @@ export class Listener {
   readonly #http2 = new Set<Http2Connection>();
   /** Tunnels whose TLS is not open yet. */
   readonly #opening = new Set<Socket>();
+  readonly #halfClosed: HalfClosed;
   #stopped = false;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    this.#halfClosed = new HalfClosed(parts.clock);
     this.#server = hardenedServer(parts);
     this.#server
       .on('connection', (socket: Socket) => this.#open(socket))
@@ -137,7 +140,23 @@ export class Listener {
 
   #take(request: IncomingMessage, response: ServerResponse): void {
     const open = this.#connections.get(request.socket);
-    open?.calls.take((done) => this.#run(request, response, { ...open, done }));
+    open?.calls.take((done) => {
+      this.#heedEnd(request.socket, response, open.context);
+      return this.#run(request, response, { ...open, done });
+    });
+  }
+
+  /** An agent that has no more to say gets its answer, unless it has left. */
+  #heedEnd(socket: Socket, response: ServerResponse, { redirect }: ConnectionContext): void {
+    const { localPort, remotePort = 0 } = socket;
+    const ports = { localPort: redirect ? undefined : localPort, remotePort };
+    const ended = (): void => this.#halfClosed.watch(socket, ports);
+    if (socket.readableEnded) ended();
+    else socket.once('end', ended);
+    response.once('close', () => {
+      socket.off('end', ended);
+      this.#halfClosed.forget(socket);
+    });
   }
 
   /** Bytes that came early wait in the socket for the decision; they are the tunnel's. */
@@ -246,7 +265,7 @@ function hardenedServer({ maxConnections, headMs, keepAliveMs }: ListenerParts):
   });
   server.maxHeadersCount = 0; // else headers are hidden from us that the parser frames by
   server.maxConnections = maxConnections;
-  return server;
+  return Object.assign(server, { httpAllowHalfOpen: true }); // else node:http ends a call with its agent's sending side
 }
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): RawHead {

@@ -1,5 +1,6 @@
-/** Which user a socket of this machine belongs to, as Linux tells in /proc/net/tcp (proc(5)). */
+/** Whose a socket of this machine is, if anybody's, as Linux tells in /proc/net/tcp (proc(5)). */
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 /** The ports of one connection as we see it: ours is local, the agent's remote. */
 export interface PeerPorts {
@@ -8,7 +9,7 @@ export interface PeerPorts {
   readonly remotePort: number;
 }
 
-/** Columns of a row: index, local address, remote address, state … the user id is the eighth. */
+/** Columns of a row: index, local address, remote address, state … the user id is the eighth, the inode the tenth. */
 const LOCAL = 1;
 const REMOTE = 2;
 const STATE = 3;
@@ -33,10 +34,26 @@ export function listenerUids(port: number): readonly number[] {
     .map((columns) => Number(columns[UID]));
 }
 
+/** Local and remote port of a row whose socket a process holds: without one the inode is 0. */
+const HELD = /^ *\d+: \w+(:\w{4}) \w+(:\w{4}) \w+ \S+ \S+ \S+ +\d+ +\d+ [1-9]/;
+
+/** Looks once, and answers whether a process holds the agent's end; false also where the system does not say. */
+export async function heldPeers(): Promise<(ports: PeerPorts) => boolean> {
+  const held = new Set<string>();
+  const tables = await Promise.all(TABLES.map((path) => readFile(path, 'latin1').catch(() => '')));
+  for (const line of tables.flatMap((text) => text.split('\n'))) {
+    const [, theirs = '', ours = ''] = HELD.exec(line) ?? [];
+    held.add(theirs).add(theirs + ours);
+  }
+  return ({ localPort, remotePort }) =>
+    held.has(hexPort(remotePort) + (localPort === undefined ? '' : hexPort(localPort)));
+}
+
+const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
+
 /** The rows whose local port is this. */
 function rowsOf(local: string): readonly (readonly string[])[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6']
-    .flatMap(readTable)
+  return TABLES.flatMap(readTable)
     .filter((line) => line.includes(local))
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => columns[LOCAL]?.endsWith(local));

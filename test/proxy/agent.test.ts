@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import t from 'tap';
 import { exchangeRaw, lastEnded, RawAgent, startOrigin, startRaw, startSidecar } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
+import { hasProc } from '../e2e/child-sidecar.ts';
 
 const head = (method: string, port: number, path: string, ...lines: readonly string[]): string =>
   [`${method} http://127.0.0.1:${port}${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...lines, '', ''].join(
@@ -356,4 +357,28 @@ t.test('many agents that go away leave no upstream connection behind', async (t)
   while (sockets.size > 0) await new Promise(setImmediate);
   t.ok(sidecar.ended.every(({ ended }) => ended === 'client-abort'));
   t.equal(sidecar.upstream.idle, 0);
+});
+
+t.test('an agent that has no more to say still gets its answer', { skip: !hasProc }, async (t) => {
+  let respond: () => void = () => undefined;
+  const port = await startOrigin(t, (incoming, response) => {
+    const answer = (): unknown => response.end(`you called ${incoming.resume().url}`);
+    if (incoming.url === '/late') respond = answer;
+    else answer();
+  });
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const late = new RawAgent(sidecar.port);
+  late.socket.end(head('GET', port, '/late')); // a head, and FIN
+  await once(late.socket, 'finish');
+  await exchangeRaw(sidecar.port, head('GET', port, '/', 'Connection: close')); // the FIN was heard by now
+  t.notOk(late.socket.closed);
+  respond();
+  await late.closed();
+  t.match(late.heard, /you called \/late$/);
+  const two = new RawAgent(sidecar.port);
+  two.socket.end(head('GET', port, '/a') + head('POST', port, '/b', 'Content-Length: 4') + 'body');
+  await two.closed();
+  t.match(two.heard, /you called \/a.*you called \/b$/s, 'and those to what it said before');
+  await sidecar.finished(4);
+  t.ok(sidecar.ended.every(({ ended }) => ended === 'complete'));
 });
