@@ -36,7 +36,7 @@ function* locateIn(
   from: number,
   until = Number.MAX_SAFE_INTEGER,
 ): Generator<LocatedEntry, SegmentEnd> {
-  const batches = batchesOf(name, { from, until });
+  using batches = batchesOf(name, { from, until });
   let step = batches.next();
   for (; !step.done; step = batches.next()) {
     const { first, entries, offset } = step.value;

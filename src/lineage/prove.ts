@@ -60,7 +60,8 @@ export function checkpointOver(
   const segment = segments[at];
   if (!segment) return undefined;
   const until = segments[at + 1]?.first ?? Number.MAX_SAFE_INTEGER;
-  const batch = batchesOf(segment, { from: size - 1, until }).next();
+  using batches = batchesOf(segment, { from: size - 1, until });
+  const batch = batches.next();
   if (batch.done) return undefined;
   const head = verifyCheckpoint(node, batch.value.head, [logKey]);
   if (head?.size === size) return { ...head, note: batch.value.head };

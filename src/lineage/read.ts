@@ -41,12 +41,13 @@ export function* readEntries(segments: string, from = 0): Generator<LogEntry, vo
 
 /** One entry, or undefined where the log has none of this number. */
 export function readEntry(segments: string, seq: number): Uint8Array | undefined {
-  const first = readEntries(segments, seq).next();
+  using entries = readEntries(segments, seq);
+  const first = entries.next();
   return first.done || first.value.seq !== seq ? undefined : first.value.bytes;
 }
 
 function* entriesOf(name: SegmentName, from: number): Generator<LogEntry, void> {
-  const batches = batchesOf(name, { until: name.until, from });
+  using batches = batchesOf(name, { until: name.until, from });
   let step = batches.next();
   for (; !step.done; step = batches.next()) {
     const { first, entries } = step.value;
@@ -57,7 +58,7 @@ function* entriesOf(name: SegmentName, from: number): Generator<LogEntry, void> 
 }
 
 /**
- * The intact batches of a segment, from the one that holds entry `from` up to the one before entry `until`. Batches
+ * Holds the file open until it has ended: take it with `using`, or all of it. The intact batches of a segment, from the one that holds entry `from` up to the one before entry `until`. Batches
  * before that are skipped by their headers, unchecked.
  */
 export function* batchesOf(

@@ -149,7 +149,7 @@ export class Replay {
     const { tree } = this.#audit;
     this.#begin(segment);
     const { until } = segment;
-    const batches = batchesOf(segment, { until });
+    using batches = batchesOf(segment, { until });
     let start = 0;
     let step = batches.next();
     for (; !step.done; step = batches.next()) {
@@ -175,7 +175,7 @@ export class Replay {
     this.#metVouched = true;
     this.#head = this.#vouched.note;
     this.#tiles();
-    const batches = batchesOf(segment, { from: this.#audit.tree.size, until: Infinity });
+    using batches = batchesOf(segment, { from: this.#audit.tree.size, until: Infinity });
     let step = batches.next();
     const start = step.value.offset;
     for (; !step.done; step = batches.next()) this.#take(step.value, Infinity);

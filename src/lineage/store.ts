@@ -151,7 +151,8 @@ export class Store {
 /** The time in a segment's first entry; undefined where it has none. */
 function beginningOf(path: string): number | undefined {
   const first = segmentFirst(path);
-  const batch = batchesOf({ path, first }, { until: first + 1 }).next();
+  using batches = batchesOf({ path, first }, { until: first + 1 });
+  const batch = batches.next();
   const entry = batch.done ? undefined : batch.value.entries[0];
   const at = entry && findPosition(entry)?.at;
   return at === undefined ? undefined : Date.parse(at);

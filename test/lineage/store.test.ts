@@ -2,7 +2,9 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -15,7 +17,9 @@ import { node } from '../../src/crypto/node.ts';
 import { NO_PREVIOUS, chainHash } from '../../src/lineage/audit.ts';
 import { verifyCheckpoint } from '../../src/lineage/checkpoint.ts';
 import { listSegments, segmentPath } from '../../src/lineage/layout.ts';
+import { locateEntries } from '../../src/lineage/locate.ts';
 import { leafHash } from '../../src/lineage/merkle.ts';
+import { checkpointOver } from '../../src/lineage/prove.ts';
 import { findPosition } from '../../src/lineage/position.ts';
 import { rootOfInclusion } from '../../src/lineage/proof.ts';
 import { readEntries, readEntry } from '../../src/lineage/read.ts';
@@ -204,3 +208,40 @@ t.test('a segment ends at the first append after its age, also over a restart', 
   t.match(verifyLog({ layout: log.layout, logKey: log.identity.logKey }), { ok: true, size: 6 });
   t.end();
 });
+
+t.test('whoever reads a part of the log lets its files go', { skip: !existsSync('/proc/self/fd') }, (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const store = openStore(log, 10_000);
+  fill(store, 60, 5);
+  store.close();
+  const { layout, identity } = log;
+  const read: [string, () => unknown][] = [
+    ['one entry', () => readEntry(layout.segments, 7)],
+    ['the first entries', () => {
+      for (const { seq } of readEntries(layout.segments)) if (seq === 7) break;
+    }],
+    ['the first located entries', () => {
+      for (const { seq } of locateEntries(layout.segments, 0)) if (seq === 7) break;
+    }],
+    ['a checkpoint', () => checkpointOver(layout, identity.logKey, 6)],
+    ['a start', () => openStore(log).close()],
+  ]; // prettier-ignore
+  for (const [name, work] of read) {
+    work();
+    const open = readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`));
+    t.strictSame(
+      open.filter((path) => path.startsWith(layout.directory)),
+      [],
+      name,
+    );
+  }
+  t.end();
+});
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // it was the listing's own
+  }
+}
