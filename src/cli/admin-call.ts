@@ -18,16 +18,25 @@ export interface AdminAnswer {
 
 const PATIENCE_MS = 10_000;
 
+/** GETs with the home's admin token; else as `askSidecar`. */
+export function readSidecar(home: string, path: string): Promise<AdminAnswer | undefined> {
+  return askSidecar(home, path, undefined);
+}
+
 /**
  * POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there); a
  * command failure where somebody else listens there, who must not have the token.
  */
-export async function askSidecar(home: string, path: string, body: object): Promise<AdminAnswer | undefined> {
+export async function askSidecar(
+  home: string,
+  path: string,
+  body: object | undefined,
+): Promise<AdminAnswer | undefined> {
   const running = readRunning(home);
   const token = readText(homeLayout(home).adminToken);
   if (!running || token === undefined) return undefined;
   refuseImpostor(home, running);
-  const answer = await post(new URL(path, running.admin), token.trim(), JSON.stringify(body));
+  const answer = await send(new URL(path, running.admin), token.trim(), body);
   if (!answer) return undefined;
   const parsed = parseStrictJson(await answer.text());
   return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
@@ -45,8 +54,9 @@ function refuseImpostor(home: string, { admin }: Running): void {
 }
 
 /** A stale `run.json` points to a port where nobody listens: that is no sidecar. */
-async function post(url: URL, token: string, body: string): Promise<Response | undefined> {
+async function send(url: URL, token: string, body: object | undefined): Promise<Response | undefined> {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+  const what = body ? { method: 'POST', body: JSON.stringify(body) } : { method: 'GET' };
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  return fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' }).catch(() => undefined);
+  return fetch(url, { ...what, headers, signal, redirect: 'error' }).catch(() => undefined);
 }

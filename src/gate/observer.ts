@@ -45,6 +45,8 @@ export interface Handshake {
   /** `untrusted`, `unused`: it does not, or may not, trust our certificate authority. */
   readonly cause: 'untrusted' | 'unused' | 'failed';
   readonly detail: string;
+  /** `User-Agent` of its CONNECT: the agent's own words. */
+  readonly client?: string | undefined;
 }
 
 /** Hears of every call. An observer that throws is a fault of the program. */

@@ -44,9 +44,9 @@ export class ConnectExchange extends Http1Exchange implements TunnelMouth {
   }
 
   open(to: { host: string; port: number; credential: Credential | undefined }): Promise<Opened> {
-    const { interceptor, serving } = this.#parts;
+    const { interceptor, serving, request } = this.#parts;
     this.#establish();
-    return interceptor.open(this.#socket, to, serving);
+    return interceptor.open(this.#socket, { ...to, client: request.headers['user-agent'] }, serving);
   }
 
   splice(passage: Passage<Exchange>): Promise<Ended> {

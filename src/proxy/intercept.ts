@@ -32,7 +32,7 @@ export interface InterceptorParts {
   /** Whether a tunnel may carry HTTP in the clear. Asked anew for each. */
   plainAllowed(): boolean;
   /** Hears of agents that do not take our certificate, or could not agree on TLS. */
-  onFault(fault: HandshakeFault & { readonly host: string }): void;
+  onFault(fault: HandshakeFault & Pick<Named, 'host' | 'client'>): void;
 }
 
 /** Where a CONNECT is to lead. */
@@ -40,6 +40,8 @@ export interface Wanted {
   readonly host: string;
   readonly port: number;
   readonly credential?: Credential | undefined;
+  /** `User-Agent` of the CONNECT: the agent's own words. */
+  readonly client?: string | undefined;
 }
 
 /** TLS whose ClientHello was read, and names this host. */
@@ -47,6 +49,8 @@ export interface Named {
   readonly host: string;
   /** What the requests that come out of it stand for. */
   readonly context: ConnectionContext;
+  /** What the client calls itself, where it said so. */
+  readonly client?: string | undefined;
 }
 
 /** `open`: requests will come. `left`: the agent went away, or could not agree on TLS; there is nothing to record. */
@@ -67,9 +71,10 @@ export class Interceptor {
     const beginning = await peek(socket, { after: clock.after, ms: handshakeMs, read: helloIn });
     switch (beginning.is) {
       case 'hello': {
-        const fault = nameFault(wanted.host, beginning.hello);
+        const { host, client } = wanted;
+        const fault = nameFault(host, beginning.hello);
         if (!fault)
-          return this.openTls(socket, { host: wanted.host, context: contextOf('https', wanted) }, serving);
+          return this.openTls(socket, { host, client, context: contextOf('https', wanted) }, serving);
         refuseName(socket);
         return fault;
       }
@@ -89,47 +94,54 @@ export class Interceptor {
   }
 
   /** Opens TLS as this host and has it served. The ClientHello stands in the socket unread; on a refusal it is closed. */
-  async openTls(socket: Socket, { host, context }: Named, serving: Serving): Promise<Opened> {
+  async openTls(socket: Socket, named: Named, serving: Serving): Promise<Opened> {
+    const { host, context } = named;
     const tls = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.#parts.authority.contextFor(host),
       ALPNProtocols: ['h2', 'http/1.1'],
     });
-    if (!(await this.#handshake(tls, host))) return pass('left');
+    if (!(await this.#handshake(tls, named))) return pass('left');
     const shown = tls.servername || undefined; // false where the client named none
     if (shown !== (isAddress(host) ? undefined : host)) {
       tls.destroy(); // OpenSSL read another name than we did
       return deny('tunnel_name_mismatch', `${host}, but TLS says ${shown}`);
     }
     Object.assign(tls, { secureConnecting: false }); // as `tls.Server` does once it is secure; node:http2 waits for it
-    tls.once('close', () => this.#closed(tls, host));
+    tls.once('close', () => this.#closed(tls, named));
     if (tls.alpnProtocol === 'h2') serving.http2(tls, context);
     else serving.http1(tls, context);
     return pass('open');
   }
 
   /** Whether it came to its end in time; the socket is destroyed where not. Its errors never go unheard. */
-  #handshake(tls: TLSSocket, host: string): Promise<boolean> {
+  #handshake(tls: TLSSocket, { host, client }: Named): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (done: boolean): void => {
+      let over = false;
+      const settle = (done: boolean, fault?: HandshakeFault): void => {
         cancel();
+        if (over) return;
+        over = true;
+        if (fault) this.#parts.onFault({ ...fault, host, client });
         if (!done) tls.destroy();
         resolve(done);
       };
       const cancel = this.#parts.clock.after(this.#parts.handshakeMs, () => settle(false));
-      tls.once('secure', () => settle(true)).once('close', () => settle(false));
+      tls.once('secure', () => settle(true));
+      const left = (): void => settle(false, { cause: 'unused', detail: 'closed in the handshake' });
+      tls.once('end', left).once('close', left);
       tls.on('error', (error) => {
         const fault = handshakeFault(error);
-        if (fault && tls.bytesRead === 0) this.#parts.onFault({ ...fault, host });
-        settle(false);
+        if (!over) settle(false, fault);
+        else if (fault && tls.bytesRead === 0) this.#parts.onFault({ ...fault, host, client }); // said only behind it
       });
     });
   }
 
   /** Some clients say nothing when they do not trust us: they close once the handshake is over. */
-  #closed(tls: TLSSocket, host: string): void {
+  #closed(tls: TLSSocket, { host, client }: Named): void {
     if (tls.bytesRead === 0)
-      this.#parts.onFault({ cause: 'unused', detail: 'closed before a request', host });
+      this.#parts.onFault({ cause: 'unused', detail: 'closed before a request', host, client });
   }
 }
 

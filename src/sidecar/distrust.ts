@@ -2,21 +2,19 @@
 import { LRUCache } from 'lru-cache';
 import type { Log } from '../config/log.ts';
 import type { Handshake, Observer } from '../gate/observer.ts';
+import { clientKind } from './client-kind.ts';
 
 /** What happened for one host, most recent first. */
 export interface Distrusted {
   readonly host: string;
   readonly cause: Handshake['cause'];
   readonly count: number;
+  /** The kind of client that was last seen, and where it looks for whom to trust. */
+  readonly client: string;
+  readonly tell: string;
 }
 
 const MAX_HOSTS = 64;
-
-/** How each kind of client is told whom to trust (docs/clients.md). */
-const HINT =
-  'hand the client this sidecar’s authority (`writ trust ca`): NODE_EXTRA_CA_CERTS for Node, SSL_CERT_FILE for OpenSSL, ' +
-  'Go and httpx, REQUESTS_CA_BUNDLE for requests, CURL_CA_BUNDLE for curl, GIT_SSL_CAINFO for git, ' +
-  'npm_config_cafile for npm, keytool -importcert for Java';
 
 /** Counts, and says it once for each host, as long as they are few: on the transparent port agents name any. */
 export class Distrust implements Observer {
@@ -27,19 +25,21 @@ export class Distrust implements Observer {
     this.#log = log;
   }
 
-  handshake({ host, cause, detail }: Handshake): void {
+  handshake(event: Handshake): void {
+    const { host, cause, detail } = event;
     const before = this.#seen.get(host);
-    const full = this.#seen.size === MAX_HOSTS;
-    const count = (before?.count ?? 0) + 1;
-    this.#seen.set(host, { host, cause: before?.cause === 'untrusted' ? 'untrusted' : cause, count });
-    if (before?.cause === cause || (!before && full))
+    const kind = clientKind(event);
+    const worst = before?.cause === 'untrusted' ? 'untrusted' : cause;
+    this.#seen.set(host, { host, cause: worst, count: (before?.count ?? 0) + 1, ...kind });
+    if (before?.cause === cause && before.client === kind.client)
       return this.#log.debug('TLS with an agent failed', { host, cause, detail });
-    if (cause === 'untrusted')
-      this.#log.warn('an agent does not trust this sidecar', { host, detail, next: HINT });
+    const next = `\`writ trust ca --output ca.pem\`, then ${kind.tell} (docs/clients.md)`;
+    const what = { host, client: kind.client, detail };
+    if (cause === 'untrusted') this.#log.warn('an agent does not trust this sidecar', { ...what, next });
     else if (cause === 'unused')
       this.#log.info('an agent closed its TLS before a request; it may not trust this sidecar', {
-        host,
-        next: HINT,
+        ...what,
+        next,
       });
     else this.#log.info('TLS with an agent failed', { host, detail });
   }

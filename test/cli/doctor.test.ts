@@ -4,6 +4,7 @@ import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -144,5 +145,18 @@ t.test('proxy variables that lead round the sidecar, and those that curl does no
   t.equal(loaderFinding({}).state, 'good');
   for (const [version, state] of [['24.15.0', 'good'], ['24.14.9', 'bad'], ['25.0.0', 'good'], ['20.20.2', 'bad']] as const)
     t.equal(nodeFinding(version).state, state, version); // prettier-ignore
+  t.end();
+});
+
+t.test('files that upstreams are called with are looked at, where there are any', (t) => {
+  const home = freshHome(t);
+  const roots = join(home, 'roots.pem');
+  const upstream = (): Finding | undefined =>
+    examine(home, [...ANY_PORTS, '--set', `upstream.extra_roots=${roots}`]).findings.find(
+      ({ name }) => name === 'upstream files',
+    );
+  t.match(upstream(), { state: 'bad', found: /^upstream\.extra_roots: ENOENT/ });
+  writeFileSync(roots, rootCertificates[0] ?? '');
+  t.match(upstream(), { state: 'good' });
   t.end();
 });

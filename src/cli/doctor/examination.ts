@@ -4,9 +4,17 @@ import { faultText } from '../../config/fault.ts';
 import { homeState } from '../../sidecar/home.ts';
 import { readRunning } from '../running.ts';
 import { loadFor } from '../settings-flags.ts';
+import { clientFindings } from './clients.ts';
 import { bad, good } from './finding.ts';
 import type { Finding } from './finding.ts';
-import { authoritiesFinding, diskFinding, homeFinding, logFindings, policyFinding } from './home.ts';
+import {
+  authoritiesFinding,
+  diskFinding,
+  homeFinding,
+  logFindings,
+  policyFinding,
+  upstreamFindings,
+} from './home.ts';
 import { loaderFinding, nodeFinding, portFindings, proxyFinding, sidecarFinding } from './machine.ts';
 
 /** All findings. With faulty settings nothing that depends on them is looked at. */
@@ -28,6 +36,7 @@ export async function findings(command: Command): Promise<readonly Finding[]> {
     ...inside,
     ...(await portFindings(settings, running)),
     await sidecarFinding(running),
+    ...(running ? await clientFindings(settings.home) : []),
   ];
 }
 
@@ -39,5 +48,6 @@ async function insideFindings(settings: LoadedSettings): Promise<readonly Findin
     diskFinding(settings),
     authoritiesFinding(settings),
     await policyFinding(settings),
+    ...upstreamFindings(settings),
   ];
 }

@@ -13,6 +13,7 @@ import { roomIn } from '../../lineage/space.ts';
 import { loadBundle } from '../../policy/bundle.ts';
 import { homeState } from '../../sidecar/home.ts';
 import { spaceRules } from '../../sidecar/log-watch.ts';
+import { readUpstreamFiles } from '../../sidecar/upstream-files.ts';
 import { bad, good, messageOf, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
@@ -141,4 +142,15 @@ export async function policyFinding({ policy }: Settings): Promise<Finding> {
     return bad('policy', loaded.fault, '`writ policy build` makes a bundle; policy.bundle names its folder.');
   const { revision, digest } = loaded.bundle.identity;
   return good('policy', `${revision ? `revision ${revision}, ` : ''}digest ${digest.slice(0, 16)}…`);
+}
+
+/** Files that upstreams are called with; nothing where the settings name none. */
+export function upstreamFindings(settings: Settings): readonly Finding[] {
+  const { extra_roots, client_certificates, proxy_credentials_file } = settings.upstream;
+  if (extra_roots === null && client_certificates.length === 0 && proxy_credentials_file === null) return [];
+  const read = readUpstreamFiles(settings);
+  if (read.ok) return [good('upstream files', 'roots, client certificates and credentials can be used')];
+  return read.faults.map((fault) =>
+    bad('upstream files', fault, 'Mend it: until then `writ serve` does not start.'),
+  );
 }
