@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import type { Server } from 'node:https';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ export interface TlsOrigin {
   readonly port: number;
   /** `https://localhost:port`. */
   readonly url: string;
+  readonly server: Server;
   /** `METHOD path` of every request that reached it. */
   readonly seen: readonly string[];
   /** TLS connections that came about, with the name that each was asked for. */
@@ -45,5 +47,5 @@ export async function startTlsOrigin(
   await once(server, 'listening');
   t.teardown(() => (server.close(), server.closeAllConnections()));
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-  return { port, url: `https://localhost:${port}`, seen, names };
+  return { port, url: `https://localhost:${port}`, server, seen, names };
 }
