@@ -25,7 +25,7 @@ import { memberOf, textOf } from './statement-fields.ts';
 type Fetch = (path: string) => Promise<Uint8Array | undefined>;
 
 const PATIENCE_MS = 10_000;
-const MAX_BYTES = 65_536;
+const MAX_BYTES = 131_072;
 
 /** The home's log, where `place` is one. */
 export function homeAt(place: string): LogLayout | undefined {

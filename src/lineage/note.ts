@@ -5,7 +5,8 @@ import { loadPublicKey } from '../crypto/key.ts';
 import type { PublicKey, Suite } from '../crypto/suite.ts';
 
 const MAX_SIGNATURES = 64;
-const MAX_LENGTH = 65_536;
+/** Room for 16 signatures of the largest kind that signed-note speaks of (5 kB, here in base64), and more than that. */
+const MAX_LENGTH = 131_072;
 
 /** What a key signs notes as; the byte of c2sp.org/signed-note#signature-types. */
 export const signatureTypes = { log: 0x01, witness: 0x04 } as const;

@@ -22,8 +22,8 @@ export interface WitnessServer {
   close(): Promise<void>;
 }
 
-/** A note is at most 64 KiB; a proof at most 63 lines of 45. */
-const MAX_BODY = 70_000;
+/** A note is at most 128 KiB; a proof at most 63 lines of 45. */
+const MAX_BODY = 140_000;
 const MAX_CONNECTIONS = 256;
 const LIMITS = { maxHeaderSize: 8192, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
 const PLAIN = 'text/plain; charset=utf-8';

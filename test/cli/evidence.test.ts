@@ -136,6 +136,20 @@ t.test('a denial is held against a checkpoint that was kept', (t) => {
   t.end();
 });
 
+t.test('who cosigned is said, and with a quorum all are shown the same log', (t) => {
+  const kept = (name: string): string => fileURLToPath(new URL(`../vectors/witnessed/${name}`, import.meta.url));
+  const verify = (name: string, ...options: readonly string[]): Ran =>
+    writ(['receipt', 'verify', kept(name), '--trust', kept('trust.json'), ...options]);
+  const good = verify('denial.body', '--checkpoint', kept('5.checkpoint'), '--consistency', kept('5-to-9.consistency'));
+  t.match(good, { status: 0, stdout: /\nanchored +yes .*cosigned by 2 of[^]*\nappend-only +yes .*from 5 to 9/ });
+  t.match(good.stdout, /\ncosigned +by witness\.example\/a at 2026-01-02T03:04:15\.000Z, by its own clock\n/);
+  t.notMatch(good.stdout, /everyone is shown/);
+  t.match(verify('fresh.body'), { status: 1, stdout: /\nanchored +NO +too few/ });
+  const swapped = verify('denial.body', '--checkpoint', kept('5.checkpoint'), '--consistency', kept('9-to-14.consistency'));
+  t.match(swapped, { status: 1, stdout: /\nanchored +yes [^]*\nappend-only +NO/ });
+  t.end();
+}); // prettier-ignore
+
 t.test('the log is shown, verified and proven from its files', (t) => {
   const { log, denial, trustFile, trust } = evidence(t);
   const home = ['--home', log.home];

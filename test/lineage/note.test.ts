@@ -63,10 +63,12 @@ t.test('a note is one spelling only', (t) => {
     ['a name with a plus', NOTE.replace('example.com/foo', 'a+b')],
     ['a name with a no-break space', NOTE.replace('example.com/foo', 'a\u00a0b')],
     ['65 signatures', `${TEXT}\n${`— a ${SIGNATURE}\n`.repeat(65)}`],
-    ['more than 64 KiB', `${'x'.repeat(65_536)}\n${NOTE}`],
+    ['more than 128 KiB', `${'x'.repeat(131_072)}\n${NOTE}`],
     ['nothing', ''],
   ];
   for (const [name, text] of rows) t.equal(parseNote(text), undefined, name);
+  const large = `— a ${Buffer.alloc(5000).toString('base64')}\n`;
+  t.equal(parseNote(`${TEXT}\n${large.repeat(16)}`)?.signatures.length, 16, 'room for post-quantum signatures');
   t.ok(parseNote(`${TEXT}\nsecond paragraph\n\n— a ${SIGNATURE}\n`), 'the last blank line is the border');
   t.end();
 });

@@ -11,6 +11,7 @@ import { formatNoteKey, noteKey } from '../../src/lineage/note.ts';
 import { tilesFromFiles } from '../../src/lineage/tiles-source.ts';
 import { createWitnessMemory, WitnessFile } from '../../src/lineage/witness-memory.ts';
 import { Witness } from '../../src/lineage/witness.ts';
+import { parseTrust } from '../../src/receipt/trust-file.ts';
 import { forkedLogs } from '../lineage/forked-logs.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import type { ScratchLog } from '../lineage/scratch-log.ts';
@@ -19,6 +20,7 @@ import { runTool, unlessInstalled } from './tool.ts';
 import type { ToolRun } from './tool.ts';
 
 const PROGRAM = fileURLToPath(new URL('go', import.meta.url));
+const VECTORS = new URL('../vectors/witnessed/', import.meta.url);
 const noGo = unlessInstalled('go', 'version');
 
 /** Cosignatures of this many witnesses on a log of so many entries, and their keys. */
@@ -60,6 +62,20 @@ t.test('Go’s packages verify cosignatures and a proof of forking', { skip: noG
     return;
   }
   const check = (document: object): ToolRun => runTool(binary, [], { input: JSON.stringify(document) });
+  const kept = (name: string): string => readFileSync(new URL(name, VECTORS), 'utf8');
+  const trust = parseTrust(node, kept('trust.json'));
+  if ('fault' in trust) throw new Error(trust.fault);
+  const vector = {
+    verifierKey: trust.logs.map(formatNoteKey)[0],
+    checkpoint: kept('14.checkpoint'),
+    witnesses: trust.witnesses.map(formatNoteKey),
+    cosigned: kept('5.checkpoint'),
+    inclusions: [{ entry: Buffer.from(kept('3.entry')).toString('base64'), proof: kept('3.tlog-proof') }],
+    fork: JSON.parse(kept('fork.json')) as object,
+  };
+  t.match(check(vector), { ok: true, out: '14 entries, 1 inclusion proofs' }, 'the evidence that is kept');
+  t.match(check({ ...vector, cosigned: kept('14.checkpoint') }), { ok: false }, 'a witness is missing there');
+
   const log = new GrowingLog('log.example/1').grow(7);
   const { note, keys } = cosigned(folder, log, 3);
   const base = { verifierKey: formatNoteKey(log.key), checkpoint: log.checkpoint() };

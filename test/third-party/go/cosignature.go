@@ -27,7 +27,7 @@ func (w witness) Verify(text, signature []byte) bool {
 	}
 	time := binary.BigEndian.Uint64(signature)
 	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, text)
-	return time > 0 && ed25519.Verify(w.key, []byte(message), signature[8:])
+	return time>>63 == 0 && ed25519.Verify(w.key, []byte(message), signature[8:])
 }
 
 // Every witness must have cosigned.
