@@ -68,7 +68,11 @@ t.test('a note is one spelling only', (t) => {
   ];
   for (const [name, text] of rows) t.equal(parseNote(text), undefined, name);
   const large = `— a ${Buffer.alloc(5000).toString('base64')}\n`;
-  t.equal(parseNote(`${TEXT}\n${large.repeat(16)}`)?.signatures.length, 16, 'room for post-quantum signatures');
+  t.equal(
+    parseNote(`${TEXT}\n${large.repeat(16)}`)?.signatures.length,
+    16,
+    'room for post-quantum signatures',
+  );
   t.ok(parseNote(`${TEXT}\nsecond paragraph\n\n— a ${SIGNATURE}\n`), 'the last blank line is the border');
   t.end();
 });
