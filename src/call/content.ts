@@ -44,6 +44,9 @@ export interface ContentOrder {
   readonly limit: number;
 }
 
+/** What of a call says how its body is to be read. */
+export type BodyContext = Pick<Call, 'action' | 'framing' | 'headers' | 'method' | 'segments'>;
+
 /** Whether a call may have a body. A chunked one may turn out to be empty. */
 export function hasBody({ framing }: Pick<Call, 'framing'>): boolean {
   return framing.kind === 'chunked' || (framing.kind === 'length' && framing.bytes > 0);
@@ -55,7 +58,7 @@ export function hasBody({ framing }: Pick<Call, 'framing'>): boolean {
  * `policy_content_unread` (not read at all, or of a kind that no rule looks at).
  */
 export function readContent(
-  call: Call,
+  call: BodyContext,
   body: Uint8Array | undefined,
   order: ContentOrder,
 ): Outcome<readonly Content[]> {
@@ -69,13 +72,17 @@ export function readContent(
 }
 
 /** The JSON of a body that says it is JSON, whatever the policy reads. */
-export function readJsonBody(call: Call, body: Uint8Array, limit: number): Outcome<Json> {
+export function readJsonBody(call: BodyContext, body: Uint8Array, limit: number): Outcome<Json> {
   if (familyOf(call) !== 'json') return unread('not application/json');
   const plain = decoded(call, body, limit);
   return plain.ok ? readJson(plain.value) : plain;
 }
 
-function parse(call: Call, body: Uint8Array, members: readonly ContentMember[]): Outcome<readonly Content[]> {
+function parse(
+  call: BodyContext,
+  body: Uint8Array,
+  members: readonly ContentMember[],
+): Outcome<readonly Content[]> {
   const reads = (...names: readonly ContentMember[]): boolean =>
     members.includes('kind') || names.some((name) => members.includes(name));
   switch (familyOf(call)) {
@@ -91,7 +98,7 @@ function parse(call: Call, body: Uint8Array, members: readonly ContentMember[]):
 }
 
 function parseJson(
-  call: Call,
+  call: BodyContext,
   body: Uint8Array,
   members: readonly ContentMember[],
 ): Outcome<readonly Content[]> {
@@ -121,7 +128,7 @@ function parseForm(body: Uint8Array, members: readonly ContentMember[]): Outcome
 }
 
 function parseMultipart(
-  call: Call,
+  call: BodyContext,
   body: Uint8Array,
   members: readonly ContentMember[],
 ): Outcome<readonly Content[]> {
@@ -130,7 +137,7 @@ function parseMultipart(
   return pass([{ state: 'parsed', kind: 'multipart', ...(members.includes('multipart') && { multipart }) }]);
 }
 
-function familyOf({ headers }: Call): 'json' | 'form' | 'multipart' | undefined {
+function familyOf({ headers }: Pick<Call, 'headers'>): 'json' | 'form' | 'multipart' | undefined {
   const media = readMediaType(headers);
   if (!media) return undefined;
   if ((media.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8') return undefined;
@@ -140,7 +147,7 @@ function familyOf({ headers }: Call): 'json' | 'form' | 'multipart' | undefined 
 }
 
 /** A body without its content coding (RFC 9110 §8.4): none, gzip or br, once, and never larger than the limit. */
-function decoded(call: Call, body: Uint8Array, limit: number): Outcome<Uint8Array> {
+function decoded(call: BodyContext, body: Uint8Array, limit: number): Outcome<Uint8Array> {
   const codings = call.headers.filter(([name]) => name === 'content-encoding').map(([, value]) => value);
   if (body.length > limit) return tooLarge(limit);
   const [coding = 'identity', ...others] = codings.map((value) => value.trim().toLowerCase());

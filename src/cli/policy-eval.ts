@@ -1,17 +1,19 @@
-/** `writ policy eval`: one call, one decision, and how it came about. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+/** `writ policy eval`: one call, one decision (or one for each message of its body), and how it came about. */
 import type { Command } from 'commander';
-import { decisionQuery, sampleInput, withBasePolicy } from '../policy/build.ts';
-import type { QueryResult } from '../policy/compiler.ts';
-import { EXIT, unable, usageFailure } from './exit.ts';
+import { pass } from '../denial/outcome.ts';
+import type { Outcome, Refusal } from '../denial/outcome.ts';
+import { denials } from '../denial/table.ts';
+import { decisionQuery, withBasePolicy } from '../policy/build.ts';
+import type { Compiler, PolicySource, QueryResult } from '../policy/compiler.ts';
+import type { Compiled } from '../policy/fault.ts';
+import { EXIT, usageFailure } from './exit.ts';
+import { readInputs } from './policy-eval-input.ts';
+import type { InputOptions } from './policy-eval-input.ts';
 import { policyFiles, withCompiler } from './policy-folder.ts';
 import { printFaults } from './policy-report.ts';
 import { out } from './screen.ts';
 
-interface EvalOptions {
-  readonly input?: string;
-  readonly set: readonly string[];
+interface EvalOptions extends InputOptions {
   readonly query: string;
   readonly trace?: boolean;
   readonly json?: boolean;
@@ -22,6 +24,11 @@ export function registerPolicyEval(command: Command): void {
   command
     .option('-i, --input <file>', 'the input document, or - for standard input; by default a plain GET')
     .option('--set <path=value>', 'change one member of it, such as call.method=DELETE', collect, [])
+    .option(
+      '--body <file>',
+      'a request body, or - for standard input; the call is a POST unless the input says otherwise',
+    )
+    .option('--content-type <type>', 'of the body', 'application/json')
     .option('-q, --query <query>', 'what to ask', decisionQuery)
     .option('--trace', 'show every step')
     .action(evaluate);
@@ -30,19 +37,50 @@ export function registerPolicyEval(command: Command): void {
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 async function evaluate(folder: string, options: EvalOptions): Promise<void> {
+  if (options.input === '-' && options.body === '-')
+    throw usageFailure('only one of --input and --body can be standard input');
   const files = await policyFiles(folder);
-  const { query, trace = false, json } = options;
-  const given = options.input === undefined ? undefined : await readInput(options.input);
   const source = await withBasePolicy(files);
-  const answered = await withCompiler(async (compiler) => {
-    const input = options.set.reduce(withMember, given ?? (await sampleInput(compiler)));
-    return compiler.evaluate(source, { query, input, trace });
-  });
-  if (!answered.ok) return printFaults(answered.faults, files, json);
-  process.exitCode = isYes(query, answered.value) ? EXIT.yes : EXIT.no;
-  if (json) return out.json(answered.value);
-  if (trace) for (const line of stepsOf(answered.value.trace)) out.line(out.paint('dim', line));
-  print(query, answered.value);
+  const asked = await withCompiler((compiler) => ask(compiler, source, options));
+  if (!asked.ok) return printFaults(asked.faults, files, options.json);
+  if (!asked.value.ok) return printRefusal(asked.value, options);
+  const results = asked.value.value;
+  process.exitCode = results.every((result) => isYes(options.query, result)) ? EXIT.yes : EXIT.no;
+  if (options.json) return out.json(results.length === 1 ? results[0] : results);
+  for (const [index, result] of results.entries()) {
+    if (results.length > 1) out.line(out.paint('strong', `message ${index + 1} of ${results.length}`));
+    if (options.trace) for (const line of stepsOf(result.trace)) out.line(out.paint('dim', line));
+    print(options.query, result);
+  }
+}
+
+/** The answer to each input; a refusal where the sidecar would not ask. */
+async function ask(
+  compiler: Compiler,
+  source: PolicySource,
+  options: EvalOptions,
+): Promise<Compiled<Outcome<readonly QueryResult[]>>> {
+  const inputs = await readInputs(compiler, source, options);
+  if (!inputs.ok) return inputs;
+  if (!inputs.value.ok) return { ok: true, value: inputs.value };
+  const { query, trace = false } = options;
+  const results: QueryResult[] = [];
+  for (const input of inputs.value.value) {
+    const answered = await compiler.evaluate(source, { query, input, trace });
+    if (!answered.ok) return answered;
+    results.push(answered.value);
+  }
+  return { ok: true, value: pass(results) };
+}
+
+function printRefusal({ code, detail }: Refusal, { json }: EvalOptions): void {
+  process.exitCode = EXIT.no;
+  if (json) return out.json({ refused: { code, detail } });
+  out.fields([
+    ['decision', { text: 'not asked', style: 'bad' }],
+    ['refused', `${code}: ${denials[code].title}`],
+    ['because', detail],
+  ]);
 }
 
 /** The author's own steps; with --json all of them are there, the base policy's too. */
@@ -77,40 +115,4 @@ function asDecision(value: unknown): Shown | undefined {
   if (!('reasons' in value) || !Array.isArray(value.reasons)) return undefined;
   if (!('obligations' in value) || !Array.isArray(value.obligations)) return undefined;
   return { allow: value.allow, reasons: value.reasons, obligations: value.obligations };
-}
-
-async function readInput(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
-  } catch (cause) {
-    throw unable(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw usageFailure(`${file} is not JSON`);
-  }
-}
-
-/** A copy with one member replaced; the value is JSON where it reads as JSON, else text. */
-function withMember(input: unknown, change: string): unknown {
-  const at = change.indexOf('=');
-  if (at < 1) throw usageFailure(`--set ${change}: write path=value, such as call.method=DELETE`);
-  return replaced(input, change.slice(0, at).split('.'), valueOf(change.slice(at + 1)));
-}
-
-function replaced(input: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {
-  if (name === undefined) return value;
-  const object: Readonly<Record<string, unknown>> =
-    typeof input === 'object' && input !== null ? { ...input } : {};
-  return { ...object, [name]: replaced(object[name], rest, value) };
-}
-
-function valueOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

@@ -25,6 +25,13 @@ function writ(args: readonly string[], input = ''): Ran {
 
 const standard = join(REGO, 'default');
 
+const tool = (name: string): string =>
+  JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } });
+
+const toMcp = (body: string, ...more: readonly string[]): readonly string[] => [
+  ...['eval', join(REGO, 'examples/mcp'), '--set', 'call.host=mcp.example.com', '--body', body, ...more],
+];
+
 t.test('each command answers 0, 1, 2 or 3', async (t) => {
   const folder = t.testdir({
     wrong: { 'main.rego': 'package policy\n\ndeny contains "a" if input.call.metod == "GET"\n' },
@@ -34,6 +41,8 @@ t.test('each command answers 0, 1, 2 or 3', async (t) => {
     },
     untidy: { 'main.rego': 'package policy\ndeny contains "a" if input.call.port==1\n' },
     'no.json': '{',
+    'two.json': `[${tool('search')},${tool('delete_file')}]`,
+    'twice.json': '{"jsonrpc":"2.0","jsonrpc":"2.0"}',
   });
   const at = (name: string): string => join(folder, name);
   const rows: readonly (readonly [args: readonly string[], status: number, said: RegExp])[] = [
@@ -54,6 +63,13 @@ t.test('each command answers 0, 1, 2 or 3', async (t) => {
     [['eval', standard, '--input', at('no.json')], 2, /is not JSON/],
     [['eval', standard, '--input', at('none.json')], 3, /cannot read/],
     [['eval', standard, '--set', 'method'], 2, /write path=value/],
+    [
+      toMcp(at('two.json')),
+      1,
+      /message 1 of 2\ndecision +allow\nmessage 2 of 2\ndecision +deny\nreasons +tool_not_listed/,
+    ],
+    [toMcp(at('twice.json')), 1, /not asked\nrefused +content_unparsable: .*\nbecause +a member twice/],
+    [toMcp('-', '--input', '-'), 2, /only one of/],
     [['build', standard], 2, /--out/],
     [['build', standard, '--out', at('x'), '--revision', 'a b'], 2, /visible ASCII/],
     [['build', at('wrong'), '--out', at('x')], 1, /rego_type_error/],
