@@ -32,9 +32,15 @@ export function unfitForStream(head: RawHead): Refusal | undefined {
 export function streamHead(fields: readonly string[], ended: boolean): RawHead {
   const pseudo = new Map<string, string>();
   const headers: string[] = [];
+  let crumbs = -1;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
     const value = fields[i + 1] ?? '';
+    if (name === 'cookie' && crumbs >= 0) {
+      headers[crumbs] += `; ${value}`; // RFC 9113 §8.2.3: one header to whoever speaks HTTP/1
+      continue;
+    }
+    if (name === 'cookie') crumbs = headers.length + 1;
     if (PSEUDO.has(name) && !pseudo.has(name) && headers.length === 0) pseudo.set(name, value);
     else headers.push(name, value);
   }

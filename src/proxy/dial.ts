@@ -73,7 +73,7 @@ interface Through {
 
 /** Verified; no session is ever reused (TLS 1.3 would resume under another name). */
 function openTls(
-  { host, protocols }: Destination,
+  { host, protocols, signal }: Destination,
   { socket: tcp, context }: { socket: Socket; context: SecureContext },
   within: Within,
 ): Promise<TLSSocket> {
@@ -85,5 +85,5 @@ function openTls(
     secureContext: context,
     rejectUnauthorized: true,
   });
-  return ready(socket, { event: 'secureConnect', error: 'tls_failed', ...within });
+  return ready(socket, { event: 'secureConnect', error: 'tls_failed', signal, ...within });
 }

@@ -52,29 +52,42 @@ export async function firstAccepted(
 export function openTcp(address: Address, { permitted, signal }: Attempt, within: Within): Promise<Socket> {
   if (!permitted()) return Promise.reject(new UpstreamFailure('connect_failed', 'no longer permitted'));
   const { address: host, family, port } = address;
-  const socket = connect({ host, family, port, noDelay: true, keepAlive: true, signal });
-  return ready(socket, { event: 'connect', error: 'connect_failed', ...within });
+  const socket = connect({ host, family, port, noDelay: true, keepAlive: true });
+  return ready(socket, { event: 'connect', error: 'connect_failed', signal, ...within });
 }
 
 interface Awaited extends Within {
   readonly event: 'connect' | 'secureConnect';
   readonly error: FailureName;
+  readonly signal: AbortSignal;
 }
 
 /** The socket once it is ready, or destroyed. From here on an error of its own never goes unheard. */
-export function ready<S extends Socket>(socket: S, { event, error, clock, ms }: Awaited): Promise<S> {
+export function ready<S extends Socket>(socket: S, { event, error, clock, ms, signal }: Awaited): Promise<S> {
   return new Promise((resolve, reject) => {
+    const settle = (): void => (cancel(), stay());
     const fail = (failure: UpstreamFailure): void => {
-      cancel();
+      settle();
       socket.off(event, succeed).destroy();
       reject(failure);
     };
     const succeed = (): void => {
-      cancel();
+      settle();
       resolve(socket);
     };
     const cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout')));
+    const stay = whenAbandoned(signal, () => fail(new UpstreamFailure('connect_failed', 'nobody waits')));
     socket.on('error', (cause) => fail(new UpstreamFailure(error, cause.message, { cause })));
     socket.once(event, succeed);
   });
+}
+
+/**
+ * Calls back, later, once the signal is aborted, unless the answer is called before. TCP that is destroyed beneath its
+ * TLS can take the process with it (Node 24): only what is outermost is ever destroyed.
+ */
+export function whenAbandoned(signal: AbortSignal, then: () => void): () => void {
+  if (signal.aborted) queueMicrotask(then);
+  else signal.addEventListener('abort', then, { once: true });
+  return () => signal.removeEventListener('abort', then);
 }

@@ -8,7 +8,7 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Address } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
 import { UpstreamFailure } from './failure.ts';
-import { firstAccepted, openTcp } from './reach.ts';
+import { firstAccepted, openTcp, whenAbandoned } from './reach.ts';
 import type { Attempt, Within } from './reach.ts';
 
 /** Where it is, and who we are to it. */
@@ -32,18 +32,23 @@ export async function openThrough(
   const own = await proxy.addresses();
   if (!own.ok) throw new UpstreamFailure('proxy_failed', `its address: ${own.detail}`);
   const { socket } = await firstAccepted(own.value, left(), (hop, within) => openTcp(hop, attempt, within));
-  if (attempt.permitted()) return connectOn(socket, { address, credentials: proxy.credentials() }, left());
+  if (attempt.permitted())
+    return connectOn(socket, { ...attempt, address, credentials: proxy.credentials() }, left());
   socket.destroy();
   throw new UpstreamFailure('connect_failed', 'no longer permitted');
 }
 
-interface Wanted {
+interface Wanted extends Attempt {
   readonly address: Address;
   readonly credentials: string | undefined;
 }
 
 /** Asks on a fresh connection. What the upstream says right behind the 2xx is left to be read. */
-function connectOn(socket: Socket, { address, credentials }: Wanted, { clock, ms }: Within): Promise<Socket> {
+function connectOn(
+  socket: Socket,
+  { address, credentials, signal }: Wanted,
+  { clock, ms }: Within,
+): Promise<Socket> {
   const authority = addressText(address);
   const request = httpRequest({
     method: 'CONNECT',
@@ -53,17 +58,19 @@ function connectOn(socket: Socket, { address, credentials }: Wanted, { clock, ms
     maxHeaderSize: MAX_HEAD_BYTES,
   });
   return new Promise((resolve, reject) => {
+    const settle = (): void => (cancel(), stay());
     const fail = (failure: UpstreamFailure): void => {
-      cancel();
+      settle();
       socket.destroy();
       reject(failure);
     };
     const cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout', 'of the proxy')));
+    const stay = whenAbandoned(signal, () => fail(new UpstreamFailure('connect_failed', 'nobody waits')));
     request.on('error', (cause) => fail(new UpstreamFailure('proxy_failed', cause.message, { cause })));
     request.on('connect', ({ statusCode = 0 }, _socket, early) => {
       if (statusCode < 200 || statusCode > 299)
         return fail(new UpstreamFailure('proxy_failed', `it answered ${statusCode}`));
-      cancel();
+      settle();
       if (early.length > 0) socket.unshift(early);
       resolve(socket);
     });

@@ -20,6 +20,14 @@ t.test('pseudo-headers become a call', async (t) => {
   t.same(call.ok && call.value.headers.map(([name]) => name), ['host', 'x', 'traceparent']);
 });
 
+t.test('crumbs of a cookie become one header, at the place of the first', async (t) => {
+  const call = read([...base, 'cookie', 'a=b', 'x', '1', 'cookie', 'c=d', 'cookie', '']);
+  t.same(call.ok && call.value.headers.slice(1, 3), [
+    ['cookie', 'a=b; c=d; '],
+    ['x', '1'],
+  ]);
+});
+
 t.test('the end of the stream frames the body', async (t) => {
   t.match(read(base), { value: { framing: { kind: 'chunked' } } });
   t.match(read(base, true), { value: { framing: { kind: 'none' } } });

@@ -31,14 +31,23 @@ export function frame(
   return Buffer.concat([head, payload]);
 }
 
-/** A header block without any compression (RFC 7541 §6.2.2); texts are octets as latin1, under 127 of them. */
+/** A header block without any compression (RFC 7541 §6.2.2); texts are octets as latin1. */
 export function block(...fields: readonly string[]): Buffer {
   const parts: Buffer[] = [];
   fields.forEach((text, i) => {
     if (i % 2 === 0) parts.push(Buffer.from([0]));
-    parts.push(Buffer.from([text.length]), Buffer.from(text, 'latin1'));
+    parts.push(lengthOf(text), Buffer.from(text, 'latin1'));
   });
   return Buffer.concat(parts);
+}
+
+/** An integer with a prefix of seven bits (RFC 7541 §5.1). */
+function lengthOf({ length }: string): Buffer {
+  if (length < 127) return Buffer.from([length]);
+  const octets = [127];
+  let rest = length - 127;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) octets.push((rest % 128) + 128);
+  return Buffer.from([...octets, rest]);
 }
 
 /** The fields of a plain GET. */
@@ -58,8 +67,9 @@ export class FrameAgent {
   readonly #closed: Promise<unknown>;
   #heard = Buffer.alloc(0);
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  /** On a connection of its own, or on one whose TLS agreed on HTTP/2. */
+  constructor(to: number | Socket) {
+    this.socket = typeof to === 'number' ? connect(to, '127.0.0.1') : to;
     this.socket.on('error', () => undefined);
     this.socket.on('data', (bytes: Buffer) => (this.#heard = Buffer.concat([this.#heard, bytes])));
     this.#closed = once(this.socket, 'close');
@@ -67,16 +77,16 @@ export class FrameAgent {
     this.socket.write(frame(TYPE.SETTINGS, 0));
   }
 
-  /** What came on stream 1 until it ended, and the code of its reset or of the connection's GOAWAY. */
+  /** What came on stream 1 until it ended, and the code of its reset or of the connection's GOAWAY; -1: just closed. */
   async answer(): Promise<{ text: string; reset: number }> {
     for (;;) {
       const frames = this.#frames();
       const over = frames.find(isEnd);
-      if (over) {
+      if (over || this.socket.closed) {
         const data = frames.filter(({ type }) => type === TYPE.DATA).map(({ payload }) => payload);
-        return { text: Buffer.concat(data).toString(), reset: codeOf(over) };
+        return { text: Buffer.concat(data).toString(), reset: over ? codeOf(over) : -1 };
       }
-      await once(this.socket, 'data');
+      await Promise.race([once(this.socket, 'data'), this.#closed]);
     }
   }
 
@@ -99,8 +109,9 @@ export class FrameAgent {
   }
 }
 
-function isEnd({ type, flags, stream }: Frame): boolean {
-  if (type === TYPE.RST_STREAM || type === TYPE.GOAWAY) return true;
+function isEnd({ type, flags, stream, payload }: Frame): boolean {
+  if (type === TYPE.GOAWAY) return payload.readUInt32BE(4) > 0; // with NO_ERROR, what runs goes on
+  if (type === TYPE.RST_STREAM) return true;
   return stream === 1 && type <= TYPE.HEADERS && (flags & END_STREAM) > 0;
 }
 

@@ -1,14 +1,23 @@
 /** How a case is written down: the bytes of one connection, and what must come of them. */
 import type { DenialCode } from '../../src/denial/table.ts';
+import type { FailureName } from '../../src/proxy/failure.ts';
 
 /** The ways in on which HTTP/1 is spoken. */
 export type CarrierName = 'forward' | 'reverse' | 'tunnel' | 'plain-tunnel';
+
+/** A call that was let out. */
+export interface LetOut {
+  /** The body that reached the origin. */
+  readonly permit: string;
+  /** How it ended, where that was not well: what its failure is called, or `cut` in the middle of its reply. */
+  readonly then?: FailureName | 'cut';
+}
 
 /**
  * One answer: a permitted call whose body reached the origin as given; a denial; a bare status. `broken`: none, and no
  * request reached the origin whole. `garbled`: at most one permitted call, and no word about what followed it.
  */
-export type Answer = { readonly permit: string } | DenialCode | 400 | 408 | 413 | 431 | 'broken' | 'garbled';
+export type Answer = LetOut | DenialCode | 200 | 400 | 431 | 'broken' | 'garbled';
 
 /** All answers on a connection, in order. */
 export type Expected = Answer | readonly Answer[];

@@ -14,7 +14,8 @@ import type { Played, Wanted } from './judge.ts';
 import { request, SMUGGLED } from './row.ts';
 import type { Answer, CarrierName, Expected, Row } from './row.ts';
 
-const AT_ONCE = 100;
+/** So many cases are played side by side. */
+export const AT_ONCE = 100;
 /** By then something hangs. */
 const HANG_MS = 60_000;
 
@@ -24,12 +25,7 @@ const CANARY = request('GET', '/canary', ['Connection: close']);
 /** Plays every row that makes sense there; afterwards log and origin agree on every request. */
 export async function playRows(t: Test, carrier: Carrier, rows: readonly Row[]): Promise<void> {
   const cases = rows.filter(([, , , unusual]) => unusual?.on?.[carrier.name] !== null);
-  const waiting = cases.entries();
-  const played: Played[] = [];
-  const worker = async (): Promise<void> => {
-    for (const [i, row] of waiting) played.push(await play(carrier, row, `agent:${i}`));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const played = await inParallel(AT_ONCE, cases, (row, i) => play(carrier, row, `agent:${i}`));
   assertVerified(t, carrier, played);
   await carrier.sidecar.stop();
   const { letOut, faults } = audit(carrier.home, carrier.origin.received);
@@ -39,6 +35,21 @@ export async function playRows(t: Test, carrier: Carrier, rows: readonly Row[]):
   for (const one of played)
     t.strictSame(faultsOf(one, byAgent.get(one.agent) ?? []), [], `${one.name}: ${titleOf(one.wanted)}`);
   t.comment(`${carrier.name}: ${played.length} cases, ${letOut.length} requests let out`);
+}
+
+/** What becomes of each item, in no particular order, with at most so many under way. */
+export async function inParallel<T, U>(
+  most: number,
+  items: readonly T[],
+  one: (item: T, i: number) => Promise<U>,
+): Promise<readonly U[]> {
+  const waiting = items.entries();
+  const done: U[] = [];
+  const work = async (): Promise<void> => {
+    for (const [i, item] of waiting) done.push(await one(item, i));
+  };
+  await Promise.all(Array.from({ length: most }, work));
+  return done;
 }
 
 async function play(carrier: Carrier, row: Row, agent: string): Promise<Played> {
@@ -90,13 +101,14 @@ function wantedOf(
   const expected: readonly Expected[] = [unusual.on?.[carrier] ?? usual];
   const answers = expected
     .flat()
-    .map((answer) => (typeof answer === 'object' ? { permit: fill(answer.permit) } : answer));
+    .map((answer) => (typeof answer === 'object' ? { ...answer, permit: fill(answer.permit) } : answer));
   return { answers, last: !unusual.ending && (unusual.goesOn ?? answers.every(leavesOpen)) };
 }
 
 /** After a permit, and after a denial of a call that broke no rule, the connection goes on. */
 function leavesOpen(answer: Answer): boolean {
-  return typeof answer === 'object' || /^(?:grant_(?!ambiguous)|scope_|policy_)/.test(String(answer));
+  if (typeof answer === 'object') return answer.then !== 'cut';
+  return /^(?:grant_(?!ambiguous)|scope_|policy_)/.test(String(answer));
 }
 
 /** One denial of each code, with everything that must hold of it. */

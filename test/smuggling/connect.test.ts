@@ -1,0 +1,19 @@
+import t from 'tap';
+import { startCarrier } from './carriers.ts';
+import { connectRows, earlyRows, insideRows } from './cases-connect.ts';
+import { playRows } from './run.ts';
+
+t.setTimeout(180_000);
+
+t.test('a CONNECT that is refused lets nothing out, whatever is behind it', async (t) => {
+  await playRows(t, await startCarrier(t, 'forward'), connectRows);
+});
+
+t.test('what comes early and is no TLS goes nowhere', async (t) => {
+  await playRows(t, await startCarrier(t, 'forward'), earlyRows);
+});
+
+t.test('a tunnel inside a tunnel is refused', async (t) => {
+  for (const name of ['tunnel', 'plain-tunnel', 'reverse'] as const)
+    await playRows(t, await startCarrier(t, name), insideRows);
+});
