@@ -92,7 +92,8 @@ type Plain = readonly [
   sign: string | undefined,
 ];
 
-async function openTls(on: Stage, protocol: string): Promise<{ socket: Socket; tls: TLSSocket }> {
+/** TLS that the sidecar opens, with this protocol inside. */
+export async function openTls(on: Stage, protocol: string): Promise<{ socket: Socket; tls: TLSSocket }> {
   const { socket } = await openTunnel(on.sidecar.port('forward'), on.tls, { grant: on.grant });
   const ca = tlsAuthorityPaths(on.sidecar.home.path).certificate;
   const tls = await tlsInside(socket, ca, { servername: 'localhost', ALPNProtocols: [protocol] });

@@ -31,12 +31,18 @@ export interface Stage {
 const vectors = new URL('../vectors/tls/', import.meta.url);
 const insides = fileURLToPath(new URL('insides.ts', import.meta.url));
 
+/** What origins answer, on HTTP/1.1 and HTTP/2. */
+export type Answer = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
+
 /** Starts it; it goes with `t`. */
-export async function startStage(t: Teardown): Promise<Stage> {
-  const plain = await startOrigin(t, answerInPart);
+export async function startStage(t: Teardown, answer: Answer = answerInPart): Promise<Stage> {
+  const plain = await startOrigin(t, answer);
   const webSocket = await startEcho(t);
-  const tls = await startTls(t);
-  const passthrough = await startTls(t);
+  const tls = await startTls(t, answer);
+  const passthrough = await startTls(t, answer);
   const origins = [
     plain,
     { port: webSocket.port, url: `http://127.0.0.1:${webSocket.port}` },
@@ -106,12 +112,15 @@ function answerInPart(
   (response as ServerResponse).write('data: one\n\n'); // both have it, in types that do not join
 }
 
-async function startTls(t: Teardown): Promise<{ port: number; sockets: ReadonlySet<Socket> }> {
+async function startTls(
+  t: Teardown,
+  answer: Answer,
+): Promise<{ port: number; sockets: ReadonlySet<Socket> }> {
   const sockets = new Set<Socket>();
   const read = (name: string): Buffer => readFileSync(new URL(name, vectors));
   const server = createSecureServer(
     { key: read('leaf.key.pem'), cert: read('localhost.pem'), allowHTTP1: true },
-    answerInPart,
+    answer,
   );
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
