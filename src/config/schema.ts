@@ -198,11 +198,11 @@ export const settingsSchema = z.strictObject({
     total_timeout_ms: setting(whole(0, 86_400_000), 0, {
       kind: 'whole',
       description:
-        'For a whole call, its response included. Past it the call ends; 0: as long as its grant allows.',
+        'For a whole call, its response included, and for a tunnel. Past it the call ends; 0: as long as its grant allows.',
     }),
     max_calls: setting(whole(1, 1_000_000), 1024, {
       kind: 'whole',
-      description: 'Calls that one agent may have running at one upstream. Past it: 503.',
+      description: 'Calls and tunnels that one agent may have running at one upstream. Past it: 503.',
     }),
     http: setting(http, 'auto', {
       kind: 'text',

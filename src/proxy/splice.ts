@@ -11,6 +11,7 @@ import { dial } from './dial.ts';
 import type { Dialled, DialSettings } from './dial.ts';
 import { UpstreamFailure } from './failure.ts';
 import { helloIn, peek } from './peek.ts';
+import type { Running } from './running.ts';
 import type { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
 import { refuseName } from './tls-fault.ts';
@@ -21,8 +22,12 @@ export interface SpliceSettings extends DialSettings {
   readonly helloMs: number;
   /** Silence of both sides; 0 waits for ever. In milliseconds. */
   readonly idleMs: number;
+  /** For the whole tunnel; 0: as long as its lease. In milliseconds. */
+  readonly totalMs: number;
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
+  /** Tunnels count among their agent's calls. */
+  readonly running: Running;
 }
 
 /** The agent's end. */
@@ -54,6 +59,7 @@ export class Splice {
   #over = false;
   #halves = 2;
   #cancelIdle: () => void = () => undefined;
+  #cancelTotal: () => void = () => undefined;
   #settle: (ended: Ended) => void = () => undefined;
 
   constructor(passage: Passage<Exchange>, end: TunnelEnd, settings: SpliceSettings) {
@@ -65,8 +71,13 @@ export class Splice {
 
   /** Dials, answers, and pipes until the end, whatever it is. Never rejects. */
   run(): Promise<Ended> {
+    const { clock, totalMs, running } = this.#settings;
+    const leave = running.enter(this.#passage);
     return new Promise((resolve) => {
-      this.#settle = resolve;
+      this.#settle = (ended) => (leave?.(), resolve(ended));
+      if (!leave) return this.#fail(new UpstreamFailure('upstream_busy'));
+      if (totalMs > 0)
+        this.#cancelTotal = clock.after(totalMs, () => this.#fail(new UpstreamFailure('total_timeout')));
       this.#end.onGone(() => this.#finish({ ended: 'client-abort' }));
       this.#passage.lease.onEnd((by) => this.#finish({ ended: 'cut', by }));
       this.#open().catch((cause: unknown) => this.#fail(cause));
@@ -161,6 +172,7 @@ export class Splice {
     if (this.#over) return;
     this.#over = true;
     this.#cancelIdle();
+    this.#cancelTotal();
     this.#given.abort();
     const upstream = this.#dialled?.socket;
     if (how.ended === 'complete') {

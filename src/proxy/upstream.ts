@@ -6,6 +6,7 @@ import { failureReply } from './reply.ts';
 import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
 import type { RelayParts } from './relay.ts';
+import { Running } from './running.ts';
 import { Scavenger } from './scavenger.ts';
 import type { SpliceSettings } from './splice.ts';
 import { Tally } from './tally.ts';
@@ -66,19 +67,20 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
   readonly #upgrading: Omit<UpgradeParts, 'passage' | 'target'>;
   readonly #tunnelling: Omit<SpliceSettings, 'helloMs'>;
-  /** By agent and origin. */
-  readonly #running = new Map<string, number>();
+  readonly #running: Running;
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
     const { headMs, bodyIdleMs, connectMs, totalMs, proxyFor } = settings;
     const dialling = { clock, connectMs, proxyFor };
+    const running = new Running(settings.maxCalls);
+    this.#running = running;
     const scavenger = new Scavenger();
     this.#settings = settings;
     this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
     this.#upgrading = { clock, dialling, limits: settings.webSocket };
     const patience = { headMs, idleMs: bodyIdleMs };
     this.#relaying = { clock, patience, totalMs, scavenger };
-    this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, scavenger };
+    this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, totalMs, scavenger, running };
   }
 
   /** How tunnels that stay closed are carried to the same upstreams. */
@@ -94,10 +96,8 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   async execute(passage: Passage<AgentExchange>): Promise<Ended> {
     const { call, agent, addresses, exchange } = passage;
     const { scheme, host, port, origin } = call;
-    const key = `${origin} ${agent}`;
-    const running = this.#running.get(key) ?? 0;
-    if (running >= this.#settings.maxCalls) return refuseBusy(passage);
-    this.#running.set(key, running + 1);
+    const leave = this.#running.enter(passage);
+    if (!leave) return refuseBusy(passage);
     const offer = offerOf(this.#settings.choose(origin), { scheme, http2: exchange.http2 });
     const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
     const target = { host, origin, addresses, tls };
@@ -105,19 +105,13 @@ export class HttpUpstream implements Upstream<AgentExchange> {
       ? new UpgradeLane({ ...this.#upgrading, passage, target }) // never anything else, and gone with its call
       : this.#lanes.take(agent, target, offer);
     const ended = await new Relay({ ...this.#relaying, passage, lane }).run();
-    this.#leave(key);
+    leave();
     return ended;
   }
 
   /** Closes the connections that wait; running calls are their leases' business. */
   close(): void {
     this.#lanes.close();
-  }
-
-  #leave(key: string): void {
-    const left = (this.#running.get(key) ?? 1) - 1;
-    if (left > 0) this.#running.set(key, left);
-    else this.#running.delete(key);
   }
 }
 

@@ -1,8 +1,15 @@
 /** Upstreams that misbehave: what the agent gets, what goes on record, and that nothing leaks into the next call. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import t from 'tap';
+import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
 import { exchangeRaw, lastEnded, RawAgent, startRaw, startSidecar } from './small-gate.ts';
+import type { Sidecar, Teardown } from './small-gate.ts';
+
+const pem = (name: string): string =>
+  readFileSync(new URL(`../vectors/tls/${name}.pem`, import.meta.url), 'utf8');
 
 const get = (port: number, path = '/'): string =>
   `GET http://127.0.0.1:${port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
@@ -129,6 +136,31 @@ t.test('a body that only the connection ends is passed on whole', async (t) => {
   t.equal(lastEnded(sidecar).ended, 'complete');
 });
 
+interface Before {
+  readonly sockets: ReadonlySet<Socket>;
+  readonly sidecar: Sidecar;
+  /** What an agent sends. */
+  readonly request: string;
+}
+
+async function inTheClear(t: Teardown, talk: (socket: Socket) => void): Promise<Before> {
+  const { port, sockets } = await startRaw(t, talk);
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  return { sockets, sidecar, request: get(port) };
+}
+
+async function overTls(t: Teardown, talk: (socket: Socket) => void): Promise<Before> {
+  const files = { key: pem('leaf.key'), cert: pem('localhost') };
+  const { port, sockets } = await startRaw(t, (tcp) => {
+    const tls = new TLSSocket(tcp, { isServer: true, ...files });
+    talk(tls.on('error', () => tcp.destroy()));
+  });
+  const identity = tlsIdentities({ roots: [pem('root')] });
+  const routes = [{ upstream: `https://localhost:${port}` }];
+  const sidecar = await startSidecar(t, { carrier: 'reverse', routes, settings: { identity } });
+  return { sockets, sidecar, request: 'GET / HTTP/1.1\r\nHost: sidecar\r\nConnection: close\r\n\r\n' };
+}
+
 t.test('surplus bytes after a response never become the answer of the next call', async (t) => {
   const poison = 'HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison';
   const surplus: readonly [string, (socket: Socket) => void][] = [
@@ -158,14 +190,16 @@ t.test('surplus bytes after a response never become the answer of the next call'
     ],
   ];
   for (const [name, talk] of surplus) {
-    const { port, sockets } = await startRaw(t, talk);
-    const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
-    for (let i = 0; i < 20; i++) {
-      const heard = await exchangeRaw(sidecar.port, get(port));
-      t.notMatch(heard, 'poison', name);
-      await Promise.all([...sockets].map((socket) => once(socket, 'close')));
+    for (const start of [inTheClear, overTls]) {
+      const { sockets, sidecar, request } = await start(t, talk);
+      for (let i = 0; i < 20; i++) {
+        const heard = await exchangeRaw(sidecar.port, request);
+        t.notMatch(heard, 'poison', `${name}, ${start.name}`);
+        const open = [...sockets].filter((socket) => !socket.closed);
+        await Promise.all(open.map((socket) => once(socket, 'close')));
+      }
+      t.equal(new Set(sidecar.ended.map(({ ended }) => ended)).size, 1, name);
     }
-    t.equal(new Set(sidecar.ended.map(({ ended }) => ended)).size, 1, name);
   }
 });
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import t from 'tap';
+import { openBlackHole } from '../e2e/black-hole.ts';
 import { exchangeRaw, lastEnded, startRaw, startSidecar } from './small-gate.ts';
 import type { Plan } from './small-gate.ts';
 
@@ -92,6 +93,20 @@ t.test('a refused address makes way for the next, and the outcome names the one 
     { address: '127.0.0.1', family: 4, port },
   ] as const;
   const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], vet: () => resolved });
+  t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
+  await sidecar.finished(1);
+  t.equal(lastEnded(sidecar).dialled, `127.0.0.1:${port}`);
+});
+
+t.test('an address that never answers has its share of the time, and then the next is asked', async (t) => {
+  const hole = await openBlackHole(t);
+  const origin = counting();
+  const { port } = await startRaw(t, origin.talk);
+  const vet: Plan['vet'] = () => [
+    { address: '127.0.0.1', family: 4, port: hole },
+    { address: '127.0.0.1', family: 4, port },
+  ];
+  const sidecar = await startSidecar(t, { vet, settings: { connectMs: 1000 } });
   t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
   await sidecar.finished(1);
   t.equal(lastEnded(sidecar).dialled, `127.0.0.1:${port}`);
