@@ -304,6 +304,7 @@ export class Gate<E extends Exchange> {
   #report(found: Findings, { head, carrier }: Refusable, what: Reported): void {
     const { refusal, refused, began } = what;
     const seq = what.seq ?? refused?.seq;
+    const host = found.call?.host ?? found.redirected?.name;
     if (refusal && seq === undefined) this.#parts.observer.aggregated(refusal.code);
     this.#parts.observer.decided({
       id: found.id,
@@ -312,7 +313,7 @@ export class Gate<E extends Exchange> {
       verdict: refusal ? 'deny' : 'permit',
       reasons: refusal?.reasons ?? [],
       ms: this.#parts.clock.monotonic() - began,
-      ...(found.call && { host: found.call.host }),
+      ...(host !== undefined && { host }),
       ...(found.call && found.rules.path === 'full' && { path: found.call.path }),
       ...(refusal ? { code: refusal.code, detail: refusal.detail } : {}),
       ...(seq === undefined ? {} : { seq }),

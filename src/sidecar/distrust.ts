@@ -28,10 +28,11 @@ export class Distrust implements Observer {
   handshake(event: Handshake): void {
     const { host, cause, detail } = event;
     const before = this.#seen.get(host);
+    const crowded = !before && this.#seen.size === MAX_HOSTS; // on the transparent port agents name any host
     const kind = clientKind(event);
     const worst = before?.cause === 'untrusted' ? 'untrusted' : cause;
     this.#seen.set(host, { host, cause: worst, count: (before?.count ?? 0) + 1, ...kind });
-    if (before?.cause === cause && before.client === kind.client)
+    if (crowded || (before?.cause === cause && before.client === kind.client))
       return this.#log.debug('TLS with an agent failed', { host, cause, detail });
     const next = `\`writ trust ca --output ca.pem\`, then ${kind.tell} (docs/clients.md)`;
     const what = { host, client: kind.client, detail };

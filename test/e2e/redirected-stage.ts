@@ -29,7 +29,21 @@ t.teardown(() => execFileSync('rm', ['-f', trusted]));
 
 const { port } = new URL(sidecar.urls.transparent ?? '');
 const redirect = ['-t', 'nat', '-A', 'OUTPUT', '-p', 'tcp', '-j', 'REDIRECT', '--to-ports', port];
-execFileSync('iptables', [...redirect, '-m', 'owner', '--uid-owner', AGENT]);
+const agents = ['-m', 'owner', '--uid-owner', AGENT];
+execFileSync('iptables', [
+  '-t',
+  'nat',
+  '-A',
+  'OUTPUT',
+  '-p',
+  'tcp',
+  ...agents,
+  '-d',
+  '127.0.0.0/8',
+  '-j',
+  'RETURN',
+]);
+execFileSync('iptables', [...redirect, ...agents]);
 
 /** curl as the agent, which believes every host to be far away. */
 async function curl(...args: readonly string[]): Promise<string> {
