@@ -75,6 +75,11 @@ export class Metrics implements Observer {
     this.#instruments.aggregated.inc({ code });
   }
 
+  /** So many inputs for replay could not be kept. */
+  inputsLost(inputs: number): void {
+    this.#instruments.inputsLost.inc(inputs);
+  }
+
   /** `Content-Type` of `text`. */
   get contentType(): string {
     return this.#registry.contentType;
@@ -134,6 +139,11 @@ function instruments(registry: Registry) {
       name: 'writ_malformed_total',
       help: 'Bytes that were not HTTP, answered 400 or 431.',
       labelNames: ['carrier', 'status'],
+      registers,
+    }),
+    inputsLost: new Counter({
+      name: 'writ_inputs_lost_total',
+      help: 'Policy inputs that were to be kept for replay, and could not be.',
       registers,
     }),
     aggregated: new Counter({

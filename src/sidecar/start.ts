@@ -112,7 +112,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const observer = joinObservers(watchers, log);
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
   const upstream = makeUpstream(settings, standing, ground.access);
-  const inputs = makeInputKeeper(settings, log);
+  const inputs = makeInputKeeper(settings, log, metrics);
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
 

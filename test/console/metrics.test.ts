@@ -136,3 +136,10 @@ t.test('witnesses are counted by what they said, and the last quorum’s age is 
   t.match(text, '\nwrit_witness_pending_seconds 30\n');
   t.match(await make().metrics.text(), '\nwrit_witness_pending_seconds 0\n', 'where none is asked');
 });
+
+t.test('inputs that were lost are counted', async (t) => {
+  const { metrics } = make();
+  metrics.inputsLost(3);
+  metrics.inputsLost(1);
+  t.equal((await lines(metrics)).get('writ_inputs_lost_total'), 4);
+});
