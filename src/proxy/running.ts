@@ -16,7 +16,7 @@ export class Running {
     const key = `${host} ${port} ${agent}`;
     const before = this.#counts.get(key) ?? 0;
     if (before >= this.#most) return undefined;
-    
+
     this.#counts.set(key, before + 1);
     return () => this.#leave(key);
   }
