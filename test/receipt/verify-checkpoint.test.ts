@@ -65,6 +65,7 @@ t.test('a checkpoint is held against what is remembered of its log', (t) => {
   const rows: [string, string, Remembered | undefined, string][] = [
     ['nothing remembered', at12, undefined, 'not_checked'],
     ['an older one', at12, { checkpoint: at7, consistency: from7 }, 'yes'],
+    ['hashes alone, as a sidecar serves them', at12, { checkpoint: at7, consistency: from7.slice(0, from7.indexOf('\n\n') + 2) }, 'yes'],
     ['a newer one', at7, { checkpoint: at12, consistency: from7 }, 'yes'],
     ['the same', at12, { checkpoint: at12 }, 'yes'],
     ['another tree of that size', at12, { checkpoint: other.checkpoint() }, 'log_forked'],
