@@ -56,8 +56,8 @@ export async function hear(stream: ClientHttp2Stream): Promise<Heard> {
   });
   stream.on('trailers', (_given, _flags, raw) => (trailers = raw));
   stream.setEncoding('latin1').on('data', (text: string) => (body += text));
-  stream.on('error', () => undefined);
-  await once(stream, 'close');
+  stream.on('error', () => undefined); // `reset` tells of it
+  await new Promise<void>((resolve) => stream.once('close', resolve));
   return {
     headers: headers ?? [],
     status,
