@@ -1,13 +1,16 @@
 /** A proxy before the upstreams: what it is asked, what it learns, and what happens when it refuses. */
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
 import { startConnectProxy } from './connect-proxy.ts';
 import type { ConnectProxy, Manner } from './connect-proxy.ts';
 import { startOrigin } from './origin.ts';
-import { startTlsOrigin } from './tls-origin.ts';
-import { startTunnels } from './tunnels.ts';
+import { rootFile, startTlsOrigin } from './tls-origin.ts';
+import { askInside, openTunnel, startTunnels, tlsInside } from './tunnels.ts';
 import type { Tunnels } from './tunnels.ts';
 
 interface Place {
@@ -124,3 +127,36 @@ t.test('a proxy that is not there is a failed upstream', async (t) => {
   const nameless = await start(t, origin, { ...proxy, url: 'http://proxy.invalid:3128' });
   t.match(await call(nameless), { status: 502, body: /proxy_failed/ });
 });
+
+t.test('HTTP/2, and a tunnel that stays closed, go through it as well', async (t) => {
+  const origin = await startHttp2Origin(t);
+  const proxy = await startConnectProxy(t);
+  const authority = `localhost:${origin.port}`;
+  const settings = { upstream: { proxy: proxy.url, http: 'h2' }, tls: { passthrough: [authority] } };
+  const tunnels = await startTunnels(t, { origins: [origin], settings });
+  t.strictSame(await call(tunnels), { status: 200, body: 'HTTP/2.0' });
+  const grant = tunnels.home.grant({ entry: { actions: ['CONNECT'] } });
+  const { socket, reply } = await openTunnel(tunnels.port, authority, { grant });
+  t.equal(reply.status, 200);
+  const tls = await tlsInside(socket, rootFile, { servername: 'localhost' });
+  t.match(await askInside(tls, `GET /x HTTP/1.1\r\nHost: ${authority}\r\n\r\n`), { status: 200 });
+  tls.destroy();
+  const target = `127.0.0.1:${origin.port}`;
+  t.strictSame(
+    proxy.asked.map((asked) => asked.target),
+    [target, target],
+  );
+});
+
+async function startHttp2Origin(t: Test): Promise<Place> {
+  const key = readFileSync(new URL('../vectors/tls/leaf.key.pem', import.meta.url));
+  const cert = readFileSync(new URL('../vectors/tls/localhost.pem', import.meta.url));
+  const server = createSecureServer({ key, cert, allowHTTP1: true }, (request, response) => {
+    response.end(`HTTP/${request.httpVersion}`);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  return { port, url: `https://localhost:${port}` };
+}
