@@ -81,8 +81,17 @@ export function notePruning(layout: LogLayout, { entry }: Pruning): void {
   if (readNote(layout) !== entry) replaceFile(layout.pruned, `${entry}\n`);
 }
 
+/** The hole of a log, as a tree is to pass it. */
+export interface Hole {
+  readonly layout: LogLayout;
+  /** The first entry after it. */
+  readonly until: number;
+  /** Called whenever the tree may have full tiles to take. */
+  readonly onTiles: () => void;
+}
+
 /** Brings a tree of one entry past the hole, by the hashes in the tiles. Throws `log_damaged` where one is missing. */
-export function passHole({ directory }: LogLayout, tree: Tree, until: number, onTiles: () => void): void {
+export function passHole(tree: Tree, { layout: { directory }, until, onTiles }: Hole): void {
   for (let index = 0; tree.size < until; index++) {
     const address = { level: 0, index };
     const hashes = readTileFile(directory, address);

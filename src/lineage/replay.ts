@@ -200,7 +200,7 @@ export class Replay {
     if (tree.size !== 1 || first < 1)
       throw damaged({ index: tree.size, what: `the next segment, ${path}, begins with another entry` });
     this.#hole = first;
-    passHole(this.#rules.layout, tree, first, () => this.#tiles());
+    passHole(tree, { layout: this.#rules.layout, until: first, onTiles: () => this.#tiles() });
     this.#audit.skipped();
   }
 

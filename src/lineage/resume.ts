@@ -33,7 +33,8 @@ export function treeAt(layout: LogLayout, head: TreeHead): Tree {
   const tree = treeOn(layout);
   const hole = holeOf(layout);
   for (const { seq, bytes } of readEntries(layout.segments)) {
-    if (seq === hole && tree.size === 1) passHole(layout, tree, hole, () => tree.takeFullTiles());
+    if (seq === hole && tree.size === 1)
+      passHole(tree, { layout, until: hole, onTiles: () => tree.takeFullTiles() });
     if (seq !== tree.size || tree.size === head.size) break;
     tree.push(leafHash(node, bytes));
     tree.takeFullTiles();

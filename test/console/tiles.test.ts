@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { bundlesPart, tilesPart } from '../../src/console/tiles.ts';
 import { equalBytes } from '../../src/crypto/bytes.ts';
 import { node } from '../../src/crypto/node.ts';
-import { isExtension } from '../../src/lineage/consistency.ts';
+import { isExtension, parseConsistency } from '../../src/lineage/consistency.ts';
 import { parseHead, verifyCheckpoint } from '../../src/lineage/checkpoint.ts';
 import { leafHash } from '../../src/lineage/merkle.ts';
 import { parseNote } from '../../src/lineage/note.ts';
@@ -78,6 +78,12 @@ t.test('proofs between any two sizes, and of any entry', async (t) => {
     const wanted = { size: newSize, root: await tree(newSize).root() };
     t.ok(isExtension(node, { old, head: wanted, hashes }), `${oldSize} to ${newSize}`);
   } // prettier-ignore
+  const consistency = `old 300\n${await ask('/.well-known/writ/consistency/300/600')}\n`;
+  t.equal(
+    parseConsistency(consistency)?.oldSize,
+    300,
+    'with a line before and one after, as verifiers take it',
+  );
   for (const path of ['consistency/2/1', 'consistency/1/601', 'consistency/01/2', 'proof/600'])
     t.match(await part.request(`/.well-known/writ/${path}`), { status: 404 }, path);
 });
