@@ -7,13 +7,14 @@ export function tellPlaces(
   { sidecar, origin }: Stage,
   { home, moved }: { home: string; moved: readonly string[] },
 ): void {
-  const { forward = 'off', reverse, admin = 'off' } = sidecar.urls;
+  const { forward = 'off', reverse, transparent = 'off', admin = 'off' } = sidecar.urls;
   const took = `${Math.round(performance.now())} ms after the start`;
   out.line(`${out.paint('strong', 'Writ is up')}  ${out.paint('dim', took)}`);
   out.line();
   out.fields([
     ['forward proxy', forward],
     ['reverse proxy', reverse ? `${reverse}/demo → ${origin}` : 'off'],
+    ['transparent', transparent],
     ['admin', `${admin}  (token in ${home}/admin.token)`],
     ['demo upstream', `${origin}  (allowed by name: upstream.allow)`],
     ['home', home],
