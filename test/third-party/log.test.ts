@@ -14,12 +14,16 @@ import { openLineage } from '../../src/lineage/open.ts';
 import { findPosition } from '../../src/lineage/position.ts';
 import { proofText } from '../../src/lineage/proof.ts';
 import { readEntries } from '../../src/lineage/read.ts';
+import { proveFromFiles } from '../../src/lineage/prove.ts';
 import { readVouched } from '../../src/lineage/replay.ts';
 import type { Store } from '../../src/lineage/store.ts';
 import { readTileFile } from '../../src/lineage/tile-files.ts';
 import { exportTiles } from '../../src/lineage/tiles-export.ts';
 import { ServedLog } from '../../src/lineage/tiles-served.ts';
+import { TiledTree } from '../../src/lineage/tiles-proof.ts';
+import { tilesFromFiles } from '../../src/lineage/tiles-source.ts';
 import { Tree } from '../../src/lineage/tree.ts';
+import { pruneLog, segmentedLog } from '../lineage/pruned-log.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { callDraft, fill, makeScratchLog, openStore, scratchLog } from '../lineage/scratch-log.ts';
 import type { ScratchLog } from '../lineage/scratch-log.ts';
@@ -101,6 +105,31 @@ t.test('Go’s note and tlog packages verify what was written', { skip: noGo }, 
       t.match(check(document), { ok: true, out: `${size} entries, ` }, `${size} entries`);
       if (size === 257) refuses(t, document, { check, place });
     }
+  });
+
+  await t.test('a pruned log: every leaf, proofs of what is gone, and that it only grew', async (t) => {
+    const log = segmentedLog(join(folder, 'home-pruned'));
+    const { layout, identity } = log;
+    const texts = [...readEntries(layout.segments)].map(({ bytes }) => base64(bytes));
+    const old = readVouched(layout, identity.logKey);
+    const { until } = await pruneLog(log);
+    const place = join(folder, 'site-pruned');
+    const head = readVouched(layout, identity.logKey);
+    await exportTiles({ layout, head, directory: place, entries: true });
+    const inclusions = [0, 1, 300, until - 1, until, 800].map(async (seq) => {
+      return { entry: texts[seq], proof: await proveFromFiles(layout, identity.logKey, seq) };
+    });
+    const consistency = await new TiledTree(node, head.size, tilesFromFiles(layout)).consistency(old.size);
+    const document = {
+      verifierKey: formatNoteKey(identity.logKey),
+      checkpoint: head.note,
+      inclusions: await Promise.all(inclusions),
+      oldCheckpoint: old.note,
+      consistency: consistency.map(base64),
+      site: { place, until },
+    };
+    t.match(check(document), { ok: true, out: '802 entries' });
+    t.match(check({ ...document, site: { place } }), { ok: false }, 'what is gone is gone');
   });
 
   await t.test('the tree and its entries from a log that is served', async (t) => {
