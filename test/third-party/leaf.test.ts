@@ -85,7 +85,7 @@ const triples = (hosted: readonly Hosted[]): readonly string[] =>
 /** `host ok` for all but the wrong one. */
 function assertSaid(t: Test, said: string): void {
   const lines = said.trim().split('\n');
-  for (const host of NAMES) t.ok(lines.includes(`${host} ok`), `${host}: ${said}`);
+  for (const host of NAMES) t.ok(lines.includes(`${host} ok`), host, { said });
   t.ok(
     lines.some((line) => line.startsWith(`${WRONG} `) && line !== `${WRONG} ok`),
     WRONG,
