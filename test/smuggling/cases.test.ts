@@ -1,0 +1,21 @@
+import t from 'tap';
+import { connectRows, earlyRows, insideRows } from './cases-connect.ts';
+import { http2Rows } from './cases-http2.ts';
+import { upstreamRows } from './cases-upstream.ts';
+import { http1Rows } from './http1-rows.ts';
+
+const tables = { http1Rows, http2Rows, connectRows, earlyRows, insideRows, upstreamRows };
+
+t.test('every case is another one', async (t) => {
+  for (const [table, rows] of Object.entries(tables)) {
+    const texts = rows.map(([, ...rest]) => JSON.stringify(rest.slice(0, 1).concat(rest.slice(2))));
+    const twice = rows.filter((_, i) => texts.indexOf(texts[i] ?? '') !== i).map(([name]) => name);
+    t.strictSame(twice, [], table);
+  }
+});
+
+t.test('there are as many as the documents say', async (t) => {
+  const count = Object.values(tables).reduce((sum, rows) => sum + rows.length, 0);
+  t.comment(`${count} cases, ${http1Rows.length} of them on four ways in`);
+  t.ok(count > 900);
+});
