@@ -28,11 +28,19 @@ export interface Played {
 /** Everything that is not as wanted, given the requests that were let out for the case's agent. */
 export function faultsOf(played: Played, letOut: readonly LetOut[]): readonly string[] {
   const whole = letOut.flatMap(({ received }) => (received?.whole ? [received] : []));
+  const permits = letOut.filter(({ ended }) => ended !== 'cut').length - 1;
   return [
     ...canaryFaults(played, whole.at(-1)),
+    ...(permits <= mostPermits(played.wanted) ? [] : [`${permits} permits are on record`]),
     ...strayFaults(played, letOut),
     ...(isVague(played.wanted) ? vagueFaults : exactFaults)(played, whole.slice(0, -1)),
   ];
+}
+
+/** One for each permitted answer; one that came to nothing, where it is not said what becomes of a case. */
+function mostPermits(wanted: Wanted): number {
+  const permitted = wanted.answers.filter((answer) => typeof answer === 'object').length;
+  return isVague(wanted) ? 1 : permitted + (wanted.last ? 1 : 0);
 }
 
 /** The names of a case's answers, for its title. */
