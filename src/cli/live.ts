@@ -47,6 +47,10 @@ export class LiveList implements Observer {
       out.line(`${timeOfDay()}  ${out.paint('warn', String(status).padEnd(6))}  not HTTP: ${safeText(why)}`);
   }
 
+  shed(): void {
+    // there was no call
+  }
+
   aggregated(): void {
     // shown as `not recorded` above
   }

@@ -293,6 +293,16 @@ export const settingsSchema = z.strictObject({
       description:
         'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer.',
     }),
+    max_streams: setting(whole(0, 1_000_000), 1024, {
+      kind: 'whole',
+      description:
+        'Calls at once, on each listener, that run beside another on the same HTTP/2 connection. Past it a stream is refused (`REFUSED_STREAM`), and its client may send it again.',
+    }),
+    max_handshakes: setting(whole(1, 1_000_000), 128, {
+      kind: 'whole',
+      description:
+        'Tunnels, on each listener, whose TLS is not open yet. One more closes the one that has waited longest: honest ones take milliseconds.',
+    }),
     header_timeout_ms: setting(whole(100, 120_000), 10_000, {
       kind: 'whole',
       description: 'A request head must be complete by then.',

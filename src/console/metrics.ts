@@ -71,6 +71,10 @@ export class Metrics implements Observer {
     this.#instruments.malformed.inc({ carrier, status: String(status) });
   }
 
+  shed({ carrier, what }: { readonly carrier: string; readonly what: string }): void {
+    this.#instruments.shed.inc({ carrier, what });
+  }
+
   aggregated(code: string): void {
     this.#instruments.aggregated.inc({ code });
   }
@@ -195,6 +199,12 @@ function endInstruments(registers: Registry[]) {
 /** What happens before there is a call. */
 function tunnelInstruments(registers: Registry[]) {
   return {
+    shed: new Counter({
+      name: 'writ_shed_total',
+      help: 'Connections, handshakes and HTTP/2 streams over a limit, given up.',
+      labelNames: ['carrier', 'what'],
+      registers,
+    }),
     tunnels: new Counter({
       name: 'writ_tunnels_total',
       help: 'CONNECTs that were opened to be read.',

@@ -57,6 +57,8 @@ export interface Observer {
   handshake(event: Handshake): void;
   /** Bytes that were not HTTP: answered 400 or 431. */
   malformed(event: { readonly carrier: Carrier; readonly status: number; readonly why: string }): void;
+  /** A connection, handshake or stream over a limit, given up before there was a call. */
+  shed(event: { readonly carrier: Carrier; readonly what: 'connection' | 'handshake' | 'stream' }): void;
   /** A denial that was counted instead of recorded. */
   aggregated(code: DenialCode): void;
 }

@@ -9,6 +9,7 @@ import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } fr
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { Malformed } from './malformed.ts';
+import type { Shed, StreamBudget } from './shed.ts';
 
 /** What such a connection is served with. */
 export interface Http2Parts {
@@ -19,6 +20,10 @@ export interface Http2Parts {
   readonly headMs: number;
   /** How long an idle connection is kept, in milliseconds. */
   readonly keepAliveMs: number;
+  /** Shared by all connections of a listener. */
+  readonly streams: StreamBudget;
+  /** Hears of streams that were refused. */
+  onShed?(what: Shed): void;
   /** Hears of frames that were not HTTP/2, and of floods of them. */
   onMalformed(event: Malformed): void;
 }
@@ -65,8 +70,9 @@ export class Http2Connection {
   }
 
   #take(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
-    const { gate, context } = this.#parts;
-    if (this.#running >= MAX_RUNNING) {
+    const { gate, context, streams, onShed } = this.#parts;
+    if (this.#running >= MAX_RUNNING || !streams.take(this.#running)) {
+      onShed?.('stream');
       stream.on('error', () => undefined).close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
@@ -81,8 +87,9 @@ export class Http2Connection {
   }
 
   #leave(): void {
-    const { clock, keepAliveMs } = this.#parts;
+    const { clock, keepAliveMs, streams } = this.#parts;
     this.#running -= 1;
+    streams.leave(this.#running);
     if (this.#running > 0) return;
     if (this.#session.closed || this.#session.destroyed) this.stop();
     else this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());

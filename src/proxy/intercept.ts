@@ -14,6 +14,7 @@ import type { CertificateAuthority } from './certificate-authority.ts';
 import { isAddress, nameFault } from './client-name.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import { helloIn, peek } from './peek.ts';
+import type { Shed } from './shed.ts';
 import { handshakeFault, refuseName } from './tls-fault.ts';
 import type { HandshakeFault } from './tls-fault.ts';
 
@@ -29,6 +30,10 @@ export interface InterceptorParts {
   readonly clock: Clock;
   /** From the connection's opening to the end of the handshake, in milliseconds. */
   readonly handshakeMs: number;
+  /** Connections whose TLS is not open yet; one more closes the one that has waited longest. */
+  readonly maxHandshakes: number;
+  /** Hears of one that was closed for it. */
+  onShed?(what: Shed): void;
   /** Whether a tunnel may carry HTTP in the clear. Asked anew for each. */
   plainAllowed(): boolean;
   /** Hears of agents that do not take our certificate, or could not agree on TLS. */
@@ -59,13 +64,42 @@ export type Opened = Outcome<'open' | 'left'>;
 /** Opens connections. */
 export class Interceptor {
   readonly #parts: InterceptorParts;
+  readonly #opening = new Set<Socket>();
 
   constructor(parts: InterceptorParts) {
     this.#parts = parts;
   }
 
   /** Looks at how the connection begins, opens it and has it served. On a refusal the connection is closed. */
-  async open(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
+  open(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
+    return this.#within(socket, () => this.#enter(socket, wanted, serving));
+  }
+
+  /** Opens TLS as this host and has it served. The ClientHello stands in the socket unread; on a refusal it is closed. */
+  openTls(socket: Socket, named: Named, serving: Serving): Promise<Opened> {
+    return this.#within(socket, () => this.#openTls(socket, named, serving));
+  }
+
+  /** From a connection's beginning to its TLS: in time, and not too many at a time. */
+  async #within(socket: Socket, work: () => Promise<Opened>): Promise<Opened> {
+    const { clock, handshakeMs, maxHandshakes, onShed } = this.#parts;
+    const [longest] = this.#opening;
+    if (longest && this.#opening.size >= maxHandshakes) {
+      this.#opening.delete(longest);
+      longest.destroy();
+      onShed?.('handshake');
+    }
+    this.#opening.add(socket);
+    const cancel = clock.after(handshakeMs, () => socket.destroy());
+    try {
+      return await work();
+    } finally {
+      cancel();
+      this.#opening.delete(socket);
+    }
+  }
+
+  async #enter(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
     const { clock, handshakeMs, plainAllowed } = this.#parts;
     socket.on('error', () => socket.destroy());
     const beginning = await peek(socket, { after: clock.after, ms: handshakeMs, read: helloIn });
@@ -74,7 +108,7 @@ export class Interceptor {
         const { host, client } = wanted;
         const fault = nameFault(host, beginning.hello);
         if (!fault)
-          return this.openTls(socket, { host, client, context: contextOf('https', wanted) }, serving);
+          return this.#openTls(socket, { host, client, context: contextOf('https', wanted) }, serving);
         refuseName(socket);
         return fault;
       }
@@ -93,8 +127,7 @@ export class Interceptor {
     }
   }
 
-  /** Opens TLS as this host and has it served. The ClientHello stands in the socket unread; on a refusal it is closed. */
-  async openTls(socket: Socket, named: Named, serving: Serving): Promise<Opened> {
+  async #openTls(socket: Socket, named: Named, serving: Serving): Promise<Opened> {
     const { host, context } = named;
     const tls = new TLSSocket(socket, {
       isServer: true,

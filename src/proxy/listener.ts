@@ -18,6 +18,8 @@ import type { Serving } from './intercept.ts';
 import { answerMalformed } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
 import type { PeerPorts } from './peer-uid.ts';
+import { StreamBudget } from './shed.ts';
+import type { Shed } from './shed.ts';
 
 /** What a listener is made of. */
 export interface ListenerParts {
@@ -32,6 +34,10 @@ export interface ListenerParts {
   readonly keepAliveMs: number;
   /** For what comes through CONNECT; absent: every CONNECT is refused. */
   readonly tunnels?: TunnelParts;
+  /** Calls at once that are not the only one on their HTTP/2 connection. */
+  readonly maxStreams: number;
+  /** Hears of what was given up. */
+  onShed?(what: Shed): void;
   /** Sees each connection before its first call. */
   onOpen?(ports: PeerPorts): void;
   /** Hears of bytes that were not HTTP. */
@@ -48,6 +54,7 @@ export class Listener {
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Open>();
   readonly #http2 = new Set<Http2Connection>();
+  readonly #streams: StreamBudget;
   /** Tunnels whose TLS is not open yet. */
   readonly #opening = new Set<Socket>();
   readonly #halfClosed: HalfClosed;
@@ -56,8 +63,10 @@ export class Listener {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#halfClosed = new HalfClosed(parts.clock);
+    this.#streams = new StreamBudget(parts.maxStreams);
     this.#server = hardenedServer(parts);
     this.#server
+      .on('drop', () => parts.onShed?.('connection'))
       .on('connection', (socket: Socket) => this.#open(socket))
       .on('request', (request, response) => this.#take(request, response))
       .on('checkContinue', (request, response) => this.#take(request, response))
@@ -121,7 +130,10 @@ export class Listener {
     if (this.#stopped) return void socket.destroy();
     const onMalformed = (event: Malformed): void =>
       this.#parts.onMalformed({ ...event, carrier: context.carrier });
-    const connection = new Http2Connection(socket, { ...this.#parts, context, onMalformed });
+    const connection = new Http2Connection(socket, {
+      ...{ ...this.#parts, context, onMalformed },
+      streams: this.#streams,
+    });
     this.#http2.add(connection);
     socket.once('close', () => this.#http2.delete(connection));
   }

@@ -22,6 +22,7 @@ import type { End, Originals } from './original.ts';
 import { helloIn, peek } from './peek.ts';
 import type { Untold } from './peek.ts';
 import type { PeerPorts } from './peer-uid.ts';
+import type { Shed } from './shed.ts';
 import { refuseAccess, refuseName } from './tls-fault.ts';
 
 /** What a transparent listener is made of. */
@@ -39,6 +40,8 @@ export interface TransparentParts {
   passthrough(): ReadonlySet<string>;
   /** Puts a refused connection on record. */
   turnAway(connection: TurnedAway, refusal: Refusal): Promise<void>;
+  /** Hears of what was given up. */
+  onShed?(what: Shed): void;
   /** Sees each connection before its first call. */
   onOpen?(ports: PeerPorts): void;
 }
@@ -56,6 +59,7 @@ export class TransparentListener {
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
     this.#server.maxConnections = parts.maxConnections;
     this.#server.on('connection', (socket: Socket) => this.#open(socket));
+    this.#server.on('drop', () => parts.onShed?.('connection'));
   }
 
   /** Starts to listen; rejects with the system's error. Port 0 takes a free one. */

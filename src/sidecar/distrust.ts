@@ -56,5 +56,6 @@ export class Distrust implements Observer {
   finished(): void {}
   tunnelled(): void {}
   malformed(): void {}
+  shed(): void {}
   aggregated(): void {}
 }

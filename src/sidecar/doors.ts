@@ -11,6 +11,7 @@ import type { TransparentParts } from '../proxy/transparent.ts';
 import type { Door } from '../proxy/door.ts';
 import type { TunnelParts } from '../proxy/connect-exchange.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
+import type { Shed } from '../proxy/shed.ts';
 import { Interceptor } from '../proxy/intercept.ts';
 import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { passthroughPlaces } from './entries.ts';
@@ -108,10 +109,11 @@ function affordable(wanted: number, listeners: number, log: Log): number {
 function makeTransparent(limits: Settings['limits'], parts: DoorParts): TransparentListener {
   return new TransparentListener({
     inner: makeListener('transparent', limits, parts),
-    interceptor: makeInterceptor(parts.strangerTls, limits, parts),
+    interceptor: makeInterceptor('transparent', limits, parts),
     originals: new Originals(),
     clock: systemClock,
     maxConnections: limits.max_connections,
+    onShed: (what) => shed('transparent', what, parts),
     beginMs: limits.header_timeout_ms,
     passthrough: () => new Set(passthroughPlaces(parts.current())),
     turnAway: (connection, refusal) => parts.gate.turnAway(connection, refusal),
@@ -125,6 +127,8 @@ function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: Doo
     gate: parts.gate,
     clock: systemClock,
     maxConnections: limits.max_connections,
+    maxStreams: limits.max_streams,
+    onShed: (what) => shed(carrier, what, parts),
     headMs: limits.header_timeout_ms,
     keepAliveMs: KEEP_ALIVE_MS,
     ...(carrier === 'forward' && { tunnels: makeTunnels(limits, parts) }),
@@ -136,18 +140,27 @@ function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: Doo
   });
 }
 
+/** Nothing of it reached the gate: it is on record as a count. */
+function shed(carrier: AgentPort, what: Shed, { limit, observer }: DoorParts): void {
+  limit.count(`shed_${what}`);
+  observer.shed({ carrier, what });
+}
+
 function makeTunnels(limits: Settings['limits'], parts: DoorParts): TunnelParts {
   const splicing = { ...parts.upstream.tunnelling, helloMs: limits.header_timeout_ms };
-  return { interceptor: makeInterceptor(parts.tls, limits, parts), splicing };
+  return { interceptor: makeInterceptor('forward', limits, parts), splicing };
 }
 
 function makeInterceptor(
-  authority: CertificateAuthority,
+  carrier: 'forward' | 'transparent',
   limits: Settings['limits'],
-  { current, observer }: DoorParts,
+  parts: DoorParts,
 ): Interceptor {
+  const { current, observer, strangerTls, tls } = parts;
   return new Interceptor({
-    authority,
+    authority: carrier === 'transparent' ? strangerTls : tls,
+    maxHandshakes: limits.max_handshakes,
+    onShed: (what) => shed(carrier, what, parts),
     clock: systemClock,
     handshakeMs: limits.header_timeout_ms,
     plainAllowed: () => current().tls.plain_in_tunnel,

@@ -19,6 +19,7 @@ export function joinObservers(all: readonly Observer[], log: Log): Observer {
     tunnelled: (event) => tell((observer) => observer.tunnelled(event)),
     handshake: (event) => tell((observer) => observer.handshake(event)),
     malformed: (event) => tell((observer) => observer.malformed(event)),
+    shed: (event) => tell((observer) => observer.shed(event)),
     aggregated: (code) => tell((observer) => observer.aggregated(code)),
   };
 }
@@ -34,6 +35,7 @@ export function logObserver(log: Log): Observer {
     tunnelled: ({ id, host, port, seq }) => log.debug('tunnel opened', { id, host, port, seq }),
     handshake: () => undefined, // `Distrust` says it
     malformed: ({ carrier, status, why }) => log.debug('bytes that are not HTTP', { carrier, status, why }),
+    shed: ({ carrier, what }) => log.debug('over a limit', { carrier, what }),
     aggregated: () => undefined, // counted in metrics, and on record in `refusals:v1`
   };
 }

@@ -88,6 +88,7 @@ export async function realGate(t: Teardown): Promise<RealGate> {
       tunnelled: (event) => void observed.push(['tunnelled', event]),
       handshake: (event) => void observed.push(['handshake', event]),
       malformed: (event) => void observed.push(['malformed', event]),
+      shed: (event) => void observed.push(['shed', event]),
       aggregated: (event) => void observed.push(['aggregated', event]),
     },
     rules: () => ({
@@ -108,7 +109,14 @@ export async function realGate(t: Teardown): Promise<RealGate> {
   };
   const listen: RealGate['listen'] = async (t, instead = {}, around = (gate) => gate) => {
     const listener = new Listener({
-      ...{ carrier: 'forward', clock, maxConnections: 100, headMs: 10_000, keepAliveMs: 5000 },
+      ...{
+        carrier: 'forward',
+        clock,
+        maxConnections: 100,
+        maxStreams: 100,
+        headMs: 10_000,
+        keepAliveMs: 5000,
+      },
       gate: around(new Gate<AgentExchange>({ ...parts, ...instead })),
       onMalformed: () => undefined,
     });

@@ -61,7 +61,7 @@ export async function startStage(t: Teardown, answer: Answer = answerInPart): Pr
     webSocket: `127.0.0.1:${webSocket.port}`,
     tls: `localhost:${tls.port}`,
     passthrough: `localhost:${passthrough.port}`,
-    grant: home.grant({ entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'] } }),
+    grant: home.grant({ seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'] } }),
     originSockets: () =>
       [plain, webSocket, tls, passthrough].reduce((sum, { sockets }) => sum + sockets.size, 0),
   };

@@ -25,6 +25,8 @@ import { Listener } from '../../src/proxy/listener.ts';
 import type { Door } from '../../src/proxy/door.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import type { Malformed } from '../../src/proxy/malformed.ts';
+import { StreamBudget } from '../../src/proxy/shed.ts';
+import type { Shed } from '../../src/proxy/shed.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
 import type { UpstreamSettings } from '../../src/proxy/upstream.ts';
@@ -50,6 +52,9 @@ export interface Plan {
   /** Deadline of a request's head. */
   readonly headMs?: number;
   readonly keepAliveMs?: number;
+  readonly maxConnections?: number;
+  /** That run beside another on their HTTP/2 connection. */
+  readonly maxStreams?: number;
   /** Of its denials. */
   readonly status?: DenialStatus;
   /** Sees the lease of each permitted call before it goes out. */
@@ -78,6 +83,7 @@ export interface Sidecar {
   readonly calls: Call[];
   readonly ended: Ended[];
   readonly malformed: Malformed[];
+  readonly shed: Shed[];
   /** Resolves when so many permitted calls have ended. */
   finished(count: number): Promise<void>;
 }
@@ -100,6 +106,8 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
   const calls: Call[] = [];
   const ended: Ended[] = [];
   const malformed: Malformed[] = [];
+  const shed: Shed[] = [];
+  const streams = new StreamBudget(plan.maxStreams ?? 1000);
   const waiting: { count: number; then: () => void }[] = [];
   const note = (outcome: Ended): void => {
     ended.push(outcome);
@@ -115,7 +123,9 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     carrier: plan.carrier ?? 'forward',
     gate,
     clock,
-    maxConnections: 1000,
+    maxConnections: plan.maxConnections ?? 1000,
+    maxStreams: plan.maxStreams ?? 1000,
+    onShed: (what) => shed.push(what),
     headMs: plan.headMs ?? 10_000,
     keepAliveMs: 5000,
     onMalformed: (event) => malformed.push(event),
@@ -129,6 +139,8 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
       context: plan.tunnel ? { carrier: 'connect', tunnel: plan.tunnel } : { carrier: 'reverse' },
       headMs: plan.headMs ?? 10_000,
       keepAliveMs: plan.keepAliveMs ?? 5000,
+      streams,
+      onShed: (what) => shed.push(what),
       onMalformed: (event) => malformed.push(event),
     });
     http2.add(connection);
@@ -142,7 +154,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
   });
   const finished = (count: number): Promise<void> =>
     new Promise((then) => (ended.length >= count ? then() : waiting.push({ count, then })));
-  return { port, http2Port, http2, listener, upstream, calls, ended, malformed, finished };
+  return { port, http2Port, http2, listener, upstream, calls, ended, malformed, shed, finished };
 }
 
 interface Inside {

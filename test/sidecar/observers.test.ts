@@ -30,6 +30,7 @@ function listening(heard: string[], name: string): Observer {
     tunnelled: ({ port }) => void heard.push(`${name} ${port}`),
     handshake: ({ cause }) => void heard.push(`${name} ${cause}`),
     malformed: ({ status }) => void heard.push(`${name} ${status}`),
+    shed: ({ what }) => void heard.push(`${name} ${what}`),
     aggregated: (code) => void heard.push(`${name} ${code}`),
   };
 }
@@ -42,8 +43,9 @@ t.test('all hear of everything', (t) => {
   joined.tunnelled({ id: 'x', host: 'a.test', port: 443, seq: 5 });
   joined.handshake({ host: 'a.test', cause: 'untrusted', detail: '' });
   joined.malformed({ carrier: 'forward', status: 400, why: 'x' });
+  joined.shed({ carrier: 'forward', what: 'stream' });
   joined.aggregated('grant_missing');
-  const events = ['permit', 'complete', '443', 'untrusted', '400', 'grant_missing'];
+  const events = ['permit', 'complete', '443', 'untrusted', '400', 'stream', 'grant_missing'];
   t.strictSame(heard, events.flatMap((event) => [`a ${event}`, `b ${event}`]));
   t.end();
 }); // prettier-ignore
@@ -56,7 +58,7 @@ t.test('one that throws is named, and stops nobody', (t) => {
   };
   const first = {
     ...{ decided: broken, finished: broken, malformed: broken, aggregated: broken },
-    ...{ tunnelled: broken, handshake: broken },
+    ...{ tunnelled: broken, handshake: broken, shed: broken },
   };
   const joined = joinObservers([first, listening(heard, 'b')], log);
   joined.decided(decided);

@@ -104,7 +104,7 @@ t.test('who watches hears of calls, and cannot stop them', async (t) => {
     throw new Error('a full terminal');
   };
   const none = (): undefined => undefined;
-  const quiet = { tunnelled: none, handshake: none, malformed: none, aggregated: none };
+  const quiet = { tunnelled: none, handshake: none, malformed: none, shed: none, aggregated: none };
   const sidecar = await startSidecar({
     ...{ settings: home.settings(), log, version: '0.0.0', exposed: false },
     reread: () => ({ ok: false, faults: [] }),

@@ -1,0 +1,30 @@
+/** What a listener gives up when more is asked of it than it was given: counted, and never a fault. */
+
+/**
+ * `connection`: over `limits.max_connections`, closed at once. `handshake`: the one that waited longest for its TLS made
+ * room. `stream`: refused with REFUSED_STREAM (RFC 9113 §8.7), so that its client may send it again.
+ */
+export type Shed = 'connection' | 'handshake' | 'stream';
+
+/** Calls that run beside another one on the same HTTP/2 connection. The first of each is as one of HTTP/1.1: its own. */
+export class StreamBudget {
+  #left: number;
+
+  /** `most`: at once, on all connections that share this. */
+  constructor(most: number) {
+    this.#left = most;
+  }
+
+  /** Whether one more may run beside so many on its connection. */
+  take(beside: number): boolean {
+    if (beside === 0) return true;
+    if (this.#left === 0) return false;
+    this.#left -= 1;
+    return true;
+  }
+
+  /** One is over, and leaves so many on its connection. */
+  leave(beside: number): void {
+    if (beside > 0) this.#left += 1;
+  }
+}
