@@ -29,6 +29,8 @@ export interface Stage {
 }
 
 const vectors = new URL('../vectors/tls/', import.meta.url);
+/** The flags of the image. */
+const AS_SHIPPED = ['--max-semi-space-size=4', '--max-old-space-size=192'];
 const insides = fileURLToPath(new URL('insides.ts', import.meta.url));
 
 /** What origins answer, on HTTP/1.1 and HTTP/2. */
@@ -54,7 +56,7 @@ export async function startStage(t: Teardown, answer: Answer = answerInPart): Pr
     log: { level: 'info' },
   };
   const home = await makeHome(t, { origins, settings });
-  const sidecar = await ChildSidecar.start(t, home, ['--import', insides]);
+  const sidecar = await ChildSidecar.start(t, home, [...AS_SHIPPED, '--import', insides]);
   return {
     sidecar,
     plain: `127.0.0.1:${plain.port}`,
