@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import http from 'node:http';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -9,9 +10,11 @@ import type { ConsoleParts, ConsoleServer } from '../../src/console/server.ts';
 import { toBase64 } from '../../src/crypto/base64.ts';
 import { encodeUtf8 } from '../../src/crypto/bytes.ts';
 import { layoutOf } from '../../src/lineage/layout.ts';
+import type { LogLayout } from '../../src/lineage/layout.ts';
 import { LineageUnavailable } from '../../src/lineage/lineage.ts';
 import type { Lineage } from '../../src/lineage/lineage.ts';
 import { ServedLog } from '../../src/lineage/tiles-served.ts';
+import { scratchFolder } from '../lineage/scratch-folder.ts';
 
 const TOKEN = 'a'.repeat(43);
 const STATEMENT = '{"predicate":{"why":"ä"}}';
@@ -40,6 +43,13 @@ function oneEntry(): Lineage & { broken: boolean } {
   return log;
 }
 
+/** Where no segment is, so nothing was pruned either. */
+function emptyLayout(test: Test): LogLayout {
+  const layout = layoutOf(scratchFolder(test));
+  mkdirSync(layout.segments, { recursive: true });
+  return layout;
+}
+
 interface Setting {
   readonly server: ConsoleServer;
   readonly readiness: Readiness;
@@ -64,7 +74,7 @@ async function start(test: Test, over: Partial<ConsoleParts> = {}): Promise<Sett
     readiness,
     metrics,
     lineage,
-    served: new ServedLog({ lineage, layout: layoutOf('/nowhere'), cosigned: () => undefined }),
+    served: new ServedLog({ lineage, layout: emptyLayout(test), cosigned: () => undefined }),
     trustFile: () => JSON.stringify({ receiptKeys: [{ kty: 'OKP' }], tlogPolicy: 'log …' }),
     denial: (id, headers) => (id === 'x' && headers.get('writ-grant') === 'g' ? '{}' : undefined),
     certificateAuthority: 'PEM',
