@@ -11,6 +11,7 @@ import type { TunnelParts } from './connect-exchange.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { AgentExchange } from './exchange.ts';
+import { FloodPenalty } from './flood-penalty.ts';
 import { HalfClosed } from './half-closed.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Connection } from './http2-connection.ts';
@@ -55,6 +56,7 @@ export class Listener {
   readonly #connections = new Map<Duplex, Open>();
   readonly #http2 = new Set<Http2Connection>();
   readonly #streams: StreamBudget;
+  readonly #penalty: FloodPenalty;
   /** Tunnels whose TLS is not open yet. */
   readonly #opening = new Set<Socket>();
   readonly #halfClosed: HalfClosed;
@@ -64,6 +66,7 @@ export class Listener {
     this.#parts = parts;
     this.#halfClosed = new HalfClosed(parts.clock);
     this.#streams = new StreamBudget(parts.maxStreams);
+    this.#penalty = new FloodPenalty(parts.clock);
     this.#server = hardenedServer(parts);
     this.#server
       .on('drop', () => parts.onShed?.('connection'))
@@ -128,8 +131,10 @@ export class Listener {
   /** Speaks HTTP/2 on a connection whose TLS agreed on it. */
   serveHttp2(socket: Socket, context: ConnectionContext): void {
     if (this.#stopped) return void socket.destroy();
-    const onMalformed = (event: Malformed): void =>
+    const onMalformed = (event: Malformed): void => {
+      if (context.tunnel) this.#penalty.strike(context.tunnel.credential?.text ?? '');
       this.#parts.onMalformed({ ...event, carrier: context.carrier });
+    };
     const connection = new Http2Connection(socket, {
       ...{ ...this.#parts, context, onMalformed },
       streams: this.#streams,
@@ -185,9 +190,18 @@ export class Listener {
       const serving = this.#serving(request.socket, response);
       const mouth = new ConnectExchange({ request, response, after: clock.after, ...tunnels, serving });
       mouth.closeAfter();
-      this.#enter(request, { response, exchange: mouth, context: open.context, mouth, done });
+      const entering = { response, exchange: mouth, context: open.context, mouth, done };
+      this.#whenForgiven(request, () => this.#enter(request, entering));
       return mouth;
     });
+  }
+
+  /** At once, but for an agent that flooded. */
+  #whenForgiven({ headers, socket }: IncomingMessage, then: () => void): void {
+    const grant = headers['writ-grant'] ?? headers['proxy-authorization'] ?? '';
+    const wait = this.#penalty.wait(String(grant));
+    if (wait === 0) return then();
+    socket.once('close', this.#parts.clock.after(wait, then));
   }
 
   /** Until its TLS is open, a tunnel has no call that a stop could wait for. */
