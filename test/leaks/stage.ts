@@ -10,6 +10,7 @@ import { ChildSidecar } from '../e2e/child-sidecar.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { Teardown } from '../e2e/home.ts';
 import { startOrigin } from '../e2e/origin.ts';
+import { compiled } from '../e2e/policies.ts';
 import { rootFile } from '../e2e/tls-origin.ts';
 import { startEcho } from '../proxy/websocket-server.ts';
 import type { Reachable, Waiting } from './insides.ts';
@@ -28,6 +29,7 @@ export interface Stage {
   originSockets(): number;
 }
 
+const UNHURRIED = { 'leaks.rego': 'package policy\n\nallow := true\n' };
 const vectors = new URL('../vectors/tls/', import.meta.url);
 /** The flags of the image. */
 const AS_SHIPPED = ['--max-semi-space-size=4', '--max-old-space-size=192'];
@@ -54,6 +56,7 @@ export async function startStage(t: Teardown, answer: Answer = answerInPart): Pr
     tls: { passthrough: [`localhost:${passthrough.port}`] },
     upstream: { allow: origins.map(({ port }) => `127.0.0.1:${port}`), extra_roots: rootFile },
     log: { level: 'info' },
+    policy: { bundle: await compiled(UNHURRIED) }, // the default one ends a call after 300 s
   };
   const home = await makeHome(t, { origins, settings });
   const sidecar = await ChildSidecar.start(t, home, [...AS_SHIPPED, '--import', insides]);
