@@ -41,20 +41,20 @@ export class SegmentFile {
     appendFully(this.#fd, bytes);
     this.#length += bytes.length;
     fdatasyncSync(this.#fd);
-    this.#checkStillThere();
-  }
-
-  close(): void {
-    closeSync(this.#fd);
+    this.check();
   }
 
   /**
    * A file that was unlinked or replaced takes writes and syncs as before; nobody would ever read them. One that was cut
    * is shorter than we know, because every write goes to its end.
    */
-  #checkStillThere(): void {
+  check(): void {
     const { dev, ino, size } = statSync(this.#path, { bigint: true });
     if (`${dev}:${ino}` !== this.#identity) throw new Error(`${this.#path} was replaced by another file`);
     if (Number(size) !== this.#length) throw new Error(`${this.#path} was cut or grown by someone else`);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
   }
 }

@@ -131,6 +131,7 @@ export class Store {
   /** A new segment begins only on vouched ground, so that a torn tail is always in the last one. */
   #beginSegment(): void {
     this.vouch();
+    this.#segment.check();
     const next = SegmentFile.create(segmentPath(this.#rules.layout.segments, this.size));
     this.#segment.close();
     this.#segment = next;

@@ -129,13 +129,16 @@ t.test('a segment that is no longer ours is noticed before the next acknowledgem
     ['grown', (path) => appendFileSync(path, 'x'.repeat(5000))],
     ['in a directory that was moved', (path) => renameSync(join(path, '..'), join(path, '../../elsewhere'))],
   ];
-  for (const [name, change] of rows) {
+  const full = [undefined, 1]; // with room, and so that the next append begins another segment
+  for (const [name, change, segmentBytes] of full.flatMap((bytes) =>
+    rows.map((row) => [...row, bytes] as const),
+  )) {
     const log = makeScratchLog(scratchFolder(t));
-    const store = openStore(log);
+    const store = openStore(log, segmentBytes);
     fill(store, 2);
     const { head } = store;
-    change(segmentPath(log.layout.segments, 0));
-    t.throws(() => store.append([callDraft('/lost')]), name);
+    change(listSegments(log.layout.segments).at(-1)?.path ?? '');
+    t.throws(() => store.append([callDraft('/lost')]), `${name}, ${segmentBytes}`);
     t.equal(store.head, head, 'no head of it was released');
     t.throws(() => store.append([callDraft('/after')]), 'nothing is taken any more');
     t.equal(store.inclusion(0), undefined, 'nothing is proven any more');
