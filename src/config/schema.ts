@@ -291,7 +291,7 @@ export const settingsSchema = z.strictObject({
     max_connections: setting(whole(1, 1_000_000), 1024, {
       kind: 'whole',
       description:
-        'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer.',
+        'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer. Past it, the one that has waited longest for its first request makes room.',
     }),
     max_streams: setting(whole(0, 1_000_000), 1024, {
       kind: 'whole',

@@ -27,7 +27,7 @@ export interface ListenerParts {
   readonly carrier: Carrier;
   readonly gate: Door;
   readonly clock: Clock;
-  /** Connections beyond this are closed at once. */
+  /** Beyond this one that has said nothing yet is closed, else the new one. */
   readonly maxConnections: number;
   /** A head must be complete by then. */
   readonly headMs: number;
@@ -48,6 +48,8 @@ export interface ListenerParts {
 /** threats.md §2: one head. */
 const MAX_HEAD_BYTES = 16 * 1024;
 const CHECK_MS = 1000;
+/** So many of a hundred may come at once beyond the limit, while others are making room for them. */
+const CLOSING_PERCENT = 3;
 
 /** One listening port. */
 export class Listener {
@@ -55,6 +57,9 @@ export class Listener {
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Open>();
   readonly #http2 = new Set<Http2Connection>();
+  /** Accepted here, the oldest first, and no head was whole yet. */
+  readonly #silent = new Set<Socket>();
+  #accepted = 0;
   readonly #streams: StreamBudget;
   readonly #penalty: FloodPenalty;
   /** Tunnels whose TLS is not open yet. */
@@ -148,6 +153,23 @@ export class Listener {
     const { localPort, remotePort } = socket;
     if (localPort !== undefined && remotePort !== undefined) this.#parts.onOpen?.({ localPort, remotePort });
     this.#adopt(socket, { carrier: this.#parts.carrier });
+    this.#makeRoom(socket);
+  }
+
+  /** At the limit, whoever has waited longest for its head makes room: slow connections keep nobody out. */
+  #makeRoom(socket: Socket): void {
+    const { maxConnections, onShed } = this.#parts;
+    this.#accepted += 1;
+    this.#silent.add(socket);
+    socket.once('close', () => {
+      this.#accepted -= 1;
+      this.#silent.delete(socket);
+    });
+    if (this.#accepted <= maxConnections) return;
+    const [oldest = socket] = this.#silent;
+    this.#silent.delete(oldest);
+    oldest.destroy();
+    onShed?.('connection');
   }
 
   #adopt(socket: Duplex, context: ConnectionContext): void {
@@ -157,6 +179,7 @@ export class Listener {
 
   #take(request: IncomingMessage, response: ServerResponse): void {
     const open = this.#connections.get(request.socket);
+    this.#silent.delete(request.socket);
     open?.calls.take((done) => {
       this.#heedEnd(request.socket, response, open.context);
       return this.#run(request, response, { ...open, done });
@@ -180,6 +203,7 @@ export class Listener {
   #takeConnect(request: IncomingMessage, socket: Duplex, early: Buffer): void {
     const { tunnels, clock } = this.#parts;
     const open = this.#connections.get(socket);
+    this.#silent.delete(request.socket);
     if (!tunnels || request.socket !== socket) return this.#takeRaw(request, socket, early);
     socket.on('error', () => socket.destroy());
     if (early.length > 0) socket.unshift(early);
@@ -226,6 +250,7 @@ export class Listener {
     const response = new ServerResponse(request);
     socket.on('error', () => socket.destroy());
     const open = this.#connections.get(socket);
+    this.#silent.delete(request.socket);
     open?.calls.take((done) => {
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
@@ -290,7 +315,7 @@ function hardenedServer({ maxConnections, headMs, keepAliveMs }: ListenerParts):
     requireHostHeader: false, // a missing Host is refused by name, with a receipt
   });
   server.maxHeadersCount = 0; // else headers are hidden from us that the parser frames by
-  server.maxConnections = maxConnections;
+  server.maxConnections = maxConnections + Math.ceil((maxConnections * CLOSING_PERCENT) / 100); // they count until closed
   return Object.assign(server, { httpAllowHalfOpen: true }); // else node:http ends a call with its agent's sending side
 }
 

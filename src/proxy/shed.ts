@@ -1,7 +1,8 @@
 /** What a listener gives up when more is asked of it than it was given: counted, and never a fault. */
 
 /**
- * `connection`: over `limits.max_connections`, closed at once. `handshake`: the one that waited longest for its TLS made
+ * `connection`: over `limits.max_connections`, the one that waited longest for its head, or the new one where all have had
+ * one. `handshake`: the one that waited longest for its TLS made
  * room. `stream`: refused with REFUSED_STREAM (RFC 9113 §8.7), so that its client may send it again.
  */
 export type Shed = 'connection' | 'handshake' | 'stream';

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import t from 'tap';
 import { fields, hear, startAgent } from './http2-client.ts';
 import { startOrigin, startSidecar } from './small-gate.ts';
@@ -39,14 +40,34 @@ t.test('streams beside others share a budget, and the first of a connection need
   for (const heard of again) t.match(await heard, { status: 200 }, 'what is over makes room');
 });
 
-t.test('connections over the limit are closed at once, and counted', async (t) => {
-  const sidecar = await startSidecar(t, { maxConnections: 2, decide: () => 'policy_denied' });
-  const open = [1, 2].map(() => connect(sidecar.port, '127.0.0.1'));
-  for (const socket of open) await once(socket, 'connect');
-  const third = connect(sidecar.port, '127.0.0.1').on('error', () => undefined);
-  await new Promise((resolve) => third.once('close', resolve));
+const HEAD = 'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n';
+
+async function dial(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+async function asks(socket: Socket): Promise<string> {
+  socket.write(HEAD);
+  return String((await once(socket, 'data'))[0]);
+}
+
+t.test('connections over the limit: who has said nothing for longest makes room', async (t) => {
+  const sidecar = await startSidecar(t, { maxConnections: 3, decide: () => 'policy_denied' });
+  const known = await dial(sidecar.port);
+  t.match(await asks(known), / 403 /);
+  const slow = await dial(sidecar.port);
+  slow.write(HEAD.slice(0, 20));
+  const silent = await dial(sidecar.port);
+  const gone = once(slow, 'close');
+  const late = await dial(sidecar.port);
+  await gone;
   t.strictSame(sidecar.shed, ['connection']);
-  open[0]?.write('GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n');
-  t.match(String((await once(open[0] ?? third, 'data'))[0]), / 403 /, 'those that are open go on');
-  for (const socket of open) socket.destroy();
+  for (const socket of [known, silent, late]) t.match(await asks(socket), / 403 /, 'all others are served');
+  const oneMore = await dial(sidecar.port);
+  if (!oneMore.closed) await once(oneMore, 'close');
+  t.strictSame(sidecar.shed, ['connection', 'connection'], 'those that are known stay');
+  t.match(await asks(known), / 403 /);
+  for (const socket of [known, silent, late]) socket.destroy();
 });

@@ -53,10 +53,9 @@ t.test(
       });
       t.teardown(() => watcher.close());
     });
-    const agent = new RawAgent(Number(new URL(urls.forward).port));
-    sockets.push(agent.socket);
-    await once(agent.socket, 'connect');
     for (let i = 0; i < 10; i++) await flood(urls.forward); // again, into the gaps that refused ones leave
+    const agent = new RawAgent(Number(new URL(urls.forward).port)); // for which a silent one makes room
+    sockets.push(agent.socket);
     agent.socket.write('GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n');
     await agent.hears(' 403 ');
     const died = once(sidecar, 'exit').then(() => 'died');
