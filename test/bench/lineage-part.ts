@@ -1,13 +1,14 @@
 /** One measurement of `lineage.ts`, in a process of its own: `lineage-part.ts fill|verify|start HOME SIZE`. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Uses } from '../../src/grant/uses.ts';
-import { layoutOf } from '../../src/lineage/layout.ts';
-import { openLineage } from '../../src/lineage/open.ts';
-import { ScanCrew } from '../../src/lineage/scan-crew.ts';
-import { verifyLargeLog } from '../../src/lineage/verify.ts';
-import { keepCounts, recount } from '../../src/sidecar/recount.ts';
-import { callDraft, makeScratchLog, openStore, scratchLog } from '../lineage/scratch-log.ts';
+import type * as GrantUses from '../../src/grant/uses.ts';
+import type * as Layout from '../../src/lineage/layout.ts';
+import type * as Identity from '../../src/lineage/identity.ts';
+import type * as Open from '../../src/lineage/open.ts';
+import type * as Crew from '../../src/lineage/scan-crew.ts';
+import type * as Verify from '../../src/lineage/verify.ts';
+import type * as Recount from '../../src/sidecar/recount.ts';
+import { compiled } from './compiled.ts';
 
 /** Larger than calls make them, so that ten million entries are written in minutes. */
 const BATCH = 256;
@@ -22,7 +23,10 @@ const mebibytes = Math.round(process.resourceUsage().maxRSS / 1024);
 process.stdout.write(JSON.stringify({ seconds, mebibytes }));
 
 /** Lets the store itself write the log, and the snapshot of use counts that a sidecar keeps. */
-function fill(): void {
+async function fill(): Promise<void> {
+  const { callDraft, makeScratchLog, openStore, scratchLog } = await import('../lineage/scratch-log.ts');
+  const { keepCounts } = await compiled<typeof Recount>('sidecar/recount');
+  const { layoutOf } = await compiled<typeof Layout>('lineage/layout');
   const store = openStore(existsSync(layoutOf(home).segments) ? scratchLog(home) : makeScratchLog(home));
   while (store.size < size) {
     const missing = Math.min(BATCH, size - store.size);
@@ -33,15 +37,21 @@ function fill(): void {
 }
 
 async function verify(): Promise<void> {
-  const { layout, identity } = scratchLog(home);
+  const { ScanCrew } = await compiled<typeof Crew>('lineage/scan-crew');
+  const { verifyLargeLog } = await compiled<typeof Verify>('lineage/verify');
+  const { readIdentity } = await compiled<typeof Identity>('lineage/identity');
+  const layout = (await compiled<typeof Layout>('lineage/layout')).layoutOf(home);
   const crew = new ScanCrew(Math.min(availableParallelism(), 3));
-  const report = await verifyLargeLog({ layout, logKey: identity.logKey }, crew);
+  const report = await verifyLargeLog({ layout, logKey: readIdentity(layout).logKey }, crew);
   await crew.close();
   if (!report.ok || report.size !== size) throw new Error(JSON.stringify(report));
 }
 
 /** As a sidecar does: open, then count uses. */
 async function start(): Promise<void> {
+  const { openLineage } = await compiled<typeof Open>('lineage/open');
+  const { recount } = await compiled<typeof Recount>('sidecar/recount');
+  const { Uses } = await compiled<typeof GrantUses>('grant/uses');
   const lineage = await openLineage({ home, deadlineMs: 60_000 });
   recount(home, new Uses(Date.now));
   await lineage.close();

@@ -10,13 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { openLineage } from '../../src/lineage/open.ts';
+import type * as Open from '../../src/lineage/open.ts';
 import { callDraft, makeScratchLog } from '../lineage/scratch-log.ts';
+import { compiled } from './compiled.ts';
 
 const WAITING = [1, 16, 64];
 const SECONDS = Number(process.env['WRIT_BENCH_SECONDS'] ?? 5);
 const SIZES = (process.env['WRIT_BENCH_SIZES'] ?? '100000,1000000').split(',').map(Number);
 
+const { openLineage } = await compiled<typeof Open>('lineage/open');
 const folder = mkdtempSync(join(tmpdir(), 'writ-bench-lineage-'));
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);
 

@@ -163,10 +163,13 @@ t.test('multipart as fetch writes it is listed without its bytes', async (t) => 
   })); // prettier-ignore
 });
 
+/** What JSON can say and a rule could misread: -0, numbers that doubles do not hold exactly, lone surrogates. */
+const UNREADABLE = /-0\b|e\+|(?<![.\d])\d{16}|\\ud[89a-f]/i;
+
 t.test('what JSON.stringify writes is read as it was, and any bytes at all are an answer', async (t) => {
   const value = fc.jsonValue({ maxDepth: 5, noUnicodeString: false }).filter((each) => {
     const text = JSON.stringify(each);
-    return text.length < LIMIT && text.isWellFormed() && !/-0\b|e\+|\\ud[89a-f]/i.test(text);
+    return text.length < LIMIT && text.isWellFormed() && !UNREADABLE.test(text);
   });
   const reads = fc.property(value, (each) => {
     const [content] = contentsOf({ body: JSON.stringify(each) }) as Content[];
