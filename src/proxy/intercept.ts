@@ -85,18 +85,23 @@ export class Interceptor {
     const { clock, handshakeMs, maxHandshakes, onShed } = this.#parts;
     const [longest] = this.#opening;
     if (longest && this.#opening.size >= maxHandshakes) {
-      this.#opening.delete(longest);
-      longest.destroy();
+      this.#giveUp(longest);
       onShed?.('handshake');
     }
     this.#opening.add(socket);
-    const cancel = clock.after(handshakeMs, () => socket.destroy());
+    const cancel = clock.after(handshakeMs, () => this.#giveUp(socket));
     try {
       return await work();
     } finally {
       cancel();
       this.#opening.delete(socket);
     }
+  }
+
+  /** It was we who closed it: that says nothing of the agent. */
+  #giveUp(socket: Socket): void {
+    this.#opening.delete(socket);
+    socket.destroy();
   }
 
   async #enter(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
@@ -134,7 +139,7 @@ export class Interceptor {
       secureContext: this.#parts.authority.contextFor(host),
       ALPNProtocols: ['h2', 'http/1.1'],
     });
-    if (!(await this.#handshake(tls, named))) return pass('left');
+    if (!(await this.#handshake(tls, socket, named))) return pass('left');
     const shown = tls.servername || undefined; // false where the client named none
     if (shown !== (isAddress(host) ? undefined : host)) {
       tls.destroy(); // OpenSSL read another name than we did
@@ -147,19 +152,17 @@ export class Interceptor {
     return pass('open');
   }
 
-  /** Whether it came to its end in time; the socket is destroyed where not. Its errors never go unheard. */
-  #handshake(tls: TLSSocket, { host, client }: Named): Promise<boolean> {
+  /** Whether it came to its end; the socket is destroyed where not. Its errors never go unheard. */
+  #handshake(tls: TLSSocket, raw: Socket, { host, client }: Named): Promise<boolean> {
     return new Promise((resolve) => {
       let over = false;
       const settle = (done: boolean, fault?: HandshakeFault): void => {
-        cancel();
         if (over) return;
         over = true;
-        if (fault) this.#parts.onFault({ ...fault, host, client });
+        if (fault && this.#opening.has(raw)) this.#parts.onFault({ ...fault, host, client });
         if (!done) tls.destroy();
         resolve(done);
       };
-      const cancel = this.#parts.clock.after(this.#parts.handshakeMs, () => settle(false));
       tls.once('secure', () => settle(true));
       const left = (): void => settle(false, { cause: 'unused', detail: 'closed in the handshake' });
       tls.once('end', left).once('close', left);

@@ -203,7 +203,6 @@ export class Listener {
   #takeConnect(request: IncomingMessage, socket: Duplex, early: Buffer): void {
     const { tunnels, clock } = this.#parts;
     const open = this.#connections.get(socket);
-    this.#silent.delete(request.socket);
     if (!tunnels || request.socket !== socket) return this.#takeRaw(request, socket, early);
     socket.on('error', () => socket.destroy());
     if (early.length > 0) socket.unshift(early);
@@ -215,7 +214,10 @@ export class Listener {
       const mouth = new ConnectExchange({ request, response, after: clock.after, ...tunnels, serving });
       mouth.closeAfter();
       const entering = { response, exchange: mouth, context: open.context, mouth, done };
-      this.#whenForgiven(request, () => this.#enter(request, entering));
+      this.#whenForgiven(request, () => {
+        this.#silent.delete(request.socket); // until then it makes room like one that has said nothing
+        this.#enter(request, entering);
+      });
       return mouth;
     });
   }
