@@ -10,13 +10,17 @@ import type { Tunnels } from './tunnels.ts';
 /** The first bytes of a ClientHello that never goes on. */
 const HALF_A_HELLO = Buffer.from('160301020001', 'hex');
 
+/** The hosts for which an agent was said not to take our certificate, or to fail in TLS. */
 function distrusts({ said }: Tunnels): readonly unknown[] {
-  return said.map(({ msg }) => msg).filter((msg) => /does not trust|may not trust/.test(String(msg)));
+  return said
+    .filter(({ msg }) => /trust this sidecar|TLS with an agent failed/.test(String(msg)))
+    .map(({ host }) => host);
 }
 
 t.test('one more than limits.max_handshakes closes the one that has waited longest', async (t) => {
   const origin = await startTlsOrigin(t);
-  const on = await startTunnels(t, { origins: [origin], settings: { limits: { max_handshakes: 1 } } });
+  const limits = { max_handshakes: 1, header_timeout_ms: 120_000 }; // no deadline will close it
+  const on = await startTunnels(t, { origins: [origin], settings: { limits } });
   const authority = new URL(origin.url).host;
   const grant = on.home.grant();
   const { socket: slow } = await openTunnel(on.port, authority, { grant, early: HALF_A_HELLO });
@@ -31,14 +35,20 @@ t.test('one more than limits.max_handshakes closes the one that has waited longe
 
 t.test('a handshake that takes too long is ended, whether its hello was whole or not', async (t) => {
   const origin = await startTlsOrigin(t);
-  const on = await startTunnels(t, { origins: [origin], settings: { limits: { header_timeout_ms: 500 } } });
+  const other = { port: origin.port, url: `https://127.0.0.1:${origin.port}` };
+  const settings = { limits: { header_timeout_ms: 500 } };
+  const on = await startTunnels(t, { origins: [origin, other], settings });
   const grant = on.home.grant();
+  const authority = new URL(origin.url).host;
   for (const early of [HALF_A_HELLO, await helloFor('localhost')]) {
-    const { socket } = await openTunnel(on.port, new URL(origin.url).host, { grant, early });
+    const { socket } = await openTunnel(on.port, authority, { grant, early });
     socket.resume();
     await once(socket, 'close');
   }
-  t.strictSame(distrusts(on), []);
+  const { socket } = await openTunnel(on.port, new URL(other.url).host, { grant });
+  await t.rejects(once(connectTls({ socket }), 'secureConnect'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+  while (!distrusts(on).includes('127.0.0.1')) await new Promise(setImmediate);
+  t.strictSame(distrusts(on), ['127.0.0.1'], 'only who does not know our authority');
 });
 
 /** What a client says first, of one that never says more. */
