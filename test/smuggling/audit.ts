@@ -43,6 +43,7 @@ export function audit(
   const salts = readSalts(home);
   const outcomes = new Map(entries.filter(({ type }) => type === 'outcome').map(outcomeOf));
   const left = new Set(received);
+  const byTrace = Map.groupBy(received, traceOf);
   const faults: string[] = [];
   const letOut: LetOut[] = [];
   for (const entry of entries) {
@@ -50,7 +51,7 @@ export function audit(
     if (entry.type !== 'decision' || decision.verdict !== 'permit') continue;
     const outcome = outcomes.get(entry.seq);
     const { trace, grant } = decision;
-    const mine = received.filter((one) => valuesOf(one, 'traceparent').includes(trace));
+    const mine = byTrace.get(trace) ?? [];
     for (const one of mine) left.delete(one);
     if (!outcome) faults.push(`permit ${entry.seq} has no outcome`);
     if (mine.length > 1) faults.push(`permit ${entry.seq} was sent ${mine.length} times`);
@@ -93,6 +94,10 @@ function differences(one: Received, { decision, outcome, salt }: Logged): readon
     .map(
       ([what, was, said]) => `${what} was ${String(was)}, logged is ${String(said)}: ${JSON.stringify(one)}`,
     );
+}
+
+function traceOf(one: Received): string {
+  return valuesOf(one, 'traceparent').join();
 }
 
 function valuesOf({ headers }: Received, wanted: string): readonly string[] {

@@ -1,7 +1,9 @@
 /** Each way in, before a recording origin: one sidecar for all cases of a file. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { TestHome } from '../e2e/home.ts';
 import type { Sidecar } from '../../src/sidecar/sidecar.ts';
 import type { Teardown } from '../e2e/home.ts';
@@ -30,7 +32,8 @@ export interface Carrier {
 
 /** Starts a carrier; it goes with the test. */
 export async function startCarrier(t: Teardown, name: CarrierName, script?: Script): Promise<Carrier> {
-  const origin = await startRecorder(t, { tls: name === 'tunnel', ...(script && { script }) });
+  const secure = name === 'tunnel' || name === 'transparent-tls';
+  const origin = await startRecorder(t, { tls: secure, ...(script && { script }) });
   const { home, sidecar, ca, port } = await startTunnels(t, {
     origins: [origin],
     settings: {
@@ -41,16 +44,22 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
     },
   });
   const authority = new URL(origin.url).host;
-  const reverse = Number(new URL(sidecar.urls.reverse ?? '').port);
+  const portOf = (url = ''): number => Number(new URL(url).port);
+  const redirected = (): Promise<Socket> => direct(portOf(sidecar.urls.transparent));
   const tunnel = async (grant: string): Promise<Socket> =>
     (await openTunnel(port, authority, { grant })).socket;
-  const inside = async (grant: string, protocol: string): Promise<Socket> =>
-    tlsInside(await tunnel(grant), ca, { servername: 'localhost', ALPNProtocols: [protocol] });
+  const secureContext = createSecureContext({ ca: readFileSync(ca) });
+  const inside = async (grant: string, protocol: string): Promise<Socket> => {
+    const socket = await (name === 'transparent-tls' ? redirected() : tunnel(grant));
+    return tlsInside(socket, ca, { servername: 'localhost', ALPNProtocols: [protocol], secureContext });
+  };
   const open: Record<CarrierName, (grant: string) => Promise<Socket>> = {
     forward: () => direct(port),
-    reverse: () => direct(reverse),
+    reverse: () => direct(portOf(sidecar.urls.reverse)),
     tunnel: (grant) => inside(grant, 'http/1.1'),
     'plain-tunnel': tunnel,
+    transparent: redirected,
+    'transparent-tls': (grant) => inside(grant, 'http/1.1'),
   };
   return {
     ...{ name, home, sidecar, origin, port, host: authority, open: open[name] },

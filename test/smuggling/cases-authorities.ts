@@ -18,15 +18,19 @@ const host = (name: string, lines: readonly string[], expected: Expected, on: Un
 const junk = (name: string, text: string, expected: Expected = JUNK): Row =>
   host(name, [`Host: ${text}`], expected);
 
-/** A good name, and not the right one: on the reverse port any `Host` may stand that a route takes. */
-const other = (name: string, text: string): Row => host(name, [`Host: ${text}`], OTHER, { reverse: PERMIT });
+/**
+ * A good name, and not the right one: on the reverse port any `Host` may stand that a route takes; on the transparent
+ * port it is the place that is meant.
+ */
+const other = (name: string, text: string): Row =>
+  host(name, [`Host: ${text}`], OTHER, { reverse: PERMIT, transparent: 'scope_location' });
 
-/** An authority of the forward port's targets, which `Host` repeats. */
+/** An authority of the forward port's targets, which `Host` repeats; no other port takes it. */
 const named = (name: string, authority: string, expected: Expected, hostLine = `Host: ${authority}`): Row => [
   `authority ${name}`,
   whole(`GET http://${authority}/a HTTP/1.1`, [hostLine]),
-  expected,
-  { on: { reverse: null, tunnel: null, 'plain-tunnel': null } },
+  null,
+  { on: { forward: expected } },
 ];
 
 export const authorityRows: readonly Row[] = [

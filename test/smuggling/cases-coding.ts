@@ -109,5 +109,5 @@ export const codingRows: readonly Row[] = [
   ['chunked in HTTP/1.0 that stays', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Connection: keep-alive', 'Transfer-Encoding: chunked'], CHUNKS + SMUGGLED), CODING],
   ['a length in HTTP/1.0', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Content-Length: 5'], `hello${SMUGGLED}`), permit('hello'), { goesOn: false }],
   ['a length in HTTP/1.0 that stays', whole('POST {base}/a HTTP/1.0', ['Host: {host}', 'Connection: keep-alive', 'Content-Length: 5'], 'hello'), permit('hello')],
-  ['HTTP/1.0 without Host', whole('GET {base}/a HTTP/1.0', []), PERMIT, { goesOn: false }],
+  ['HTTP/1.0 without Host', whole('GET {base}/a HTTP/1.0', []), PERMIT, { goesOn: false, on: { transparent: 'host_missing', 'transparent-tls': 'scope_location' } }],
 ]; // prettier-ignore

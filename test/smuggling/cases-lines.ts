@@ -1,5 +1,5 @@
 /** Request lines, line endings, and octets that do not belong into a head (RFC 9112 §2.2, §3, §5; RFC 9110 §5). */
-import { get, PERMIT, request, SMUGGLED, whole } from './row.ts';
+import { CLOSED, get, PERMIT, request, SMUGGLED, whole } from './row.ts';
 import type { Expected, Row, Unusual } from './row.ts';
 
 /** A whole first line; the rest of the head is good. */
@@ -19,19 +19,22 @@ const line = (name: string, text: string, expected: Expected = 400): Row => [
 
 const GET = '{base}/a HTTP/1.1';
 
+/** The transparent port wants a method first, and no empty line. */
+const STRANGE: Unusual = { on: { transparent: CLOSED } };
+
 export const lineRows: readonly Row[] = [
   start('two requests', `GET ${GET}`, [PERMIT, PERMIT]),
-  ['an empty line before', `\r\n${get()}`, PERMIT],
-  ['many empty lines before', `${'\r\n'.repeat(20)}${get()}`, PERMIT],
+  ['an empty line before', `\r\n${get()}`, PERMIT, STRANGE],
+  ['many empty lines before', `${'\r\n'.repeat(20)}${get()}`, PERMIT, STRANGE],
   ['an empty line between', `${get()}\r\n${get()}`, [PERMIT, PERMIT]],
-  ['a bare LF before', `\n${get()}`, PERMIT],
-  ['a bare CR before', `\r${get()}`, PERMIT],
-  ['a space before', ` ${get()}`, 400],
-  ['a NUL before', `\0${get()}`, 400],
-  ['a byte-order mark before', `\xef\xbb\xbf${get()}`, 400],
+  ['a bare LF before', `\n${get()}`, PERMIT, STRANGE],
+  ['a bare CR before', `\r${get()}`, PERMIT, STRANGE],
+  ['a space before', ` ${get()}`, 400, STRANGE],
+  ['a NUL before', `\0${get()}`, 400, STRANGE],
+  ['a byte-order mark before', `\xef\xbb\xbf${get()}`, 400, STRANGE],
   start('two spaces before the target', `GET  ${GET}`, [PERMIT, PERMIT]),
   start('two spaces behind the target', 'GET {base}/a  HTTP/1.1', [PERMIT, PERMIT]),
-  start('a tab before the target', `GET\t${GET}`, 400),
+  start('a tab before the target', `GET\t${GET}`, 400, STRANGE),
   start('a tab behind the target', 'GET {base}/a\tHTTP/1.1', 400),
   start('a vertical tab behind the target', 'GET {base}/a\x0bHTTP/1.1', 400),
   start('a space behind the version', `GET ${GET} `, 400),
@@ -42,7 +45,7 @@ export const lineRows: readonly Row[] = [
   start('a NUL behind the version', `GET ${GET}\0`, 400),
   start('no version', 'GET {base}/a', 'http_version_unsupported'),
   start('no target', 'GET HTTP/1.1', 400),
-  start('nothing but a method', 'GET', 400),
+  start('nothing but a method', 'GET', 400, STRANGE),
   start('HTTP/0.9', 'GET {base}/a HTTP/0.9', 'http_version_unsupported'),
   start('HTTP/1.2', 'GET {base}/a HTTP/1.2', 400),
   start('HTTP/1.10', 'GET {base}/a HTTP/1.10', 400),
@@ -57,14 +60,14 @@ export const lineRows: readonly Row[] = [
   start('a method with a capital', `Get ${GET}`, 400),
   start('a method that nobody knows', `FETCH ${GET}`, 400),
   start('a method with a space', `GE T ${GET}`, 400),
-  start('a method with a NUL', `GE\0T ${GET}`, 400),
-  start('a method and a colon', `GET: ${GET}`, 400),
-  start('no method', ` ${GET}`, 400),
+  start('a method with a NUL', `GE\0T ${GET}`, 400, STRANGE),
+  start('a method and a colon', `GET: ${GET}`, 400, STRANGE),
+  start('no method', ` ${GET}`, 400, STRANGE),
   start('UPGRADE as method', `UPGRADE ${GET}`, 400),
   ['the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, { ending: 'quiet' }],
   ['the HTTP/2 preface behind a request', `${get()}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`, PERMIT, { goesOn: false }],
-  ['a ClientHello', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', 400, { ending: 'quiet', on: { 'plain-tunnel': null } }],
-  ['a greeting of SOCKS', '\x05\x01\0', 400, { ending: 'quiet' }],
+  ['a ClientHello', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', 400, { ending: 'quiet', on: { 'plain-tunnel': null, transparent: null } }],
+  ['a greeting of SOCKS', '\x05\x01\0', 400, { ending: 'quiet', ...STRANGE }],
   ['half a head', get().slice(0, -2), 'broken', { ending: 'fin' }],
   ['half a request line', 'GET /a', 'broken', { ending: 'fin' }],
 
@@ -107,6 +110,6 @@ export const lineRows: readonly Row[] = [
   line('a colon before a name', ':X: z'),
   line('an octet beyond ASCII in a name', 'X\xe9: z'),
   line('a request line among headers', 'GET /smuggled HTTP/1.1'),
-  ['a header before the request line', `X: y\r\n${get()}`, 400],
+  ['a header before the request line', `X: y\r\n${get()}`, 400, STRANGE],
   ['a body where none is framed', request('GET', '/a', [], 'X=1&GET /smuggled'), 'garbled'],
 ]; // prettier-ignore

@@ -14,6 +14,6 @@ t.test('what comes early and is no TLS goes nowhere', async (t) => {
 });
 
 t.test('a tunnel inside a tunnel is refused', async (t) => {
-  for (const name of ['tunnel', 'plain-tunnel', 'reverse'] as const)
+  for (const name of ['tunnel', 'plain-tunnel', 'reverse', 'transparent', 'transparent-tls'] as const)
     await playRows(t, await startCarrier(t, name), insideRows);
 });

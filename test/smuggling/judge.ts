@@ -45,7 +45,7 @@ function mostPermits(wanted: Wanted): number {
 
 /** The names of a case's answers, for its title. */
 export function titleOf({ answers }: Wanted): string {
-  return answers.map(wordOf).join(', ');
+  return answers.map(wordOf).join(', ') || 'closed';
 }
 
 function wordOf(answer: Answer): string {

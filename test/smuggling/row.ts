@@ -3,7 +3,8 @@ import type { DenialCode } from '../../src/denial/table.ts';
 import type { FailureName } from '../../src/proxy/failure.ts';
 
 /** The ways in on which HTTP/1 is spoken. */
-export type CarrierName = 'forward' | 'reverse' | 'tunnel' | 'plain-tunnel';
+export type CarrierName =
+  'forward' | 'reverse' | 'tunnel' | 'plain-tunnel' | 'transparent' | 'transparent-tls';
 
 /** A call that was let out. */
 export interface LetOut {
@@ -19,13 +20,13 @@ export interface LetOut {
  */
 export type Answer = LetOut | DenialCode | 200 | 400 | 431 | 'broken' | 'garbled';
 
-/** All answers on a connection, in order. */
-export type Expected = Answer | readonly Answer[];
+/** All answers on a connection, in order; null: the case makes no sense there. */
+export type Expected = Answer | readonly Answer[] | null;
 
 /** What is unusual about a case. */
 export interface Unusual {
-  /** Where another answer is right; null: the case makes no sense there. */
-  readonly on?: Readonly<Partial<Record<CarrierName, Expected | null>>>;
+  /** Where another answer is right. */
+  readonly on?: Readonly<Partial<Record<CarrierName, Expected>>>;
   /** Nothing is sent after these bytes. `fin`: and the sending side closes. */
   readonly ending?: 'quiet' | 'fin';
   /** Whether the connection must, or must not, be good for another request. */
@@ -42,6 +43,9 @@ export type Row = readonly [name: string, bytes: string, expected: Expected, unu
 
 /** A call that passes, without a body. */
 export const PERMIT = { permit: '' } as const;
+
+/** The connection ends without a word. */
+export const CLOSED = [] as const;
 
 /** A call that passes with this body. */
 export function permit(body: string): Answer {

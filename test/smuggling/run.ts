@@ -24,7 +24,7 @@ const CANARY = request('GET', '/canary', ['Connection: close']);
 
 /** Plays every row that makes sense there; afterwards log and origin agree on every request. */
 export async function playRows(t: Test, carrier: Carrier, rows: readonly Row[]): Promise<void> {
-  const cases = rows.filter(([, , , unusual]) => unusual?.on?.[carrier.name] !== null);
+  const cases = rows.filter((row) => expectedOf(row, carrier.name) !== null);
   const played = await inParallel(AT_ONCE, cases, (row, i) => play(carrier, row, `agent:${i}`));
   assertVerified(t, carrier, played);
   await carrier.sidecar.stop();
@@ -93,16 +93,18 @@ export async function talk(socket: Socket, latin1: string, fin: boolean): Promis
   return heard;
 }
 
-function wantedOf(
-  [, , usual, unusual = {}]: Row,
-  carrier: CarrierName,
-  fill: (text: string) => string,
-): Wanted {
-  const expected: readonly Expected[] = [unusual.on?.[carrier] ?? usual];
-  const answers = expected
+function wantedOf(row: Row, carrier: CarrierName, fill: (text: string) => string): Wanted {
+  const [, , , { ending, goesOn } = {}] = row;
+  const answers = [expectedOf(row, carrier) ?? []]
     .flat()
     .map((answer) => (typeof answer === 'object' ? { ...answer, permit: fill(answer.permit) } : answer));
-  return { answers, last: !unusual.ending && (unusual.goesOn ?? answers.every(leavesOpen)) };
+  const open = answers.length > 0 && (goesOn ?? answers.every(leavesOpen));
+  return { answers, last: !ending && open };
+}
+
+function expectedOf([, , usual, { on = {} } = {}]: Row, carrier: CarrierName): Expected {
+  const here = on[carrier];
+  return here === undefined ? usual : here;
 }
 
 /** After a permit, and after a denial of a call that broke no rule, the connection goes on. */

@@ -1,0 +1,14 @@
+import t from 'tap';
+import { startCarrier } from './carriers.ts';
+import { http1Rows } from './http1-rows.ts';
+import { playRows } from './run.ts';
+
+t.setTimeout(180_000);
+
+for (const name of ['transparent', 'transparent-tls'] as const)
+  t.test(
+    `what the origin receives on the transparent port is what the log says, request for request: ${name}`,
+    async (t) => {
+      await playRows(t, await startCarrier(t, name), http1Rows);
+    },
+  );
