@@ -12,7 +12,7 @@ import { PolicyPool } from '../policy/pool.ts';
 import { compareAnswers, questionOf } from '../policy/redecide.ts';
 import type { RecordedQuestion, Redecided } from '../policy/redecide.ts';
 import { homeLayout } from '../sidecar/home.ts';
-import { unable } from './exit.ts';
+import { EXIT, unable } from './exit.ts';
 import { readExportedInputs } from './lineage-replay-inputs.ts';
 import type { ExportedInputs } from './lineage-replay-inputs.ts';
 import { ReplayReport } from './lineage-replay-report.ts';
@@ -27,6 +27,7 @@ const DEADLINE_MS = 10_000;
 export async function replayDecisions(command: Command): Promise<void> {
   const options: Readonly<Record<string, unknown>> = command.opts();
   const search = openSearch(command);
+  process.exitCode = EXIT.unable; // until all of it was evaluated
   const { settings, catalogue, filter } = search;
   const engine = { ...engineLimits, inputBytes: settings.policy.max_input_bytes };
   const pool = new PolicyPool({ deadline: DEADLINE_MS, engine });

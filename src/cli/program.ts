@@ -93,7 +93,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
 
 /** Runs a command line and answers its exit code. A command may set `process.exitCode` for a "no". */
 export async function run(args: readonly string[]): Promise<number> {
-  process.stdout.on('error', leaveOnBrokenPipe);
+  process.stdout.on('error', leaveUnread);
+  process.stderr.on('error', () => undefined); // who read it went away: no reason for a sidecar to stop
   try {
     const program = await buildProgram(args);
     if (args.length === 0) program.outputHelp();
@@ -125,8 +126,9 @@ function report(fault: unknown): number {
   return EXIT.unable;
 }
 
-/** `writ … | head`: the reader has enough. */
-function leaveOnBrokenPipe(fault: NodeJS.ErrnoException): void {
-  if (fault.code === 'EPIPE') process.exit(EXIT.yes);
-  throw fault;
+/** `writ … | head`: the reader has enough, and a verdict that was reached stays what it is. Else the answer went nowhere. */
+function leaveUnread(fault: NodeJS.ErrnoException): void {
+  if (fault.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.yes);
+  err.line(`${err.paint('bad', 'writ:')} standard output cannot be written: ${safeText(fault.message)}`);
+  process.exit(EXIT.unable);
 }

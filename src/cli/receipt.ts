@@ -7,15 +7,15 @@ import { node } from '../crypto/node.ts';
 import { openEnvelope } from '../receipt/dsse.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import type { Trust } from '../receipt/trust-file.ts';
-import type { Answer, Verdict } from '../receipt/verdict.ts';
+import type { Verdict } from '../receipt/verdict.ts';
 import type { Remembered } from '../receipt/verify-checkpoint.ts';
 import { verifyDenial } from '../receipt/verify.ts';
+import { answerRows } from './answers.ts';
 import { CommandFailure, EXIT, unable, usageFailure } from './exit.ts';
 import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { statementFields } from './statement-fields.ts';
-import type { Style } from './table.ts';
 
 /** Adds `writ receipt show|verify`. */
 export function registerReceipt(program: Command): void {
@@ -95,12 +95,12 @@ async function readTrust(file: string): Promise<Trust> {
   return trust;
 }
 
-function print({ statement, unproven, cosigned, keysFrom, ...answers }: Verdict): void {
-  const { authentic, untampered, anchored, appendOnly } = answers;
-  const rows = Object.entries({ authentic, untampered, anchored, 'append-only': appendOnly });
+function print(verdict: Verdict): void {
+  const { statement, unproven, cosigned, keysFrom } = verdict;
+  const rows = answerRows(verdict);
   out.table(
     [],
-    rows.map(([question, answer]) => [{ text: question, style: 'strong' }, mark(answer), answer.detail]),
+    rows.map(([question, mark, detail]) => [{ text: question, style: 'strong' }, mark, detail]),
   );
   out.line();
   if (statement) out.fields(statementFields(statement));
@@ -118,11 +118,6 @@ function print({ statement, unproven, cosigned, keysFrom, ...answers }: Verdict)
 function timeText(time: number): string {
   const date = new Date(time * 1000);
   return Number.isNaN(date.getTime()) ? `${time} s` : date.toISOString();
-}
-
-function mark(answer: Answer): { readonly text: string; readonly style: Style } {
-  if (answer.proven) return { text: 'yes', style: 'good' };
-  return answer.code === 'not_checked' ? { text: '–', style: 'dim' } : { text: 'NO', style: 'bad' };
 }
 
 async function show(file: string, json: boolean): Promise<void> {

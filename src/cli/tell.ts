@@ -1,6 +1,7 @@
 /** How the demo and the tour tell their scenes. */
 import type { Scene } from '../demo/story.ts';
-import type { Answer, Verdict } from '../receipt/verdict.ts';
+import type { Verdict } from '../receipt/verdict.ts';
+import { answerRows } from './answers.ts';
 import { out } from './screen.ts';
 import { safeText } from '../config/safe-text.ts';
 
@@ -19,11 +20,12 @@ export function tellScene(number: number, { title, method, url, answer, asTold }
   if (!asTold) out.line(`${INDENT}${out.paint('bad', 'This is not what the story says: please report it.')}`);
 }
 
-/** The verdict on a denial: each question on its own line, then what it does not prove. */
+/** The verdict on a denial: each question on its own line. */
 export function tellVerdict(verdict: Verdict): void {
-  tellAnswer('authentic', verdict.authentic);
-  tellAnswer('untampered', verdict.untampered);
-  tellAnswer('anchored', verdict.anchored);
+  for (const [question, { text, style }, detail] of answerRows(verdict))
+    out.line(
+      `${INDENT}${question.padEnd(11)}  ${out.paint(style, text.padEnd(3))}  ${out.paint('dim', detail)}`,
+    );
 }
 
 /** A heading of the story. */
@@ -35,11 +37,6 @@ export function tellTitle(number: number, title: string): void {
 /** A sentence under a heading. */
 export function tell(text: string): void {
   out.line(`${INDENT}${safeText(text)}`);
-}
-
-function tellAnswer(question: string, answer: Answer): void {
-  const word = answer.proven ? out.paint('good', 'yes') : out.paint('bad', 'no ');
-  out.line(`${INDENT}${question.padEnd(11)} ${word}  ${out.paint('dim', answer.detail)}`);
 }
 
 /** A denial's members that people read; any other body as it is, shortened. */

@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -70,6 +80,29 @@ t.test('a reader that has enough ends the command without a complaint', (t) => {
   });
   t.equal(ran.stdout.length, 10);
   t.equal(ran.stderr, '');
+  t.end();
+});
+
+t.test('a verdict that nobody reads to its end stays what it is', (t) => {
+  const script = `"${process.execPath}" "${BIN}" doctor --ready --home nowhere | true; exit \${PIPESTATUS[0]}`;
+  const ran = spawnSync('bash', ['-c', script], { encoding: 'utf8', cwd: t.testdir({}) });
+  t.equal(ran.status, 1);
+  t.equal(ran.stderr, '');
+  t.end();
+});
+
+t.test('an answer that cannot be written is no answer', { skip: !existsSync('/dev/full') }, (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  for (const args of [
+    ['config', 'check'],
+    ['doctor', '--ready', '--home', 'nowhere'],
+  ]) {
+    const stdio: StdioOptions = ['ignore', full, 'pipe'];
+    const ran = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', cwd: t.testdir({}), stdio });
+    t.equal(ran.status, 3, args.join(' '));
+    t.match(ran.stderr, /^writ: standard output cannot be written: ENOSPC/);
+  }
   t.end();
 });
 

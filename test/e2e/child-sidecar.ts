@@ -102,6 +102,11 @@ export class ChildSidecar {
     return heard;
   }
 
+  /** Nobody reads what it says from here on: its standard error is a broken pipe. */
+  deafen(): void {
+    this.#child.stderr?.destroy();
+  }
+
   /** Sends a signal to this process and no other. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
