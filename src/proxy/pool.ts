@@ -35,8 +35,9 @@ export class Pool {
   }
 
   /**
-   * Takes a lane back after a call that ended well; any other lane is to be destroyed. It waits for a later turn of the
-   * event loop, so that bytes after the response's end, already on the socket, destroy it first.
+   * Takes a lane back after a call that ended well; any other lane is to be destroyed. It is not offered in the same turn
+   * of the event loop: a surplus reply right behind the response was not read yet, and would answer a call that takes the
+   * lane now. From the next turn on undici reads what has come before it writes.
    */
   giveBack(lane: Http1Lane): void {
     setImmediate(() => {

@@ -1,10 +1,15 @@
 /** Whose upstream connection is used for whose call. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { openBlackHole } from '../e2e/black-hole.ts';
-import { exchangeRaw, lastEnded, startRaw, startSidecar } from './small-gate.ts';
-import type { Plan } from './small-gate.ts';
+import { Http1Lane } from '../../src/proxy/http1-lane.ts';
+import { Lanes } from '../../src/proxy/lanes.ts';
+import { Pool } from '../../src/proxy/pool.ts';
+import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
+import { clock, exchangeRaw, lastEnded, startRaw, startSidecar } from './small-gate.ts';
+import type { Plan, Teardown } from './small-gate.ts';
 
 const get = (port: number, path = '/'): string =>
   `GET http://127.0.0.1:${port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
@@ -110,4 +115,68 @@ t.test('an address that never answers has its share of the time, and then the ne
   t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
   await sidecar.finished(1);
   t.equal(lastEnded(sidecar).dialled, `127.0.0.1:${port}`);
+});
+
+/** One agent's calls to an upstream that answers `ok`, and what that upstream's connections are. */
+async function startLanes(t: Teardown) {
+  const { port, sockets } = await startRaw(t, counting().talk);
+  const lanes = new Lanes({ ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: 16_384 });
+  t.teardown(() => lanes.close());
+  const target = {
+    ...{ tls: undefined, host: '127.0.0.1', origin: `http://127.0.0.1:${port}` },
+    addresses: [{ address: '127.0.0.1', family: 4, port }],
+  } as const;
+  /** The body of the answer; `released` is called as soon as the lane was given back. */
+  const call = (released: () => void = () => undefined): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const lane = lanes.take('agent', target, ['http/1.1']);
+      let body = '';
+      const request = { scheme: 'http', method: 'GET', target: '/', headers: [['host', 'a']] } as const;
+      const rest = { body: undefined, length: undefined, trailers: () => [], headMs: 0, idleMs: 0 };
+      lane.send(
+        { ...request, ...rest },
+        {
+          permitted: () => true,
+          begin: () => true,
+          sent: () => undefined,
+          head: () => undefined,
+          data: (chunk) => (body += Buffer.from(chunk).toString('latin1')),
+          ended: () => (lane.release(), released(), resolve(body)),
+          failed: reject,
+        },
+      );
+    });
+  /** From the upstream, on all its connections; it is in our kernel before this returns. */
+  const poison = (): void =>
+    sockets.forEach((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison'));
+  return { lanes, call, poison };
+}
+
+t.test('a reply too many right behind a response answers no call that begins in the same turn', async (t) => {
+  const { lanes, call, poison } = await startLanes(t);
+  const next = await new Promise<Promise<string>>((resolve) => {
+    void call(() => {
+      poison();
+      queueMicrotask(() => resolve(call()));
+    });
+  });
+  t.equal(await next, 'ok');
+  while (lanes.idle !== 1) await nextTurn(); // the poisoned connection is gone, the other one waits
+});
+
+t.test('nor does one on a connection that waits answer the next call', async (t) => {
+  const { lanes, call, poison } = await startLanes(t);
+  await call();
+  while (lanes.idle === 0) await nextTurn();
+  poison();
+  t.equal(await call(), 'ok');
+});
+
+t.test('a lane that was given back without an open connection is not kept', async (t) => {
+  const pool = new Pool(UPSTREAM_DEFAULTS);
+  const settings = { ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: 16_384 };
+  const target = { tls: undefined, host: 'a.test', origin: 'http://a.test', addresses: [] };
+  new Http1Lane({ key: 'a', target, settings, rest: (lane) => pool.giveBack(lane) }).release();
+  await nextTurn();
+  t.equal(pool.size, 0);
 });
