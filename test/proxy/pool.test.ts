@@ -154,13 +154,13 @@ async function startLanes(t: Teardown) {
 
 t.test('a reply too many right behind a response answers no call that begins in the same turn', async (t) => {
   const { lanes, call, poison } = await startLanes(t);
-  const next = await new Promise<Promise<string>>((resolve) => {
+  const next = await new Promise<string>((resolve) => {
     void call(() => {
       poison();
       queueMicrotask(() => resolve(call()));
     });
   });
-  t.equal(await next, 'ok');
+  t.equal(next, 'ok');
   while (lanes.idle !== 1) await nextTurn(); // the poisoned connection is gone, the other one waits
 });
 
