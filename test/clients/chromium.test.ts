@@ -1,21 +1,23 @@
-/** Chromium: asked for proxy credentials (407), pages over HTTP/2 with all they load, and what a refusal looks like. */
+/** Chromium: pages over HTTP/2 with all they load, and what a refusal looks like; a proxy asks it for credentials (407). */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { Page, Response } from 'playwright-core';
+import type { BrowserContextOptions, Response } from 'playwright-core';
 import t from 'tap';
-import type { Test } from 'tap';
+import type { Teardown } from '../e2e/home.ts';
 import { missing } from '../e2e/program.ts';
 import { runTool, unlessInstalled } from '../third-party/tool.ts';
 import { assertOutcome, assertRefused, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
+import { assertWay } from './ways.ts';
+import type { Way } from './ways.ts';
 
 const BROWSER = '/usr/bin/chromium';
 const skip = unlessInstalled(BROWSER, '--version') || missing('certutil');
 
-const PAGE = `<!doctype html><title>A page</title><link rel="stylesheet" href="/style.css">
-<p id="said">nothing</p><script src="/script.js"></script>`;
+const PAGE = `<!doctype html><title>A page</title><link rel="stylesheet" href="style.css">
+<p id="said">nothing</p><script src="script.js"></script>`;
 const FILES: Readonly<Record<string, readonly [type: string, body: string]>> = {
   '/page': ['text/html', PAGE],
   '/style.css': ['text/css', 'p { color: rgb(1, 2, 3) }'],
@@ -23,7 +25,7 @@ const FILES: Readonly<Record<string, readonly [type: string, body: string]>> = {
 };
 
 /** A home whose NSS database, which is where Chromium on Linux looks, trusts the sidecar. */
-function trustingHome(t: Test, ca: string): string {
+function trustingHome(t: Teardown, ca: string): string {
   const home = mkdtempSync(join(tmpdir(), 'writ-chromium-'));
   t.teardown(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
   const nss = `sql:${home}/.pki/nssdb`;
@@ -38,60 +40,73 @@ function trustingHome(t: Test, ca: string): string {
   return home;
 }
 
-async function browse(t: Test, stage: Stage): Promise<Page> {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: trustingHome(t, stage.ca) };
+/** How its user is told: by proxy credentials, or by a header on every request. */
+function told(way: Way, stage: Stage): BrowserContextOptions {
+  if (way !== stage.ways.forward) return { extraHTTPHeaders: way.headers() };
   const proxy = { server: stage.forward, username: 'grant', password: stage.grant(), bypass: '<-loopback>' };
-  const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox'], env, proxy });
-  t.teardown(() => browser.close());
-  return browser.newPage();
+  return { proxy };
 }
 
-t.test('a page over HTTP/2 with all that it loads, and refusals that can be read', { skip }, async (t) => {
-  const stage = await startStage(t, {
-    settings: { proxy: { challenge: true } },
-    answer: ({ path }, response) => {
-      const [type, body] = FILES[path] ?? ['text/plain', 'none'];
-      response.writeHead(200, { 'content-type': type }).end(body);
-    },
-  });
-  const { site, home } = stage;
-  const page = await browse(t, stage);
-  const replies: Record<string, Response> = {};
-  page.on('response', (reply) => (replies[new URL(reply.url()).pathname] = reply));
-
-  const opened = await page.goto(`${site.url}/page`);
-  t.equal(opened?.status(), 200);
-  t.equal(await page.textContent('#said'), 'the script ran');
-  t.equal(await page.evaluate(colour), 'rgb(1, 2, 3)', 'the style is there');
-  for (const path of Object.keys(FILES)) {
-    const decision = await replies[path]?.headerValue('writ-decision');
-    await assertOutcome(t, home, decision);
-  }
-  t.ok(
-    site.seen.every(({ version }) => version === '2.0'),
-    'all over HTTP/2',
-  );
-  const asked = home
-    .entries()
-    .some(({ is, text }) => is['code'] === 'grant_missing' && text.includes(`:${site.port}`));
-  t.ok(asked, 'it sends credentials only when asked');
-
-  const denied = await page.goto(`${site.url}/secret/page`);
-  if (!denied) throw new Error('no response');
-  const [status, headers, body] = [denied.status(), await denied.allHeaders(), await denied.text()];
-  assertRefused(t, home, { status, headers, body, code: 'scope_path' });
-  t.equal(await page.textContent('body'), body, 'the page shows the denial as text');
-
-  const refused = page.goto('https://elsewhere.test/');
-  await t.rejects(refused, /ERR_TUNNEL_CONNECTION_FAILED/, 'of a refused CONNECT it shows nothing');
-  t.strictSame(
-    site.seen
-      .map(({ path }) => path)
-      .filter((path) => path !== '/favicon.ico')
-      .toSorted(),
-    Object.keys(FILES).toSorted(),
-  );
+const stage = await startStage(t, {
+  settings: { proxy: { challenge: true } },
+  answer: ({ path }, response) => {
+    const [type, body] = FILES[path] ?? ['text/plain', 'none'];
+    response.writeHead(200, { 'content-type': type }).end(body);
+  },
 });
+const { site, home } = stage;
+const env = { PATH: process.env['PATH'] ?? '', HOME: skip ? '' : trustingHome(t, stage.ca) };
+const launch = { executablePath: BROWSER, args: ['--no-sandbox'], env };
+const browser = skip ? undefined : await chromium.launch(launch);
+t.teardown(() => browser?.close());
+
+for (const way of Object.values(stage.ways))
+  t.test(
+    `a page with all that it loads, and refusals, ${way.name}`,
+    { skip: skip || way.skip },
+    async (t) => {
+      const [from, entries] = [site.seen.length, home.entries().length];
+      const context = await browser?.newContext(told(way, stage));
+      const page = await context?.newPage();
+      if (!page) throw new Error('no browser');
+      t.teardown(() => context?.close());
+      const replies: Record<string, Response> = {};
+      page.on('response', (reply) => (replies[reply.url()] = reply));
+
+      const opened = await page.goto(`${way.url}/page`);
+      t.equal(opened?.status(), 200);
+      t.equal(await page.textContent('#said'), 'the script ran');
+      t.equal(await page.evaluate(colour), 'rgb(1, 2, 3)', 'the style is there');
+      for (const path of Object.keys(FILES)) {
+        const decision = await replies[`${way.url}${path}`]?.headerValue('writ-decision');
+        await assertOutcome(t, home, decision);
+      }
+      const missed = home.entries(entries).filter(({ is }) => is['code'] === 'grant_missing');
+      const asked = missed.some(({ text }) => text.includes(`:${site.port}`));
+      if (way === stage.ways.forward) t.ok(asked, 'it sends credentials only when asked');
+
+      const denied = await page.goto(`${way.url}/secret/page`);
+      if (!denied) throw new Error('no response');
+      const [status, headers, body] = [denied.status(), await denied.allHeaders(), await denied.text()];
+      assertRefused(t, home, { status, headers, body, code: 'scope_path' });
+      t.equal(await page.textContent('body'), body, 'the page shows the denial as text');
+
+      for (const url of way.elsewhere)
+        await t.rejects(
+          page.goto(url),
+          /ERR_TUNNEL_CONNECTION_FAILED/,
+          'of a refused CONNECT it shows nothing',
+        );
+      assertWay(t, home, way, entries);
+      const seen = site.seen.slice(from).filter(({ path }) => path !== '/favicon.ico');
+      t.strictSame(seen.map(({ path }) => path).toSorted(), Object.keys(FILES).toSorted());
+      const version = way.secure ? '2.0' : '1.1';
+      t.ok(
+        seen.every((request) => request.version === version),
+        `all over HTTP/${version}`,
+      );
+    },
+  );
 
 /** Runs in the page. */
 const colour = "getComputedStyle(document.querySelector('#said')).color";

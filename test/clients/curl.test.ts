@@ -1,9 +1,8 @@
-/** curl: through the forward port by its environment or by flags, in both versions of HTTP, and to the reverse port. */
+/** curl: by its environment, by flags or by headers, in both versions of HTTP. */
 import { spawn } from 'node:child_process';
 import t from 'tap';
 import { missing, run } from '../e2e/program.ts';
 import { readReply } from '../e2e/wire.ts';
-import { ELSEWHERE } from './calls.ts';
 import {
   assertPermitted,
   assertPieces,
@@ -14,34 +13,50 @@ import {
 } from './stage.ts';
 import type { Heard } from './stage.ts';
 import { assertSwallowed } from './swallowed.ts';
+import { assertWay, ELSEWHERE } from './ways.ts';
+import type { Way } from './ways.ts';
 
 const skip = missing('curl');
 const stage = await startStage(t);
 const { home, site } = stage;
 
-/** What `env` is told: variables, then curl and its flags. */
-type Way = () => readonly string[];
+interface Row {
+  readonly way: Way;
+  /** What `env` is told: variables, then curl and its flags. */
+  readonly curl: () => readonly string[];
+  readonly version: string;
+}
 
-const fresh = (): string => `Writ-Grant: ${stage.grant()}`;
-const ways: Readonly<Record<string, { readonly way: Way; readonly base: string; readonly version: string }>> = {
+const { forward, redirected, reverse } = stage.ways;
+const rows: Readonly<Record<string, Row>> = {
   'by its environment, in HTTP/2': {
-    way: () => [`https_proxy=${stage.proxy()}`, `CURL_CA_BUNDLE=${stage.ca}`, 'curl'],
-    base: site.url,
+    way: forward,
+    curl: () => [`https_proxy=${stage.proxy()}`, `CURL_CA_BUNDLE=${stage.ca}`, 'curl'],
     version: '2',
   },
   'by flags, in HTTP/1.1': {
-    way: () => ['curl', '--http1.1', '--cacert', stage.ca, '-x', stage.forward, '-U', `grant:${stage.grant()}`],
-    base: site.url,
+    way: forward,
+    curl: () => ['curl', '--http1.1', '--cacert', stage.ca, '-x', stage.forward, '-U', `grant:${stage.grant()}`],
     version: '1.1',
   },
   'with a grant in a header of the proxy': {
-    way: () => ['curl', '--cacert', stage.ca, '-x', stage.forward, '--proxy-header', fresh()],
-    base: site.url,
+    way: forward,
+    curl: () => ['curl', '--cacert', stage.ca, '-x', stage.forward, '--proxy-header', `Writ-Grant: ${stage.grant()}`],
     version: '2',
   },
-  'to the reverse port': {
-    way: () => ['curl', '-H', fresh()],
-    base: `${stage.reverse}/api`,
+  'in HTTP/2': {
+    way: redirected,
+    curl: () => ['curl', '--cacert', stage.ca],
+    version: '2',
+  },
+  'in HTTP/1.1': {
+    way: redirected,
+    curl: () => ['curl', '--http1.1', '--cacert', stage.ca],
+    version: '1.1',
+  },
+  'in the clear': {
+    way: reverse,
+    curl: () => ['curl'],
     version: '1.1',
   },
 }; // prettier-ignore
@@ -75,15 +90,26 @@ async function follow(command: readonly string[], url: string): Promise<readonly
   return pieces;
 }
 
-for (const [name, { way, base, version }] of Object.entries(ways)) {
-  t.test(name, { skip }, async (t) => {
-    const from = site.seen.length;
-    const echo = await ask(way(), ['--data-binary', '@-', `${base}/echo`], QUESTION);
+function flags(headers: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+}
+
+for (const [name, { way, curl, version }] of Object.entries(rows)) {
+  t.test(`${name}, ${way.name}`, { skip: skip || way.skip }, async (t) => {
+    const [from, entries] = [site.seen.length, home.entries().length];
+    const granted = (): readonly string[] => [...curl(), ...flags(way.headers())];
+    const echo = await ask(granted(), ['--data-binary', '@-', `${way.url}/echo`], QUESTION);
     await assertPermitted(t, home, echo, QUESTION);
     t.match(echo, { version }, 'the version');
-    assertPieces(t, await follow(way(), `${base}/pieces`));
-    assertRefused(t, home, { ...(await ask(way(), [`${base}/secret/a`])), code: 'scope_path' });
-    t.match(await run('env', [...way(), ...QUIET, '--fail', `${base}/secret/a`]), { exit: 22 }, '--fail');
+    assertPieces(t, await follow(granted(), `${way.url}/pieces`));
+    const denied = `${way.url}/secret/a`;
+    assertRefused(t, home, { ...(await ask(granted(), [denied])), code: 'scope_path' });
+    t.match(await run('env', [...granted(), ...QUIET, '--fail', denied]), { exit: 22 }, '--fail');
+    if (way !== forward) {
+      const ungranted = await ask(curl(), [`${way.url}/echo`]);
+      assertRefused(t, home, { ...ungranted, code: 'grant_missing' });
+    }
+    assertWay(t, home, way, entries);
     assertReached(t, { ...site, seen: site.seen.slice(from) }, ['POST /echo', 'GET /pieces']);
   });
 }

@@ -1,4 +1,4 @@
-/** git over https: clone and push through the forward port, and clone from the reverse port; a real server behind. */
+/** git over https: clone on all ways, and push through the forward port; a real server behind. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,10 +7,11 @@ import { missing, run } from '../e2e/program.ts';
 import type { Ended } from '../e2e/program.ts';
 import { startTlsOrigin } from '../e2e/tls-origin.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
-import { ELSEWHERE } from './calls.ts';
 import { gitBackend } from './git-server.ts';
 import { startSidecar } from './stage.ts';
 import { assertSwallowed } from './swallowed.ts';
+import { assertWay, ELSEWHERE } from './ways.ts';
+import type { Way } from './ways.ts';
 
 const skip = missing('git');
 const folder = scratchFolder(t);
@@ -79,34 +80,45 @@ const PULL = [
   'POST /open/site.git/git-upload-pack',
 ];
 
-t.test('clone has every byte, through the forward port and from the reverse port', { skip }, async (t) => {
-  const reverse = `${stage.reverse}/api/open/site.git`;
-  for (const [name, env, args] of [
-    ['unasked', through(stage.grant()), [site]],
-    ['asked', asked(stage.grant()), [site]],
-    ['reverse', [], ['-c', `http.${stage.reverse}/.extraHeader=Writ-Grant: ${stage.grant()}`, reverse]],
-  ] as const) {
-    const from = origin.seen.length;
-    const clone = join(folder, name);
-    const { exit, stderr } = await git(['clone', '-q', ...args, clone], env);
+/** Flags and environment without a proxy. */
+function directly({ url, headers, environment }: Way, grant: string): Told {
+  const lines = Object.entries(headers(grant)).map(([name, value]) => `${name}: ${value}`);
+  const { GIT_SSL_CAINFO } = environment({ trust: 'GIT_SSL_CAINFO', grant });
+  const flags = lines.flatMap((line) => ['-c', `http.${new URL(url).origin}/.extraHeader=${line}`]);
+  return [flags, ['GIT_TRACE_CURL=1', ...(GIT_SSL_CAINFO ? [`GIT_SSL_CAINFO=${GIT_SSL_CAINFO}`] : [])]];
+}
+
+type Told = readonly [flags: readonly string[], env: readonly string[]];
+
+const { forward, redirected, reverse } = stage.ways;
+const rows: readonly (readonly [name: string, way: Way, tell: (grant: string) => Told])[] = [
+  ['unasked', forward, (grant) => [[], through(grant)]],
+  ['asked', forward, (grant) => [[], asked(grant)]],
+  ['with a header', reverse, (grant) => directly(reverse, grant)],
+  ['with a header', redirected, (grant) => directly(redirected, grant)],
+];
+
+for (const [i, [name, way, tell]] of rows.entries()) {
+  t.test(`clone, ${name}, ${way.name}`, { skip: skip || way.skip }, async (t) => {
+    const [from, entries] = [origin.seen.length, stage.home.entries().length];
+    const clone = join(folder, `clone-${i}`);
+    const grant = stage.grant();
+    const [flags, env] = tell(grant);
+    const { exit, stderr } = await git([...flags, 'clone', '-q', `${way.url}/open/site.git`, clone], env);
     t.equal(exit, 0, name, { stderr });
     t.equal(stderr.includes('HTTP/1.1 407'), name === 'asked');
     t.ok(readFileSync(join(clone, 'content')).equals(CONTENT), 'every byte');
     await must('-C', clone, 'fsck', '--strict');
-    t.strictSame(origin.seen.slice(from), PULL, 'what reached the server');
-  }
-});
 
-t.test('clone of what the grant does not name is refused', { skip }, async (t) => {
-  const from = origin.seen.length;
-  const grant = stage.grant();
-  const args = ['clone', '-q', `${origin.url}/secret/site.git`, join(folder, 'secret-clone')];
-  const { exit, stderr } = await git(args, through(grant));
-  t.equal(exit, 128);
-  t.match(stderr, 'The requested URL returned error: 403');
-  await assertSwallowed(t, stage, grant, { ...lastAnswer(stderr), code: 'scope_path' });
-  t.strictSame(origin.seen.slice(from), []);
-});
+    const secret = ['clone', '-q', `${way.url}/secret/site.git`, `${clone}-secret`];
+    const refused = await git([...flags, ...secret], env);
+    t.equal(refused.exit, 128, 'what the grant does not name is refused');
+    t.match(refused.stderr, 'The requested URL returned error: 403');
+    await assertSwallowed(t, stage, grant, { ...lastAnswer(refused.stderr), code: 'scope_path' });
+    assertWay(t, stage.home, way, entries);
+    t.strictSame(origin.seen.slice(from), PULL, 'what reached the server');
+  });
+}
 
 t.test(
   'a grant that lets pull does not let push, and one that does lets push in chunks',

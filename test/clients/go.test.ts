@@ -1,14 +1,14 @@
-/** Go's net/http, compiled here: in HTTP/2 and HTTP/1.1 through the forward port, and to the reverse port. */
+/** Go's net/http, compiled here: in HTTP/2 and HTTP/1.1. */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { runTool, unlessInstalled } from '../third-party/tool.ts';
-import { assertCalls, ELSEWHERE } from './calls.ts';
+import { assertCalls } from './calls.ts';
 import { startStage } from './stage.ts';
+import { programFile } from './talk.ts';
 
 t.setTimeout(300_000); // a machine that never compiled net/http does it now
-const SOURCE = fileURLToPath(new URL('programs/calls.go', import.meta.url));
+const SOURCE = programFile('calls.go');
 const skip = unlessInstalled('go', 'version');
 const binary = join(scratchFolder(t), 'calls');
 const QUICK = ['-gcflags', 'all=-N -l']; // unoptimized takes half as long
@@ -23,20 +23,18 @@ t.test('the program compiles', { skip }, (t) => {
   t.end();
 });
 
-for (const version of ['HTTP/2.0', 'HTTP/1.1'])
-  t.test(`${version}, through the forward port`, { skip }, async (t) => {
-    const env = stage.environment({ SSL_CERT_FILE: stage.ca });
-    const command = [binary, 'calls.go', version, stage.site.url, ELSEWHERE] as const;
-    await assertCalls(t, stage, {
-      command,
-      env,
-      version,
-      refusal: /"https:\/\/elsewhere.test\/": Forbidden$/,
-    });
-  });
+const { forward, redirected, reverse } = stage.ways;
+const rows = [
+  ['HTTP/2.0', forward],
+  ['HTTP/1.1', forward],
+  ['HTTP/2.0', redirected],
+  ['HTTP/1.1', redirected],
+  ['HTTP/1.1', reverse],
+] as const;
 
-t.test('to the reverse port', { skip }, async (t) => {
-  const env = { GRANT: stage.grant() };
-  const command = [binary, 'calls.go', 'HTTP/1.1', `${stage.reverse}/api`] as const;
-  await assertCalls(t, stage, { command, env, version: 'HTTP/1.1' });
-});
+for (const [version, way] of rows)
+  t.test(`${version}, ${way.name}`, { skip: skip || way.skip }, async (t) => {
+    const env = way.environment({ trust: 'SSL_CERT_FILE' });
+    const refusal = /"https:\/\/elsewhere.test\/": Forbidden$/;
+    await assertCalls(t, stage, { way, command: [binary, version], env, version, refusal });
+  });

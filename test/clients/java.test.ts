@@ -1,14 +1,26 @@
-/** Java's HttpClient: by a header of its own or when it is asked (407), in both versions of HTTP, and to the reverse port. */
+/** Java's HttpClient, compiled here: by a header of its own or when it is asked (407), in both versions of HTTP. */
 import { join } from 'node:path';
 import t from 'tap';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { runTool, unlessInstalled } from '../third-party/tool.ts';
-import { assertCalls, ELSEWHERE } from './calls.ts';
+import { assertCalls } from './calls.ts';
 import { startStage } from './stage.ts';
+import { programFile } from './talk.ts';
+import type { Way } from './ways.ts';
 
 const skip = unlessInstalled('javac', '-version') || unlessInstalled('keytool', '-help');
+const folder = scratchFolder(t);
+const store = join(folder, 'trust.p12');
+const QUICK = '-XX:TieredStopAtLevel=1'; // these programs end before more would pay
+const compiled = skip
+  ? { ok: true, out: '' }
+  : runTool('javac', [`-J${QUICK}`, '-d', folder, programFile('Calls.java')]);
 const stage = await startStage(t, { settings: { proxy: { challenge: true } } });
-const store = join(scratchFolder(t), 'trust.p12');
+
+t.test('the program compiles', { skip }, (t) => {
+  t.ok(compiled.ok, compiled.out);
+  t.end();
+});
 
 t.test('keytool makes a trust store of the authority', { skip }, (t) => {
   const to = ['-keystore', store, '-storepass', 'changeit'];
@@ -17,32 +29,28 @@ t.test('keytool makes a trust store of the authority', { skip }, (t) => {
   t.end();
 }); // prettier-ignore
 
-const QUICK = '-XX:TieredStopAtLevel=1'; // these programs end before more would pay
-const environment = (flags: readonly string[], more: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
-  ...{ PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...more },
-  JAVA_TOOL_OPTIONS: [QUICK, ...flags].join(' '),
-});
-
 const trust = [`-Djavax.net.ssl.trustStore=${store}`, '-Djavax.net.ssl.trustStorePassword=changeit'];
 const basic = '-Djdk.http.auth.tunneling.disabledSchemes=';
-const port = String(stage.sidecar.port('forward'));
-const rows = [
-  ['with a header of its own', 'HTTP_2', trust, {}],
-  ['when it is asked', 'HTTP_1_1', [...trust, basic], { ASKED: '1' }],
-] as const;
+const { forward, redirected, reverse } = stage.ways;
+const rows: readonly (readonly [
+  name: string,
+  way: Way,
+  version: string,
+  flags: readonly string[],
+  more?: object,
+])[] = [
+  ['with a header of its own', forward, 'HTTP_2', trust],
+  ['when it is asked', forward, 'HTTP_1_1', [...trust, basic], { ASKED: '1' }],
+  ['with a header of its own', redirected, 'HTTP_2', trust],
+  ['with a header of its own', redirected, 'HTTP_1_1', trust],
+  ['with a header of its own', reverse, 'HTTP_1_1', []],
+];
 
-for (const [name, version, flags, more] of rows)
-  t.test(`${version}, ${name}, through the forward port`, { skip }, async (t) => {
-    const env = environment(flags, { PROXY_PORT: port, TOKEN: stage.grant(), ...more });
-    const command = ['java', 'Calls.java', version, stage.site.url, ELSEWHERE] as const;
-    await assertCalls(t, stage, { command, env, version, refusal: /Tunnel failed, got: 403$/ });
+for (const [name, way, version, flags, more] of rows)
+  t.test(`${version}, ${name}, ${way.name}`, { skip: skip || way.skip }, async (t) => {
+    const { HTTPS_PROXY, ...told } = way.environment();
+    const { port, password } = new URL(HTTPS_PROXY ?? stage.forward);
+    const env = { ...told, ...(HTTPS_PROXY && { PROXY_PORT: port, TOKEN: password }), ...more };
+    const command = ['java', QUICK, ...flags, '-cp', folder, 'Calls', version];
+    await assertCalls(t, stage, { way, command, env, version, refusal: /Tunnel failed, got: 403$/ });
   });
-
-t.test('to the reverse port', { skip }, async (t) => {
-  const command = ['java', 'Calls.java', 'HTTP_1_1', `${stage.reverse}/api`] as const;
-  await assertCalls(t, stage, {
-    command,
-    env: environment([], { GRANT: stage.grant() }),
-    version: 'HTTP_1_1',
-  });
-});

@@ -1,25 +1,26 @@
 /** A provider of language models that is not one, behind a sidecar under the example policy for models. */
 import { readFileSync } from 'node:fs';
-import { fetch as proxiedFetch, ProxyAgent } from 'undici';
 import type { Json } from '../../src/crypto/json.ts';
 import { compiled } from '../e2e/policies.ts';
 import type { Teardown } from '../e2e/home.ts';
 import type { Answer } from './site.ts';
+import { sdkFetch } from './sdk-fetch.ts';
 import { startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
+import type { Way } from './ways.ts';
 
 const example = new URL('../../rego/examples/models/', import.meta.url);
 
 /** Sidecar and provider; a model is asked at `/v1/…`. */
 export interface Provider extends Stage {
-  /** The ways to the provider: what the SDKs' clients take. */
-  readonly ways: Readonly<Record<string, Way>>;
+  /** What the SDKs' clients take on a way; the grant is the same on all. */
+  options(way: Way): Options;
   /** A denial that its holder fetches again by the id in `Writ-Decision`. */
   refetch(decision: string | null | undefined): Promise<string>;
 }
 
 /** How an SDK is told. */
-export interface Way {
+export interface Options {
   readonly baseURL: string;
   readonly fetch?: typeof fetch;
   readonly defaultHeaders?: Readonly<Record<string, string>>;
@@ -35,17 +36,12 @@ export async function startProvider(t: Teardown, answer: Answer): Promise<Provid
   };
   const stage = await startStage(t, { answer, settings: { policy: { bundle: await compiled(files) } } });
   const grant = stage.grant({ entry: { paths: ['/v1/**'] } });
-  const requestTls = { ca: readFileSync(stage.ca) };
-  const dispatcher = new ProxyAgent({ uri: stage.forward, token: `Bearer ${grant}`, requestTls });
-  t.teardown(() => dispatcher.destroy());
-  const through = (input: unknown, init?: object): Promise<Response> =>
-    proxiedFetch(input as string, { ...init, dispatcher }) as unknown as Promise<Response>; // undici is Node's fetch
   return {
     ...stage,
-    ways: {
-      'to the reverse port': { baseURL: `${stage.reverse}/api`, defaultHeaders: { 'Writ-Grant': grant } },
-      'through the forward port': { baseURL: stage.site.url, fetch: through },
-    },
+    options: (way) => ({
+      ...{ baseURL: way.url, defaultHeaders: way.headers(grant) },
+      ...sdkFetch(t, stage, { way, grant }),
+    }),
     refetch: async (decision) => {
       const id = /id="([^"]+)"/.exec(decision ?? '')?.[1];
       const url = `http://127.0.0.1:${stage.sidecar.port('admin')}/.well-known/writ/receipt/${id}`;

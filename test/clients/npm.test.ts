@@ -1,4 +1,4 @@
-/** npm install through the forward port, from a small registry of our own with a scoped package. */
+/** npm install through the forward port, the only one for it, from a small registry of our own with a scoped package. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import type { Ended } from '../e2e/program.ts';
 import { startTlsOrigin } from '../e2e/tls-origin.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { runTool } from '../third-party/tool.ts';
-import { ELSEWHERE } from './calls.ts';
 import { startSidecar } from './stage.ts';
 import { fetchDenial } from './swallowed.ts';
+import { assertWay, ELSEWHERE } from './ways.ts';
 
 const skip = missing('npm') || missing('tar');
 const folder = scratchFolder(t);
@@ -97,3 +97,14 @@ for (const [what, name, registry, code] of [
     t.match([authentic, untampered, anchored], [{ proven: true }, { proven: true }, { proven: true }]);
     t.strictSame(origin.seen.slice(from), [], 'nothing reached the registry');
   });
+
+const { redirected } = stage.ways;
+t.test('redirected, it has no way to bring a grant', { skip: skip || redirected.skip }, async (t) => {
+  const [from, entries] = [origin.seen.length, stage.home.entries().length];
+  const { exit, stderr } = await install('@acme/left', redirected.url, [`npm_config_cafile=${stage.ca}`]);
+  t.equal(exit, 1);
+  t.match(stderr, `403 Forbidden - GET ${origin.url}${PACKUMENT}`);
+  t.match(stage.home.entries(entries), [{ is: { verdict: 'deny', code: 'grant_missing' } }]);
+  assertWay(t, stage.home, redirected, entries);
+  t.strictSame(origin.seen.slice(from), [], 'nothing reached the registry');
+});

@@ -1,8 +1,9 @@
-/** Python's clients as Debian has them: by the environment alone through the forward port, and to the reverse port. */
+/** Python's clients as Debian has them, told by their environment alone. */
 import t from 'tap';
 import { runTool } from '../third-party/tool.ts';
-import { assertCalls, ELSEWHERE } from './calls.ts';
+import { assertCalls } from './calls.ts';
 import { startStage } from './stage.ts';
+import { programFile } from './talk.ts';
 
 const PYTHON = '/usr/bin/python3'; // Debian's packages are for Debian's Python
 const stage = await startStage(t);
@@ -53,20 +54,15 @@ const lacking = new Set(
     .filter((imports) => !runTool(PYTHON, ['-c', `import ${imports}`]).ok),
 );
 
-for (const [name, { imports, file, args = [], trust, refusal }] of Object.entries(clients)) {
-  const skip = lacking.has(imports) && `${PYTHON} cannot import ${imports}`;
-  const [version] = args;
+for (const [name, { imports, file, args = [], trust, refusal }] of Object.entries(clients))
+  for (const way of Object.values(stage.ways)) {
+    const [version] = args;
+    if (version === 'HTTP/2' && way === stage.ways.reverse) continue; // which does not speak it
+    const skip = lacking.has(imports) ? `${PYTHON} cannot import ${imports}` : way.skip;
 
-  t.test(`${name}, through the forward port`, { skip }, async (t) => {
-    const env = stage.environment({ [trust]: stage.ca, PYTHONDONTWRITEBYTECODE: '1' });
-    const command = [PYTHON, file, ...args, stage.site.url, ELSEWHERE] as const;
-    await assertCalls(t, stage, { command, env, refusal, ...(version && { version }) });
-  });
-
-  if (version === 'HTTP/2') continue; // which the reverse port does not speak
-  t.test(`${name}, to the reverse port`, { skip }, async (t) => {
-    const env = { GRANT: stage.grant(), PYTHONDONTWRITEBYTECODE: '1' };
-    const command = [PYTHON, file, ...args, `${stage.reverse}/api`] as const;
-    await assertCalls(t, stage, { command, env });
-  });
-}
+    t.test(`${name}, ${way.name}`, { skip }, async (t) => {
+      const env = { ...way.environment({ trust }), PYTHONDONTWRITEBYTECODE: '1' };
+      const command = [PYTHON, programFile(file), ...args];
+      await assertCalls(t, stage, { way, command, env, refusal, version });
+    });
+  }

@@ -7,8 +7,11 @@ import { assertDenied } from '../e2e/denied.ts';
 import type { Denied, Expected } from '../e2e/denied.ts';
 import type { GrantWish, HomePlan, Recorded, Teardown, TestHome } from '../e2e/home.ts';
 import { rootFile } from '../e2e/tls-origin.ts';
+import { exempt, redirect } from './redirect.ts';
 import { PIECES, startSite } from './site.ts';
 import type { Answer, Site } from './site.ts';
+import { waysTo } from './ways.ts';
+import type { Ways } from './ways.ts';
 
 /** What a client says of one answer. */
 export interface Heard {
@@ -35,6 +38,16 @@ export interface Stage {
   proxy(grant?: string): string;
   /** A program's environment: the proxy with a fresh grant, nothing of this process's own but PATH. */
   environment(more?: Readonly<Record<string, string>>): NodeJS.ProcessEnv;
+  /** The ways to the first origin. */
+  readonly ways: Ways;
+}
+
+/** A home's plan with origins: clients go to the first. */
+export type Served = HomePlan & { readonly origins: readonly [Origin, ...Origin[]] };
+
+interface Origin {
+  readonly port: number;
+  readonly url: string;
 }
 
 /** Starts both; they go with the test. */
@@ -47,21 +60,22 @@ export async function startStage(
 }
 
 /** Starts a sidecar before other origins. */
-export async function startSidecar(t: Teardown, plan: HomePlan): Promise<Omit<Stage, 'site'>> {
-  const allow = (plan.origins ?? []).map(({ port }) => `127.0.0.1:${port}`);
+export async function startSidecar(t: Teardown, plan: Served): Promise<Omit<Stage, 'site'>> {
+  const { origins } = plan;
+  const allow = origins.map(({ port }) => `127.0.0.1:${port}`);
   const upstream = { allow, extra_roots: rootFile, ...plan.settings?.['upstream'] };
-  const sidecar = await serve(t, { ...plan, settings: { ...plan.settings, upstream } });
+  const sidecar = await serve(t, { ...plan, settings: { ...plan.settings, upstream } }, exempt);
   const { home } = sidecar;
   const ca = tlsAuthorityPaths(home.path).certificate;
   const address = `127.0.0.1:${sidecar.port('forward')}`;
   const grant = ({ entry = {}, ...wish }: GrantWish = {}): string =>
     home.grant({ entry: { paths: ['/*', '/open/**'], ...entry }, ...wish });
   const proxy = (token = grant()): string => `http://grant:${token}@${address}`;
-  const environment = (more = {}): NodeJS.ProcessEnv => ({
-    ...{ PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HTTPS_PROXY: proxy(), ...more },
-  });
   const [forward, reverse] = [`http://${address}`, `http://127.0.0.1:${sidecar.port('reverse')}`];
-  return { sidecar, home, ca, forward, reverse, grant, proxy, environment };
+  const ways = waysTo({ site: origins[0].url, reverse, ca, grant, proxy });
+  const environment = (more = {}): NodeJS.ProcessEnv => ({ ...ways.forward.environment(), ...more });
+  redirect(origins[0].port, sidecar.port('transparent'));
+  return { sidecar, home, ca, forward, reverse, ways, grant, proxy, environment };
 }
 
 /** What a client asks of `/echo`: 108,889 bytes that are nowhere the same. */

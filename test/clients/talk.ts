@@ -10,20 +10,23 @@ export type Said = { readonly did: string } & Partial<Heard> & {
     readonly fault?: string;
   };
 
-const programs = fileURLToPath(new URL('programs/', import.meta.url));
 const MAX_SECONDS = 60;
 
+/** The path of one of the tests' own programs. */
+export function programFile(name: string): string {
+  return fileURLToPath(new URL(`programs/${name}`, import.meta.url));
+}
+
 /**
- * Runs a program of `programs/` to its end; `hear` gets each line of JSON as it is printed. Rejects where the program
+ * Runs a program to its end; `hear` gets each line of JSON as it is printed. Rejects where the program
  * fails, with what it said.
  */
 export async function talk(
-  command: readonly [program: string, file: string, ...args: string[]],
+  command: readonly string[],
   env: NodeJS.ProcessEnv,
   hear: (said: Said) => void = () => undefined,
 ): Promise<ReadonlyMap<string, Said>> {
-  const [program, file, ...args] = command;
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', program, `${programs}${file}`, ...args], {
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...command], {
     ...{ env, stdio: ['ignore', 'pipe', 'pipe'], timeout: MAX_SECONDS * 1000 },
   });
   const heard = new Map<string, Said>();
@@ -36,7 +39,7 @@ export async function talk(
     hear(said);
   }
   const code = await exited;
-  if (code !== 0) throw new Error(`${file} ended with ${code}: ${complaints}`);
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${complaints}`);
   return heard;
 }
 

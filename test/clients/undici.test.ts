@@ -1,7 +1,8 @@
-/** undici's request through a ProxyAgent, over HTTP/1.1 and HTTP/2. */
+/** undici's request, over HTTP/1.1 and HTTP/2. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { ProxyAgent, request } from 'undici';
+import { Agent, ProxyAgent, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import {
   assertPermitted,
   assertPieces,
@@ -11,39 +12,50 @@ import {
   startStage,
 } from './stage.ts';
 import type { Heard } from './stage.ts';
+import { assertWay } from './ways.ts';
+import type { Way } from './ways.ts';
 
 const stage = await startStage(t);
 const { home, site } = stage;
+const { forward, redirected, reverse } = stage.ways;
 
-for (const allowH2 of [false, true]) {
-  t.test(allowH2 ? 'HTTP/2' : 'HTTP/1.1', async (t) => {
-    const requestTls = { ca: readFileSync(stage.ca), allowH2 };
-    const token = `Bearer ${stage.grant()}`;
-    const dispatcher = new ProxyAgent({ uri: stage.forward, token, requestTls, allowH2 });
+function dispatcherFor(way: Way, allowH2: boolean): Dispatcher {
+  const tls = { ca: readFileSync(stage.ca), allowH2 };
+  if (way !== forward) return new Agent({ ...(way.secure && { connect: tls }), allowH2 });
+  return new ProxyAgent({ uri: stage.forward, token: `Bearer ${stage.grant()}`, requestTls: tls, allowH2 });
+}
+
+for (const [version, way] of [
+  ['1.1', forward],
+  ['2.0', forward],
+  ['1.1', redirected],
+  ['2.0', redirected],
+  ['1.1', reverse],
+] as const) {
+  t.test(`HTTP/${version}, ${way.name}`, { skip: way.skip }, async (t) => {
+    const [from, entries] = [site.seen.length, home.entries().length];
+    const dispatcher = dispatcherFor(way, version === '2.0');
     t.teardown(() => dispatcher.destroy());
+    const options = { dispatcher, headers: way.headers() };
     const ask = async (path: string, init: object = {}): Promise<Heard> => {
-      const {
-        statusCode: status,
-        headers,
-        body,
-      } = await request(`${site.url}${path}`, { ...init, dispatcher });
+      const answered = await request(`${way.url}${path}`, { ...init, ...options });
+      const { statusCode: status, headers, body } = answered;
       return { status, headers: headers as Record<string, string>, body: await body.text() }; // none of ours repeats
     };
     const heard = await ask('/echo', { method: 'POST', body: QUESTION });
     await assertPermitted(t, home, heard, QUESTION);
-    t.equal(site.seen.at(-1)?.version, allowH2 ? '2.0' : '1.1', 'and so it went on to the site');
+    t.equal(site.seen.at(-1)?.version, version, 'and so it went on to the site');
     const pieces: string[] = [];
-    const { body } = await request(`${site.url}/pieces`, { dispatcher });
+    const { body } = await request(`${way.url}/pieces`, options);
     for await (const piece of body) {
       pieces.push(String(piece));
       site.advance();
     }
     assertPieces(t, pieces);
     assertRefused(t, home, { ...(await ask('/secret/a')), code: 'scope_path' });
-    await t.rejects(request('https://elsewhere.test/', { dispatcher }), /403/, 'a refused CONNECT');
+    for (const url of way.elsewhere)
+      await t.rejects(request(url, { dispatcher }), /403/, 'a refused CONNECT');
+    assertWay(t, home, way, entries);
+    assertReached(t, { ...site, seen: site.seen.slice(from) }, ['POST /echo', 'GET /pieces']);
   });
 }
-
-t.test('what reached the site', async (t) => {
-  assertReached(t, site, ['POST /echo', 'GET /pieces', 'POST /echo', 'GET /pieces']);
-});

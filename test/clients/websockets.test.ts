@@ -1,10 +1,11 @@
-/** Python's websockets as Debian has it: in a tunnel that the program opens itself, and to the reverse port. */
+/** Python's websockets as Debian has it: in a tunnel that the program opens itself, and by a header of its own. */
 import t from 'tap';
 import { runTool } from '../third-party/tool.ts';
 import { openChat } from './chat.ts';
 import { assertOutcome, startStage } from './stage.ts';
 import { assertSwallowed } from './swallowed.ts';
-import { talk } from './talk.ts';
+import { programFile, talk } from './talk.ts';
+import { assertWay } from './ways.ts';
 
 const PYTHON = '/usr/bin/python3'; // Debian's packages are for Debian's Python
 const { ok } = runTool(PYTHON, ['-c', 'import websockets']);
@@ -13,29 +14,20 @@ const stage = await startStage(t);
 const { home, site } = stage;
 const reached = openChat(site);
 
-const secure = site.url.replace('https', 'wss');
-const plain = `${stage.reverse.replace('http', 'ws')}/api`;
-
-/** Arguments and environment, with this grant. */
-type Way = (grant: string) => readonly [args: readonly string[], env: NodeJS.ProcessEnv];
-
-const ways: Readonly<Record<string, Way>> = {
-  'wss in a tunnel': (grant) => [[secure, stage.proxy(grant)], { SSL_CERT_FILE: stage.ca }],
-  'ws to the reverse port': (grant) => [[plain], { GRANT: grant }],
-};
-
-for (const [name, way] of Object.entries(ways)) {
-  t.test(name, { skip }, async (t) => {
-    const from = reached.length;
+for (const way of Object.values(stage.ways)) {
+  t.test(way.name, { skip: skip || way.skip }, async (t) => {
+    const [from, entries] = [reached.length, home.entries().length];
     const grant = stage.grant({ entry: { actions: ['UPGRADE'] } });
-    const [args, env] = way(grant);
-    const heard = await talk([PYTHON, 'websockets_calls.py', ...args], {
-      ...{ PYTHONDONTWRITEBYTECODE: '1', ...env },
+    const { HTTPS_PROXY, ...told } = way.environment({ trust: 'SSL_CERT_FILE', grant });
+    const command = [PYTHON, programFile('websockets_calls.py'), way.url.replace('http', 'ws')];
+    const heard = await talk([...command, ...(HTTPS_PROXY ? [HTTPS_PROXY] : [])], {
+      ...{ PYTHONDONTWRITEBYTECODE: '1', ...told },
     });
     for (const message of ['one', 'two', '0 1']) t.match(heard.get(message), { same: true }, 'it comes back');
     await assertOutcome(t, home, heard.get('opened')?.headers?.['writ-decision']);
     const { status = 0, headers = {} } = heard.get('denied') ?? {};
     await assertSwallowed(t, stage, grant, { status, headers, code: 'scope_path' });
+    assertWay(t, home, way, entries);
     t.strictSame(reached.slice(from), ['/chat'], 'what reached the site');
   });
 }

@@ -1,4 +1,4 @@
-/** ws: through the reverse port, and as wss through the forward port with Node's own proxy agent. */
+/** ws: through the forward port with Node's own proxy agent, and by a header of its own. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
@@ -10,6 +10,8 @@ import type { ClientOptions } from 'ws';
 import { openChat } from './chat.ts';
 import { assertOutcome, assertRefused, startStage } from './stage.ts';
 import type { Heard } from './stage.ts';
+import { assertWay } from './ways.ts';
+import type { Way } from './ways.ts';
 
 const ACTIONS = ['GET', 'UPGRADE'];
 const stage = await startStage(t);
@@ -24,21 +26,21 @@ async function refusal(client: WebSocket): Promise<Heard> {
   return { status, headers: headers as Record<string, string>, body: await text(response) }; // none of ours repeats
 }
 
-const ways: Readonly<Record<string, () => { readonly base: string; readonly options: ClientOptions }>> = {
-  'wss through the forward port': () => {
-    const proxyEnv = { HTTPS_PROXY: stage.proxy(stage.grant({ entry: { actions: ACTIONS } })) };
-    const ca = readFileSync(stage.ca);
-    return { base: site.url.replace('https', 'wss'), options: { agent: new Agent({ proxyEnv, ca }) } };
-  },
-  'ws to the reverse port': () => {
-    const headers = { 'writ-grant': stage.grant({ entry: { actions: ACTIONS } }) };
-    return { base: `${stage.reverse.replace('http', 'ws')}/api`, options: { headers } };
-  },
-};
+const granted = (): string => stage.grant({ entry: { actions: ACTIONS } });
 
-for (const [name, way] of Object.entries(ways)) {
-  t.test(name, async (t) => {
-    const { base, options } = way();
+/** Where it opens WebSockets, and its options. */
+function told(way: Way): readonly [base: string, options: ClientOptions] {
+  const ca = readFileSync(stage.ca);
+  const proxyEnv = { HTTPS_PROXY: stage.proxy(granted()) };
+  const agent = way === stage.ways.forward ? { agent: new Agent({ proxyEnv, ca }) } : {};
+  const headers = way.headers(granted());
+  return [way.url.replace('http', 'ws'), { ...agent, headers, ...(way.secure && { ca }) }];
+}
+
+for (const way of Object.values(stage.ways)) {
+  t.test(way.name, { skip: way.skip }, async (t) => {
+    const [from, entries] = [reached.length, home.entries().length];
+    const [base, options] = told(way);
     const client = new WebSocket(`${base}/chat?x=1`, options);
     t.teardown(() => client.terminate());
     const [response] = (await once(client, 'upgrade')) as [IncomingMessage]; // as ws has it
@@ -55,22 +57,21 @@ for (const [name, way] of Object.entries(ways)) {
       ...(await refusal(new WebSocket(`${base}/secret/chat`, options))),
       code: 'scope_path',
     });
+    assertWay(t, home, way, entries);
+    t.strictSame(reached.slice(from), ['/chat?x=1'], 'what reached the site');
   });
 }
 
 t.test('a refused CONNECT is an error', async (t) => {
-  const { options } = ways['wss through the forward port']?.() ?? {};
+  const [, options] = told(stage.ways.forward);
   const client = new WebSocket('wss://elsewhere.test/', options);
   const [fault] = (await once(client, 'error').catch((cause: unknown) => [cause])) as [Error]; // as ws has it
   t.match(fault.message, '403');
 });
 
 t.test('a grant for GET alone opens no WebSocket', async (t) => {
-  const headers = { 'writ-grant': stage.grant({ entry: { actions: ['GET'] } }) };
-  const client = new WebSocket(`${stage.reverse.replace('http', 'ws')}/api/chat`, { headers });
+  const way = stage.ways.reverse;
+  const headers = way.headers(stage.grant({ entry: { actions: ['GET'] } }));
+  const client = new WebSocket(`${way.url.replace('http', 'ws')}/chat`, { headers });
   assertRefused(t, home, { ...(await refusal(client)), code: 'scope_action' });
-});
-
-t.test('what reached the site', async (t) => {
-  t.strictSame(reached, ['/chat?x=1', '/chat?x=1']);
 });

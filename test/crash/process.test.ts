@@ -74,7 +74,7 @@ t.test('whatever happens to the process, it did nothing that is not on record', 
   const answers: Answer[] = [];
   for (const [i, row] of rows.entries())
     await t.test(row.name, { skip: row.skip ?? false }, async (t) => {
-      const sidecar = await ChildSidecar.start(t, home, row.nodeArgs);
+      const sidecar = await ChildSidecar.start(t, home, row);
       t.match(await sidecar.says('listening'), { ready: true });
       const { exit, load } = await strike({ row, sidecar, origin, name: `row-${i}` });
       answers.push(...load.answers);

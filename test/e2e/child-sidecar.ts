@@ -16,6 +16,14 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** How its process is started. */
+export interface Launch {
+  /** Flags of Node. */
+  readonly nodeArgs?: readonly string[];
+  /** Its group; this process's by default. */
+  readonly gid?: number;
+}
+
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
 
 /** A sidecar that runs. */
@@ -28,7 +36,7 @@ export class ChildSidecar {
   readonly #waiting = new Set<(line: LogLine) => void>();
   #urls: Readonly<Record<string, string>> = {};
 
-  private constructor(home: TestHome, nodeArgs: readonly string[]) {
+  private constructor(home: TestHome, { nodeArgs = [], gid }: Launch) {
     // tap adds a loader to every child's NODE_OPTIONS, and with it handlers of signals that Node ignores (SIGXFSZ).
     const args = [
       '-u',
@@ -41,7 +49,10 @@ export class ChildSidecar {
       home.settingsFile,
     ];
     const env = { PATH: process.env['PATH'] };
-    const child = spawn('env', args, { cwd: home.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('env', args, {
+      ...{ cwd: home.folder, env, stdio: ['ignore', 'pipe', 'pipe'] },
+      ...(gid !== undefined && { gid }),
+    });
     if (child.pid === undefined) throw new Error('the sidecar cannot be started');
     this.home = home;
     this.#child = child;
@@ -51,15 +62,15 @@ export class ChildSidecar {
   }
 
   /** Starts one on a home, and does not wait for it. It is killed with the test if it still runs then. */
-  static launch(t: Teardown, home: TestHome, nodeArgs: readonly string[] = []): ChildSidecar {
-    const sidecar = new ChildSidecar(home, nodeArgs);
+  static launch(t: Teardown, home: TestHome, how: Launch = {}): ChildSidecar {
+    const sidecar = new ChildSidecar(home, how);
     t.teardown(() => sidecar.kill());
     return sidecar;
   }
 
   /** Starts one on a home; resolves once it listens. */
-  static async start(t: Teardown, home: TestHome, nodeArgs: readonly string[] = []): Promise<ChildSidecar> {
-    const sidecar = ChildSidecar.launch(t, home, nodeArgs);
+  static async start(t: Teardown, home: TestHome, how: Launch = {}): Promise<ChildSidecar> {
+    const sidecar = ChildSidecar.launch(t, home, how);
     await sidecar.listens();
     return sidecar;
   }
@@ -142,8 +153,8 @@ export class ChildSidecar {
 }
 
 /** A sidecar on a fresh home. */
-export async function serve(t: Teardown, plan: HomePlan = {}): Promise<ChildSidecar> {
-  return ChildSidecar.start(t, await makeHome(t, plan));
+export async function serve(t: Teardown, plan: HomePlan = {}, how: Launch = {}): Promise<ChildSidecar> {
+  return ChildSidecar.start(t, await makeHome(t, plan), how);
 }
 
 /** Whether this machine shows what a process does. */

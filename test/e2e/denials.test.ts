@@ -34,7 +34,7 @@ async function stage(t: Test): Promise<Stage> {
     upstream: { allow: [`127.0.0.1:${origin.port}`], dns_timeout_ms: 50 },
   };
   const home = await makeHome(t, { origins: [origin], settings });
-  return new Stage(await ChildSidecar.start(t, home, ['--import', NAMES]), origin);
+  return new Stage(await ChildSidecar.start(t, home, { nodeArgs: ['--import', NAMES] }), origin);
 }
 
 async function assertRow(t: Test, stage: Stage, row: Row): Promise<void> {

@@ -1,8 +1,8 @@
 /** Agents whose connections the kernel redirects: a network namespace, `iptables … REDIRECT`, another uid, and curl. */
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Json } from '../../src/crypto/json.ts';
+import { inOwnNetwork, unableToRedirect } from './own-network.ts';
 import { missing, run } from './program.ts';
 
 /** What `redirected-stage.ts` prints. */
@@ -20,21 +20,12 @@ interface Staged {
   readonly decisions: readonly Readonly<Record<string, Json>>[];
 }
 
-/** A namespace with one address, from which everything seems to be reachable. */
-const NETWORK =
-  'ip link set lo up && ip addr add 10.99.0.1/32 dev lo && ip route add default dev lo src 10.99.0.1 && exec "$0" "$@"';
 const STAGE = fileURLToPath(new URL('redirected-stage.ts', import.meta.url));
+const skip = missing('curl') || unableToRedirect();
 
-/** Why it cannot be shown here, or false. */
-function unable(): string | false {
-  for (const program of ['unshare', 'ip', 'iptables', 'setpriv', 'curl'])
-    if (missing(program)) return missing(program);
-  const { status } = spawnSync('unshare', ['-n', 'iptables', '-t', 'nat', '-L'], { stdio: 'ignore' });
-  return status === 0 ? false : 'this user may make no network namespace with iptables';
-}
-
-t.test('an agent that is redirected is governed, and cannot tell', { skip: unable() }, async (t) => {
-  const { stdout, stderr } = await run('unshare', ['-n', 'sh', '-c', NETWORK, process.execPath, STAGE]);
+t.test('an agent that is redirected is governed, and cannot tell', { skip }, async (t) => {
+  const [program, ...args] = inOwnNetwork([process.execPath, STAGE]);
+  const { stdout, stderr } = await run(program, args);
   const staged = JSON.parse(stdout || JSON.stringify({ failed: stderr })) as Staged; // what the stage prints
   const [secure, plain, looping] = staged.ports;
   for (const way of ['http2', 'http1', 'clear'] as const) t.match(staged[way], '"path":"/a"', way);

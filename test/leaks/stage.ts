@@ -59,7 +59,7 @@ export async function startStage(t: Teardown, answer: Answer = answerInPart): Pr
     policy: { bundle: await compiled(UNHURRIED) }, // the default one ends a call after 300 s
   };
   const home = await makeHome(t, { origins, settings });
-  const sidecar = await ChildSidecar.start(t, home, [...AS_SHIPPED, '--import', insides]);
+  const sidecar = await ChildSidecar.start(t, home, { nodeArgs: [...AS_SHIPPED, '--import', insides] });
   return {
     sidecar,
     plain: `127.0.0.1:${plain.port}`,

@@ -1,5 +1,5 @@
 // Java's HttpClient. Arguments: the HTTP version, the base URL, and a URL whose tunnel is refused.
-// Environment: PROXY_PORT and TOKEN for the forward port, or GRANT for the reverse port; ASKED=1 answers a challenge.
+// Environment: PROXY_PORT and TOKEN for the forward port, or GRANT for the others; ASKED=1 answers a challenge.
 import java.io.InputStream;
 import java.net.Authenticator;
 import java.net.InetSocketAddress;

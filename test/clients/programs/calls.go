@@ -1,4 +1,4 @@
-// Go net/http. Arguments: this file, the HTTP version, the base URL, and a URL whose tunnel is refused.
+// Go net/http. Arguments: the HTTP version, the base URL, and a URL whose tunnel is refused.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	version, base, elsewhere := os.Args[2], os.Args[3], os.Args[4:]
+	version, base, elsewhere := os.Args[1], os.Args[2], os.Args[3:]
 	transport := &http.Transport{
 		Proxy:             viaProxy,
 		ForceAttemptHTTP2: version == "HTTP/2.0",
@@ -45,7 +45,7 @@ func viaProxy(request *http.Request) (*url.URL, error) {
 	return url.Parse(proxy)
 }
 
-// At the reverse port a call brings its own grant; through the proxy the tunnel's covers it.
+// A call brings its own grant, unless the tunnel's covers it.
 func call(client *http.Client, method, target, body string) *http.Response {
 	request, err := http.NewRequest(method, target, strings.NewReader(body))
 	must(err)

@@ -4,7 +4,7 @@ import os
 
 QUESTION = " ".join(map(str, range(20_000)))
 
-# At the reverse port a call brings its own grant; through the proxy the tunnel's covers it.
+# A call brings its own grant, unless the tunnel's covers it.
 HEADERS = {"Writ-Grant": os.environ["GRANT"]} if "GRANT" in os.environ else {}
 
 
