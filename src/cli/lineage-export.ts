@@ -103,13 +103,13 @@ async function exportAll(search: Search, { format, masks, write }: Export): Prom
 }
 
 /** An entry with its outcome and its input; undefined where it is no longer in this home. */
-function exportedOf({ catalogue }: Search, inputs: KeptInputs, found: Found): Exported | undefined {
-  const entry = readFound(catalogue, found);
+function exportedOf(search: Search, inputs: KeptInputs, found: Found): Exported | undefined {
+  const entry = readFound(search, found);
   if (!entry) return undefined;
   const { seq, statement } = entry;
   const isPermit = textOf(memberOf(memberOf(statement, 'predicate'), 'verdict')) === 'permit';
-  const closing = isPermit ? catalogue.outcomeOf(seq) : undefined;
-  const outcome = closing && readFound(catalogue, closing)?.statement;
+  const closing = isPermit ? search.catalogue.outcomeOf(seq) : undefined;
+  const outcome = closing && readFound(search, closing)?.statement;
   const question = questionOf(seq, statement);
   const asked = question && inputs.find(seq, question.input);
   return { seq, statement, ...(outcome !== undefined && { outcome }), ...(asked && { asked }) };

@@ -37,13 +37,14 @@ export async function follow(search: Search, next: number, print: (entry: ReadEn
 }
 
 /** The entry to go on from. */
-function printNew({ catalogue, filter }: Search, from: number, print: (entry: ReadEntry) => void): number {
+function printNew(search: Search, from: number, print: (entry: ReadEntry) => void): number {
+  const { catalogue, filter } = search;
   const size = catalogue.refresh();
   let next = from;
   for (;;) {
     const page = catalogue.find(filter, { from: next, limit: PAGE });
     for (const found of page) {
-      const entry = readFound(catalogue, found);
+      const entry = readFound(search, found);
       if (entry) print(entry);
     }
     const last = page.at(-1);

@@ -41,7 +41,7 @@ export async function replayDecisions(command: Command): Promise<void> {
     let page: readonly Found[];
     for (let from = 0; ; from = (page.at(-1)?.seq ?? 0) + 1) {
       page = catalogue.find({ ...filter, kind: 'decision' }, { from, limit: PAGE });
-      const entries = page.flatMap((found) => readFound(catalogue, found) ?? []);
+      const entries = page.flatMap((found) => readFound(search, found) ?? []);
       for (const [entry, redecided] of await replay.page(entries)) report.add(entry, redecided);
       if (page.length < PAGE) break;
     }

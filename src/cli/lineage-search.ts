@@ -7,14 +7,16 @@ import type { CatalogueRules, Found } from '../lineage/catalogue.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { parseStrictJson } from '../crypto/json.ts';
 import type { Json } from '../crypto/json.ts';
+import { damaged } from '../lineage/fault.ts';
+import type { LogFault } from '../lineage/fault.ts';
 import type { EntryFilter } from '../lineage/filter.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import type { LogIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import { holeOf } from '../lineage/pruned.ts';
-import { CommandFailure, EXIT } from './exit.ts';
-import { prunedRange } from './lineage-pruned.ts';
+import { readVouched } from '../lineage/replay.ts';
+import { prunedRange, whyPruned } from './lineage-pruned.ts';
 import { err } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
 import type { LoadedSettings } from './settings-flags.ts';
@@ -61,7 +63,13 @@ export function openSearch(command: Command, open = openCatalogue): Search {
   const { settings } = requireSettings(command);
   const layout = layoutOf(settings.home);
   const identity = readIdentity(layout);
+  const vouched = readVouched(layout, identity.logKey).size; // before the entries: there may be more of them by then
   const catalogue = open({ layout, origin: identity.origin, onProgress: sayProgress });
+  const found = catalogue.refresh();
+  if (found < vouched) {
+    catalogue.close();
+    throw unreadable(found);
+  }
   const hole = holeOf(layout);
   if (hole !== undefined) err.line(err.paint('warn', `${prunedRange(hole)} are not here: they were pruned`));
   return { settings, layout, identity, catalogue, filter: readFilter(command.opts()) };
@@ -69,17 +77,27 @@ export function openSearch(command: Command, open = openCatalogue): Search {
 
 const openCatalogue = (rules: CatalogueRules): Catalogue => new Catalogue(rules);
 
-/** Reads a found entry from the log; undefined where it is no longer in this home. Fails where it cannot be read. */
-export function readFound(catalogue: Catalogue, found: Found): ReadEntry | undefined {
-  const bytes = catalogue.read(found);
-  return bytes && { seq: found.seq, bytes, statement: statementOf(found.seq, bytes) };
+/** Reads a found entry from the log; undefined where it was pruned meanwhile. Throws `log_damaged` where it cannot be read. */
+export function readFound(
+  { catalogue, layout }: Pick<Search, 'catalogue' | 'layout'>,
+  { seq, place }: Found,
+): ReadEntry | undefined {
+  const bytes = catalogue.read({ seq, place });
+  if (bytes) return { seq, bytes, statement: statementOf(seq, bytes) };
+  if (whyPruned(layout, seq) !== undefined) return undefined;
+  throw unreadable(seq); // to pass it over would be to hide it
 }
 
-/** An entry's statement; a command failure where its bytes are not one. */
+/** An entry's statement. Throws `log_damaged` where its bytes are not one. */
 export function statementOf(seq: number, bytes: Uint8Array): Json {
   const statement = parseStrictJson(decodeUtf8(bytes) ?? '');
   if (statement !== undefined) return statement;
-  throw new CommandFailure(EXIT.no, `entry ${seq} is damaged: see \`writ lineage verify\``);
+  throw unreadable(seq);
+}
+
+/** What is said of an entry that should be there. */
+export function unreadable(seq: number): LogFault {
+  return damaged({ index: seq, what: 'it cannot be read; `writ lineage verify` says what is wrong' });
 }
 
 function readFilter(options: Readonly<Record<string, unknown>>): EntryFilter {

@@ -4,12 +4,13 @@ import { Catalogue } from '../lineage/catalogue.ts';
 import type { GrantNode } from '../lineage/catalogue.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
+import type { LogLayout } from '../lineage/layout.ts';
 import { readEntry } from '../lineage/read.ts';
 import { readVouched } from '../lineage/replay.ts';
 import { CommandFailure, EXIT } from './exit.ts';
 import { follow } from './lineage-follow.ts';
 import { whyPruned } from './lineage-pruned.ts';
-import { openSearch, readFound, statementOf } from './lineage-search.ts';
+import { openSearch, readFound, statementOf, unreadable } from './lineage-search.ts';
 import type { ReadEntry, Search } from './lineage-search.ts';
 import { out } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
@@ -24,15 +25,23 @@ export function showEntry(seq: number, command: Command): void {
   const { settings } = requireSettings(command);
   const layout = layoutOf(settings.home);
   const bytes = readEntry(layout.segments, seq);
-  if (!bytes) throw new CommandFailure(EXIT.no, whyPruned(layout, seq) ?? `the log has no entry ${seq} yet`);
+  if (!bytes) throw whyNot(layout, seq);
   const statement = statementOf(seq, bytes);
   if (command.opts()['json']) return out.json(statement);
   const catalogue = new Catalogue({ layout, origin: readIdentity(layout).origin });
-  const isOpen = isOpenPermit(catalogue, { seq, bytes, statement });
+  const isOpen = isOpenPermit({ catalogue, layout }, { seq, bytes, statement });
   catalogue.close();
   out.fields([...statementFields(statement), ['outcome', isOpen ? OUTCOME_UNKNOWN : undefined]]);
   out.line();
   out.json(statement);
+}
+
+/** An entry that is not there was pruned, is not written yet, or should be. */
+function whyNot(layout: LogLayout, seq: number): Error {
+  const why = whyPruned(layout, seq);
+  if (why === undefined && seq < readVouched(layout, readIdentity(layout).logKey).size)
+    return unreadable(seq);
+  return new CommandFailure(EXIT.no, why ?? `the log has no entry ${seq} yet`);
 }
 
 /** The entries that pass the filter, one line each; with `--follow` those that come, too, until it is stopped. */
@@ -54,11 +63,11 @@ export async function showEntries(command: Command): Promise<void> {
 
 /** The first ones from `from` on, or the last ones of all. */
 function select(
-  { catalogue, filter }: Search,
+  search: Search,
   { limit, from }: { readonly limit: number; readonly from: unknown },
 ): readonly ReadEntry[] {
   const order = typeof from === 'number' ? { from, limit } : { limit, newest: true };
-  return catalogue.find(filter, order).flatMap((found) => readFound(catalogue, found) ?? []);
+  return search.catalogue.find(search.filter, order).flatMap((found) => readFound(search, found) ?? []);
 }
 
 function showTable(search: Search, entries: readonly ReadEntry[], following: boolean): void {
@@ -69,7 +78,7 @@ function showTable(search: Search, entries: readonly ReadEntry[], following: boo
   if (entries.length === 0) return out.line(out.paint('dim', 'no entry is so'));
   out.table(
     ['entry', 'at', 'what', 'call', 'agent'],
-    entries.map((entry) => row(entry, isOpenPermit(catalogue, entry))),
+    entries.map((entry) => row(entry, isOpenPermit(search, entry))),
   );
   const unvouched = entries.filter(({ seq }) => seq >= vouched).length;
   if (unvouched > 0)
@@ -94,16 +103,16 @@ function showJson(search: Search, entries: readonly ReadEntry[]): void {
   const vouched = vouchedSize(search);
   for (const entry of entries) {
     const { seq, statement } = entry;
-    const isOpen = isOpenPermit(search.catalogue, entry);
+    const isOpen = isOpenPermit(search, entry);
     out.jsonLine({ seq, vouched: seq < vouched, ...(isOpen && { outcome: 'unknown' }), statement });
   }
 }
 
 /** Whether an entry is a permit that no entry closes. What is said to close it is read from the log. */
-function isOpenPermit(catalogue: Catalogue, { seq, statement }: ReadEntry): boolean {
+function isOpenPermit(search: Pick<Search, 'catalogue' | 'layout'>, { seq, statement }: ReadEntry): boolean {
   if (textOf(memberOf(memberOf(statement, 'predicate'), 'verdict')) !== 'permit') return false;
-  const found = catalogue.outcomeOf(seq);
-  const outcome = found && readFound(catalogue, found)?.statement;
+  const found = search.catalogue.outcomeOf(seq);
+  const outcome = found && readFound(search, found)?.statement;
   return memberOf(memberOf(outcome, 'predicate'), 'permit') !== seq;
 }
 

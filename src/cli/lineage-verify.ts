@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { node } from '../crypto/node.ts';
 import { parseHead, verifyCheckpoint } from '../lineage/checkpoint.ts';
 import type { TreeHead } from '../lineage/checkpoint.ts';
+import { LogFault } from '../lineage/fault.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
@@ -26,16 +27,27 @@ export async function verifyLineage(command: Command): Promise<void> {
   const { settings } = requireSettings(command);
   const options: Readonly<Record<string, unknown>> = command.opts();
   const layout = layoutOf(settings.home);
-  const { trust, checkpoint } = options;
-  const logKey = typeof trust === 'string' ? await trustedKey(layout, trust) : readIdentity(layout).logKey;
+  const { trust, checkpoint, json } = options;
+  const keysFrom = typeof trust === 'string' ? trust : 'the log’s own entry 0';
+  const logKey = await keyOf(layout, trust);
+  if ('ok' in logKey) return printBad(logKey, { keysFrom, json });
   const known = typeof checkpoint === 'string' ? await knownHead(checkpoint, logKey) : undefined;
   const everyHead = options['everyHead'] === true;
   const report = await verifyShowing({ layout, logKey, everyHead, ...(known && { known }) });
-  process.exitCode = report.ok ? EXIT.yes : EXIT.no;
-  const keysFrom = typeof trust === 'string' ? trust : 'the log’s own entry 0';
-  if (options['json']) return out.json({ ...report, keysFrom });
-  if (report.ok) printGood(report, { keysFrom, known, everyHead });
-  else printBad(report);
+  if (!report.ok) return printBad(report, { keysFrom, json });
+  process.exitCode = EXIT.yes;
+  if (json) return out.json({ ...report, keysFrom });
+  printGood(report, { keysFrom, known, everyHead });
+}
+
+/** The log's key; the verdict where entry 0, which says whose log it is, is damaged. */
+async function keyOf(layout: LogLayout, trust: unknown): Promise<NoteKey | BadLog> {
+  try {
+    return typeof trust === 'string' ? await trustedKey(layout, trust) : readIdentity(layout).logKey;
+  } catch (cause) {
+    if (!(cause instanceof LogFault) || cause.code !== 'log_damaged') throw cause;
+    return { ok: false, code: cause.code, message: cause.message, index: cause.index };
+  }
 }
 
 async function trustedKey(layout: LogLayout, file: string): Promise<NoteKey> {
@@ -102,7 +114,10 @@ function printGood(
 const END_UNPROVEN =
   'that nothing was cut off at the end, or the whole log rewritten by its key’s holder: give --checkpoint';
 
-function printBad({ code, message, index }: BadLog): void {
+function printBad(report: BadLog, { keysFrom, json }: { keysFrom: string; json: unknown }): void {
+  process.exitCode = EXIT.no;
+  if (json) return out.json({ ...report, keysFrom });
+  const { code, message, index } = report;
   out.line(
     `${out.paint('bad', code)}${index === undefined ? '' : `  ${out.paint('strong', `entry ${index}`)}`}`,
   );

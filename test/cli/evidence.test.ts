@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { Catalogue } from '../../src/lineage/catalogue.ts';
 import { parseProof } from '../../src/lineage/proof.ts';
 import { segmentPath } from '../../src/lineage/layout.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
@@ -204,5 +205,29 @@ t.test('a damaged log is not verified, and the entry is named', (t) => {
   t.match(writ(['lineage', 'verify', '--home', log.home]), { status: 1, stdout: /^log_damaged +entry 5\n/ });
   const json = writ(['lineage', 'verify', '--trust', trustFile, '--json', '--home', log.home]);
   t.match(JSON.parse(json.stdout), { ok: false, code: 'log_damaged', index: 5 });
+  t.end();
+});
+
+t.test('an entry that should be there and cannot be read is never passed over', (t) => {
+  const rows: [string, boolean, readonly string[], number, RegExp][] = [
+    ['"log_key":', false, ['verify', '--json'], 1, /"ok": false,\s+"code": "log_damaged".*"index": 0/s],
+    ['"log_key":', false, ['show', '0'], 3, /damaged at entry 0/],
+    ['"path":"/4"', false, ['show'], 3, /damaged at entry 5/],
+    ['"path":"/4"', false, ['show', '5'], 3, /damaged at entry 5/],
+    ['"path":"/4"', true, ['show'], 3, /damaged at entry 5/],
+    ['"path":"/4"', true, ['export'], 3, /damaged at entry 5/],
+  ];
+  for (const [where, indexed, args, status, said] of rows) {
+    const { log } = evidence(t);
+    if (indexed) new Catalogue({ layout: log.layout, origin: log.identity.origin }).close();
+    const path = segmentPath(log.layout.segments, 0);
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf(where) + 9] = 0x35;
+    writeFileSync(path, bytes);
+    const ran = writ(['lineage', ...args, '--home', log.home]);
+    const name = `${args.join(' ')} with ${where} changed, ${indexed ? 'found' : 'not found'} before`;
+    t.equal(ran.status, status, name);
+    t.match(ran.stdout + ran.stderr, said, name);
+  }
   t.end();
 });
