@@ -284,7 +284,7 @@ export const settingsSchema = z.strictObject({
     challenge: setting(z.boolean('must be true or false'), false, {
       kind: 'boolean',
       description:
-        'Answer a call without any grant with 407, for clients that send proxy credentials only when asked.',
+        'On the forward port, answer a call without any grant with 407, for clients that send proxy credentials only when asked.',
     }),
   }),
   limits: section({

@@ -30,7 +30,7 @@ export interface RefuserParts {
   readonly inputs?: Inputs;
   readonly clock: Clock;
   readonly limit: RecordingLimit;
-  /** Answer a call without any grant with 407, for clients that send proxy credentials only when asked. */
+  /** On the forward port, answer a call without any grant with 407, for clients that send proxy credentials only when asked. */
   readonly challenge: boolean;
 }
 
@@ -63,7 +63,8 @@ export class Refuser {
 
   #prepare(found: Findings, refusal: Refusal): Prepared {
     const { code, reasons = [] } = refusal;
-    const status = statusOf(code, this.#parts.challenge);
+    const challenge = this.#parts.challenge && found.call?.carrier === 'forward'; // elsewhere nobody knows of a proxy
+    const status = statusOf(code, challenge);
     const problem = problemOf({ id: found.id, code, reasons, salt: found.salt, status });
     const predicate = {
       ...recordedFindings(found),

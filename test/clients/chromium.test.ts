@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { BrowserContextOptions, Response } from 'playwright-core';
+import type { BrowserContextOptions, Page, Response } from 'playwright-core';
 import t from 'tap';
+import type { Test } from 'tap';
+import type { DenialCode } from '../../src/denial/table.ts';
 import type { Teardown } from '../e2e/home.ts';
 import { missing } from '../e2e/program.ts';
 import { runTool, unlessInstalled } from '../third-party/tool.ts';
 import { assertOutcome, assertRefused, startStage } from './stage.ts';
-import type { Stage } from './stage.ts';
+import type { Heard, Stage } from './stage.ts';
 import { assertWay } from './ways.ts';
 import type { Way } from './ways.ts';
 
@@ -60,16 +62,34 @@ const launch = { executablePath: BROWSER, args: ['--no-sandbox'], env };
 const browser = skip ? undefined : await chromium.launch(launch);
 t.teardown(() => browser?.close());
 
+async function browse(t: Teardown, options: BrowserContextOptions): Promise<Page> {
+  const context = await browser?.newContext(options);
+  t.teardown(() => context?.close());
+  if (!context) throw new Error('no browser');
+  return context.newPage();
+}
+
+/** The denial that a page is. */
+async function assertShown(
+  t: Test,
+  page: Page,
+  { url, code }: { readonly url: string; readonly code: DenialCode },
+): Promise<Heard> {
+  const response = await page.goto(url);
+  if (!response) throw new Error('no response');
+  const [status, headers] = [response.status(), await response.allHeaders()];
+  const heard = { status, headers, body: await response.text() };
+  assertRefused(t, home, { ...heard, code });
+  return heard;
+}
+
 for (const way of Object.values(stage.ways))
   t.test(
     `a page with all that it loads, and refusals, ${way.name}`,
     { skip: skip || way.skip },
     async (t) => {
       const [from, entries] = [site.seen.length, home.entries().length];
-      const context = await browser?.newContext(told(way, stage));
-      const page = await context?.newPage();
-      if (!page) throw new Error('no browser');
-      t.teardown(() => context?.close());
+      const page = await browse(t, told(way, stage));
       const replies: Record<string, Response> = {};
       page.on('response', (reply) => (replies[reply.url()] = reply));
 
@@ -85,11 +105,12 @@ for (const way of Object.values(stage.ways))
       const asked = missed.some(({ text }) => text.includes(`:${site.port}`));
       if (way === stage.ways.forward) t.ok(asked, 'it sends credentials only when asked');
 
-      const denied = await page.goto(`${way.url}/secret/page`);
-      if (!denied) throw new Error('no response');
-      const [status, headers, body] = [denied.status(), await denied.allHeaders(), await denied.text()];
-      assertRefused(t, home, { status, headers, body, code: 'scope_path' });
+      const { body } = await assertShown(t, page, { url: `${way.url}/secret/page`, code: 'scope_path' });
       t.equal(await page.textContent('body'), body, 'the page shows the denial as text');
+      if (way !== stage.ways.forward) {
+        const without = await browse(t, {});
+        await assertShown(t, without, { url: `${way.url}/page`, code: 'grant_missing' }); // with a 407 it shows an error
+      }
 
       for (const url of way.elsewhere)
         await t.rejects(

@@ -10,7 +10,7 @@ import type { Recorded } from './home.ts';
 import { echo, startOrigin } from './origin.ts';
 import type { Origin } from './origin.ts';
 import { missing, run } from './program.ts';
-import { readReply } from './wire.ts';
+import { exchange, readReply } from './wire.ts';
 import type { Reply } from './wire.ts';
 
 const PIECES = ['one,', 'two,', 'three'];
@@ -207,6 +207,16 @@ t.test('clients that wait to be asked are asked', { skip: missing('curl') }, asy
   ]);
   t.equal(stdout, '200 1', 'and go on on the same connection');
   t.equal(origin.seen.length, 1);
+
+  for (const [port, host, path] of [
+    ['reverse', 'writ.test', '/api/a'],
+    ['transparent', new URL(origin.url).host, '/a'],
+  ] as const) {
+    const head = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+    const reply = await exchange(sidecar.port(port), head);
+    assertDenied(t, sidecar.home, { reply, code: 'grant_missing' });
+    t.equal(reply.headers['proxy-authenticate'], undefined, `who calls the ${port} port knows of no proxy`);
+  }
 });
 
 const PYTHON = `
