@@ -43,10 +43,21 @@ function keyObject(key: PublicKey): KeyObject {
   return made;
 }
 
+/** For the digest that is being made. */
+const digest = Buffer.alloc(32);
+
+/**
+ * By way of a string, which takes Node half the time for short inputs, and into an array so short that V8 keeps it in its
+ * heap: `Buffer.from` leaves memory behind that only a full collection frees.
+ */
+function sha256(data: Uint8Array): Uint8Array {
+  digest.write(hash('sha256', data, 'binary'), 'latin1');
+  return new Uint8Array(digest);
+}
+
 /** Hashes and signature checks on OpenSSL, which has the rest of the verification profile of formats.md §1. */
 export const node: Suite = {
-  // By way of a string: for short inputs, which are all nodes of the tree, that takes Node half the time.
-  sha256: (data) => Buffer.from(hash('sha256', data, 'binary'), 'latin1'),
+  sha256,
   sha3_512: (data) => hash('sha3-512', data, 'buffer'),
   blake2b: (data) => hash('blake2b512', data, 'buffer'),
   verify: (key, message, signature) =>

@@ -82,11 +82,11 @@ export class Audit {
     onBatch: (head: { readonly size: number; readonly root: Uint8Array }) => void,
   ): boolean {
     if (this.#prev !== undefined && scan.prev !== this.#prev) return false;
-    const first = this.tree.size;
-    for (const [i, size] of scan.sizes.entries()) {
-      for (let at = this.tree.size - first; at < size - first; at++)
-        this.tree.push(scan.leaves.subarray(at * HASH_LENGTH, (at + 1) * HASH_LENGTH));
-      const root = scan.roots.slice(i * HASH_LENGTH, (i + 1) * HASH_LENGTH);
+    let at = 0;
+    const next = (): Uint8Array => scan.hashes.slice(at, (at += HASH_LENGTH)); // the scan's memory is used again
+    for (const size of scan.sizes) {
+      while (this.tree.size < size) this.tree.push(next());
+      const root = next();
       if (!equalBytes(this.tree.root(), root)) return false;
       onBatch({ size, root });
     }

@@ -18,7 +18,7 @@ import { readEntries, readEntry } from './read.ts';
 import { sizeAtEnd } from './segment-end.ts';
 import { draft } from './statement.ts';
 import type { Draft } from './statement.ts';
-import { readTileFile } from './tile-files.ts';
+import { TileReader } from './tile-files.ts';
 import { TILE_WIDTH, tilePath } from './tile.ts';
 import type { Tree } from './tree.ts';
 
@@ -92,9 +92,10 @@ export interface Hole {
 
 /** Brings a tree of one entry past the hole, by the hashes in the tiles. Throws `log_damaged` where one is missing. */
 export function passHole(tree: Tree, { layout: { directory }, until, onTiles }: Hole): void {
+  const tiles = new TileReader(directory);
   for (let index = 0; tree.size < until; index++) {
     const address = { level: 0, index };
-    const hashes = readTileFile(directory, address);
+    const hashes = tiles.read(address);
     const start = index * TILE_WIDTH;
     if (!hashes)
       throw damaged({ index: Math.max(1, start), what: `${tilePath(address)} of pruned entries is missing` });

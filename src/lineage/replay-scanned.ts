@@ -13,7 +13,12 @@ export interface Scanner {
   /** How many segments it takes at a time. */
   readonly width: number;
   scan(job: ScanJob): Promise<SegmentScan | undefined>;
+  /** Takes the memory of a scan back, for another one. */
+  release(scan: SegmentScan): void;
 }
+
+/** Entries of all segments that are being scanned, 32 bytes each: with very large segments, fewer of them at a time. */
+const MOST_ENTRIES = 1024 * 1024;
 
 /** The same as `replay`, sooner; undefined where a segment is odd: then `replay` says what is wrong. Throws as it does. */
 export async function replayScanned(rules: ReplayRules, scanner: Scanner): Promise<Replayed | undefined> {
@@ -30,6 +35,7 @@ export async function replayScanned(rules: ReplayRules, scanner: Scanner): Promi
   for await (const scan of inOrder(jobs, scanner)) {
     const job = jobs[next++];
     if (!job || !scan || !reading.scanned(job, scan)) return undefined;
+    scanner.release(scan);
   }
   const last = segments.at(-1);
   if (last) reading.segment(last);
@@ -42,8 +48,11 @@ async function* inOrder(
   scanner: Scanner,
 ): AsyncGenerator<SegmentScan | undefined, void> {
   const running: Promise<SegmentScan | undefined>[] = [];
-  for (const [i] of jobs.entries()) {
-    for (const job of jobs.slice(i + running.length, i + scanner.width)) running.push(startOf(scanner, job));
+  for (const [i, current] of jobs.entries()) {
+    for (const job of jobs.slice(i + running.length, i + scanner.width)) {
+      if (running.length > 0 && job.until - current.first > MOST_ENTRIES) break;
+      running.push(startOf(scanner, job));
+    }
     yield await running.shift();
   }
 }

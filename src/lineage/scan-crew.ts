@@ -22,6 +22,7 @@ export class ScanCrew implements Scanner {
   readonly #threads: number;
   readonly #workers: (Worker | undefined)[] = [];
   readonly #last: Promise<unknown>[] = [];
+  readonly #rooms: ArrayBuffer[] = [];
   #next = 0;
 
   /** `threads` ≥ 1; none is started before there is work for it. */
@@ -39,6 +40,10 @@ export class ScanCrew implements Scanner {
     const scanned = Promise.resolve(this.#last[turn]).then(() => this.#ask(turn, job));
     this.#last[turn] = scanned.catch(() => undefined);
     return scanned;
+  }
+
+  release({ hashes }: SegmentScan): void {
+    this.#rooms.push(hashes.buffer);
   }
 
   async close(): Promise<void> {
@@ -59,7 +64,9 @@ export class ScanCrew implements Scanner {
         worker.off('error', fail).off('exit', fail);
         resolve(scan);
       });
-      worker.postMessage(job);
+      const room = this.#rooms.pop();
+      if (room) worker.postMessage({ ...job, room } satisfies ScanJob, [room]);
+      else worker.postMessage(job);
     });
   }
 }

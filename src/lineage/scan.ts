@@ -4,7 +4,7 @@
  * only where all is good; what exactly is wrong, `replay` finds out.
  */
 import { hash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { node } from '../crypto/node.ts';
 import { chainHash } from './audit.ts';
@@ -36,19 +36,19 @@ export class SegmentScanner {
 
 const CRC_LENGTH = 4;
 const PREV_LENGTH = 128;
-/** No entry is shorter: its position alone is longer. */
-const SHORTEST = 128;
 const AT_LENGTH = 24;
 const AT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const BLOCK = 1024 * 1024;
+/** For the hashes of 128 Ki entries, more than a segment of the usual length has. */
+const FIRST_ROOM = 4 * 1024 * 1024;
 
 class Scan {
   readonly #job: ScanJob;
   readonly #logKey: NoteKey;
   readonly #fd: number;
-  readonly #leaves: Buffer;
   readonly #sizes: number[] = [];
-  readonly #roots: Uint8Array[] = [];
+  #hashes: Buffer<ArrayBuffer>;
+  #hashed = 0;
   #bytes: Buffer;
   /** The part of the buffer that holds bytes of the file not looked at yet. */
   #start = 0;
@@ -66,17 +66,15 @@ class Scan {
     this.#fd = fd;
     this.#bytes = bytes;
     this.#seq = job.first;
-    const most = Math.ceil(fstatSync(fd).size / SHORTEST); // whatever the files' names say
-    this.#leaves = Buffer.alloc(HASH_LENGTH * Math.min(job.until - job.first, most));
+    this.#hashes = Buffer.from(job.room ?? new ArrayBuffer(FIRST_ROOM));
   }
 
   run(): SegmentScan | undefined {
     while (this.#seq < this.#job.until) if (!this.#batch()) return undefined;
     if (this.#seq !== this.#job.until) return undefined;
     return {
-      leaves: this.#leaves,
+      hashes: new Uint8Array(this.#hashes.buffer, 0, this.#hashed),
       sizes: Float64Array.from(this.#sizes),
-      roots: Buffer.concat(this.#roots),
       prev: this.#firstPrev,
       chain: this.#prev,
     };
@@ -92,7 +90,7 @@ class Scan {
     if (!this.#has(length)) return false;
     const batch = this.#bytes.subarray(this.#start, this.#start + length);
     this.#start += length;
-    return this.#isIntact(batch) && this.#head(batch, header) && this.#entries(batch, header);
+    return this.#isIntact(batch) && this.#entries(batch, header) && this.#head(batch, header);
   }
 
   #isIntact(batch: Buffer): boolean {
@@ -101,15 +99,15 @@ class Scan {
   }
 
   /** The head must be over the size and root beside it; those are compared with the tree later. */
-  #head(batch: Buffer, { entriesLength, count }: BatchHeader): boolean {
+  #head(batch: Buffer, { entriesLength }: BatchHeader): boolean {
     const at = HEADER_LENGTH + entriesLength;
     const size = Number(batch.readBigUInt64BE(at));
-    const root = Uint8Array.from(batch.subarray(at + 8, at + 8 + HASH_LENGTH));
+    const root = batch.subarray(at + 8, at + 8 + HASH_LENGTH);
     this.#sizes.push(size);
-    this.#roots.push(root);
+    this.#keep(root.toString('latin1'));
     const head = batch.toString('utf8', at + TRAILER_LENGTH, batch.length - CRC_LENGTH);
     const text = headText({ origin: this.#logKey.name, size, root });
-    if (size !== this.#seq + count || parseNote(head)?.text !== text) return false;
+    if (size !== this.#seq || parseNote(head)?.text !== text) return false;
     if (!this.#job.everyHead && size < this.#job.until) return true;
     return verifyCheckpoint(node, head, [this.#logKey]) !== undefined;
   }
@@ -151,9 +149,17 @@ class Scan {
   #take(batch: Buffer, start: number, end: number): void {
     this.#prev = chainHash(batch.subarray(start, end));
     batch[start - 1] = 0;
-    const leaf = hash('sha256', batch.subarray(start - 1, end), 'binary');
-    this.#leaves.write(leaf, HASH_LENGTH * (this.#seq - this.#job.first), HASH_LENGTH, 'latin1');
+    this.#keep(hash('sha256', batch.subarray(start - 1, end), 'binary'));
     this.#seq++;
+  }
+
+  #keep(hash: string): void {
+    if (this.#hashed === this.#hashes.length) {
+      const larger = Buffer.from(new ArrayBuffer(2 * this.#hashes.length));
+      this.#hashes.copy(larger);
+      this.#hashes = larger;
+    }
+    this.#hashed += this.#hashes.write(hash, this.#hashed, HASH_LENGTH, 'latin1');
   }
 
   /** Whether the file has so many more bytes; then they stand in the buffer. */

@@ -10,15 +10,16 @@ export interface ScanJob {
   readonly logKey: string;
   /** Whether to check the signature of every head, or of the last one alone. */
   readonly everyHead: boolean;
+  /** Memory of an earlier scan, for the hashes of this one. */
+  readonly room?: ArrayBuffer;
 }
 
 /** A segment without a fault of its own. */
 export interface SegmentScan {
-  /** The leaf hashes, 32 bytes each. */
-  readonly leaves: Uint8Array;
-  /** The tree size after each batch, and the root (32 bytes each) that it states. */
+  /** Of each batch the leaf hashes of its entries, then the root that it states: 32 bytes each. */
+  readonly hashes: Uint8Array<ArrayBuffer>;
+  /** The tree size after each batch. */
   readonly sizes: Float64Array;
-  readonly roots: Uint8Array;
   /** What its first entry says of the one before, and the chain hash of its last one. Hex. */
   readonly prev: string;
   readonly chain: string;

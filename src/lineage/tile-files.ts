@@ -1,18 +1,40 @@
 /** Full hash tiles as files (c2sp.org/tlog-tiles). They are derived from the entries and can be made again at any time. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { replaceFile, syncDirectory, syncFile } from './durable.ts';
 import { HASH_LENGTH } from './merkle.ts';
 import { TILE_WIDTH, tilePath } from './tile.ts';
 import type { Tile, TileAddress } from './tile.ts';
 
+const TILE_BYTES = TILE_WIDTH * HASH_LENGTH;
+
 /** The tile's 8,192 bytes, or undefined where there is no such file or it has another length. */
 export function readTileFile(directory: string, address: TileAddress): Uint8Array | undefined {
-  try {
-    const bytes = readFileSync(join(directory, tilePath(address)));
-    return bytes.length === TILE_WIDTH * HASH_LENGTH ? bytes : undefined;
-  } catch {
-    return undefined;
+  return new TileReader(directory).read(address);
+}
+
+/** Reads one tile after the other into the same memory. */
+export class TileReader {
+  readonly #directory: string;
+  /** One byte more than a tile has, to notice a longer file. */
+  readonly #room = new Uint8Array(TILE_BYTES + 1);
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** As `readTileFile`; a view until the next read. */
+  read(address: TileAddress): Uint8Array | undefined {
+    try {
+      const fd = openSync(join(this.#directory, tilePath(address)), 'r');
+      try {
+        return readSync(fd, this.#room) === TILE_BYTES ? this.#room.subarray(0, TILE_BYTES) : undefined;
+      } finally {
+        closeSync(fd);
+      }
+    } catch {
+      return undefined;
+    }
   }
 }
 

@@ -35,10 +35,12 @@ export function tilePath({ level, index }: TileAddress): string {
 /** A tile with every node above its hashes, so that no proof hashes anything twice. */
 export class Tile {
   readonly address: TileAddress;
-  readonly #nodes = new Uint8Array(2 * TILE_WIDTH * HASH_LENGTH);
+  readonly #nodes: Uint8Array;
 
-  constructor(address: TileAddress) {
+  /** An empty one; in the memory of `old`, where that is given, at which nobody may look any more. */
+  constructor(address: TileAddress, old?: Tile) {
     this.address = address;
+    this.#nodes = old ? old.#nodes.fill(0) : new Uint8Array(2 * TILE_WIDTH * HASH_LENGTH);
   }
 
   /** The tile of these 256 hashes, its upper nodes computed. */

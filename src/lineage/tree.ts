@@ -25,6 +25,8 @@ export class Tree {
   /** The tile being filled, for each tile level. */
   readonly #open: Tile[] = [];
   readonly #recent = new Map<string, Tile>();
+  /** Its memory is for the next tile: a log of ten million entries has 640 MiB of them, one after the other. */
+  #spare: Tile | undefined;
   #full: Tile[] = [];
   #edge: ReadonlyMap<number, Uint8Array> | undefined;
 
@@ -68,7 +70,7 @@ export class Tree {
     return new Frontier(this.#suite, this.#frontier);
   }
 
-  /** The tiles that became full since the last call: write them once their entries are durable. */
+  /** The tiles that became full since the last call, good until the next push: write them once their entries are durable. */
   takeFullTiles(): readonly Tile[] {
     const full = this.#full;
     this.#full = [];
@@ -124,7 +126,8 @@ export class Tree {
     const place = locate(level, index);
     let tile = this.#open[place.level];
     if (tile?.address.index !== place.index) {
-      tile = new Tile({ level: place.level, index: place.index });
+      tile = new Tile({ level: place.level, index: place.index }, this.#spare);
+      this.#spare = undefined;
       this.#open[place.level] = tile;
     }
     tile.set(place.row, place.slot, hash);
@@ -156,10 +159,15 @@ export class Tree {
   }
 
   #remember(tile: Tile): Tile {
-    const oldest = this.#recent.size >= RECENT_TILES ? this.#recent.keys().next().value : undefined;
-    if (oldest !== undefined) this.#recent.delete(oldest);
+    const [oldest] = this.#recent.size >= RECENT_TILES ? this.#recent.values() : [];
+    if (oldest) this.#forget(oldest);
     this.#recent.set(keyOf(tile.address), tile);
     return tile;
+  }
+
+  #forget(tile: Tile): void {
+    this.#recent.delete(keyOf(tile.address));
+    if (!this.#open.includes(tile) && !this.#full.includes(tile)) this.#spare = tile;
   }
 }
 

@@ -11,7 +11,7 @@ import { readVouched, replay } from './replay.ts';
 import type { Replayed, ReplayRules, Vouched } from './replay.ts';
 import { replayScanned } from './replay-scanned.ts';
 import type { Scanner } from './replay-scanned.ts';
-import { readTileFile } from './tile-files.ts';
+import { TileReader } from './tile-files.ts';
 import { TILE_WIDTH, tilePath } from './tile.ts';
 import type { Tile } from './tile.ts';
 
@@ -82,6 +82,7 @@ function verdictOn(cause: unknown): BadLog {
 class Verification {
   readonly #given: LogVerification;
   readonly #vouched: Vouched;
+  readonly #tiles: TileReader;
   #batches = 0;
   #missingTiles = 0;
   #metKnown: boolean;
@@ -89,6 +90,7 @@ class Verification {
   constructor(given: LogVerification) {
     this.#given = given;
     this.#vouched = readVouched(given.layout, given.logKey);
+    this.#tiles = new TileReader(given.layout.directory);
     this.#metKnown = given.known === undefined;
   }
 
@@ -130,7 +132,7 @@ class Verification {
   }
 
   #tile(tile: Tile): void {
-    const present = readTileFile(this.#given.layout.directory, tile.address);
+    const present = this.#tiles.read(tile.address);
     if (!present) this.#missingTiles++;
     else if (!equalBytes(present, tile.hashes())) {
       const index = tile.address.index * TILE_WIDTH ** (tile.address.level + 1);

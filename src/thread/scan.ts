@@ -9,5 +9,5 @@ const port = parentPort;
 const scanner = new SegmentScanner();
 port.on('message', (job: ScanJob) => {
   const scan = scanner.scan(job);
-  port.postMessage({ scan } satisfies ScanAnswer, scan ? [scan.leaves.buffer as ArrayBuffer] : []); // Buffer.alloc’s own, not shared
+  port.postMessage({ scan } satisfies ScanAnswer, scan ? [scan.hashes.buffer] : []);
 });

@@ -19,6 +19,12 @@ export interface Predicate {
   readonly ended?: string;
   readonly by?: string;
   readonly recovered?: number;
+  /** Of a gap: what made it. */
+  readonly cause?: string;
+  /** Of a pruning: entries `first` to `until` − 1 may be gone, and the root (hex) of the tree of the first `until` entries. */
+  readonly first?: number;
+  readonly until?: number;
+  readonly root?: string;
   /** Of a gap: what was cut, and the file in `torn/` that keeps it. */
   readonly torn?: { readonly bytes: number; readonly file: string };
   readonly log_key?: { readonly x: string };
@@ -38,7 +44,12 @@ export interface CheckedEntry {
 
 /** A log without a fault. */
 export interface CheckedLog {
+  /** By number. Pruned ones are not there: `map` and its like pass them over. */
   readonly entries: readonly CheckedEntry[];
+  /** The leaf hash of every entry; of pruned ones, as the tiles have it. */
+  readonly leaves: readonly Buffer[];
+  /** The first entry after those that were pruned; 1 where none were. */
+  readonly prunedUntil: number;
   /** Tree size → root in base64, for every head that was ever signed. */
   readonly roots: ReadonlyMap<number, string>;
   /** Entries that the `checkpoint` file vouches for. */
@@ -48,6 +59,8 @@ export interface CheckedLog {
   /** How many bytes at its end are no whole batch, and which. */
   readonly torn: number;
   readonly tornBytes: Buffer;
+  /** Whether this note is signed by the log's key, over a tree that this log had. */
+  readonly isHead: (note: string) => boolean;
 }
 
 /** One batch, as it lies in a file. */
@@ -64,6 +77,7 @@ const MAGIC = Buffer.from('ff574201', 'hex');
 const HEADER = 20;
 const TRAILER = 42;
 const CRC = 4;
+const TILE_BYTES = 256 * 32;
 
 /** The whole batch at the beginning of `bytes`, or undefined where there is none or its checksum is wrong. */
 export function readBatch(bytes: Buffer): RawBatch | undefined {
@@ -111,24 +125,75 @@ export function checkLog(home: string, origin: string): CheckedLog {
   const reading = new Reading(origin);
   names.sort().forEach((name, i) => {
     const until = names[i + 1] === undefined ? Infinity : Number.parseInt(names[i + 1] ?? '', 10);
-    check(
-      Number.parseInt(name, 10) === reading.entries.length,
-      `${name} does not follow the entries before it`,
-    );
+    const first = Number.parseInt(name, 10);
+    if (first > 1 && reading.entries.length === 1) reading.skip(first, join(folder, 'tile', '0'));
+    check(first === reading.entries.length, `${name} does not follow the entries before it`);
     reading.segment(readFileSync(join(folder, 'segments', name)), until);
   });
   const vouched = reading.vouched(readFileSync(join(folder, 'checkpoint'), 'utf8'));
-  const { entries, roots, tornBytes } = reading;
+  const { entries, leaves, roots, prunedUntil, tornBytes } = reading;
+  checkPrunings(reading, vouched, join(folder, 'pruned'));
   const checkpoint = { size: vouched, root: roots.get(vouched) ?? '' };
-  return { entries, roots, vouched, checkpoint, torn: tornBytes.length, tornBytes };
+  const isHead = (note: string): boolean => reading.isHead(note);
+  return {
+    entries,
+    leaves,
+    prunedUntil,
+    roots,
+    vouched,
+    checkpoint,
+    torn: tornBytes.length,
+    tornBytes,
+    isHead,
+  };
+}
+
+/** The root of the tree of the first `size` entries, base64; undefined where the log never had a head of that size. */
+export function rootAt(
+  { roots, leaves, prunedUntil }: Pick<CheckedLog, 'roots' | 'leaves' | 'prunedUntil'>,
+  size: number,
+): string | undefined {
+  const isGone = size > 1 && size <= prunedUntil && prunedUntil > 1; // the head, with its entries
+  return isGone ? rootOf(leaves.slice(0, size)).toString('base64') : roots.get(size);
+}
+
+/**
+ * What is missing was pruned: an entry under the checkpoint file says so, with the root of what is gone. The note beside
+ * the log names such an entry.
+ */
+function checkPrunings(
+  { entries, leaves, prunedUntil }: Pick<CheckedLog, 'entries' | 'leaves' | 'prunedUntil'>,
+  vouched: number,
+  note: string,
+): void {
+  const prunings = entries.filter(({ type, is }) => type === 'gap' && is.cause === 'pruned');
+  for (const { seq, is } of prunings) {
+    const { first, until = 0, root } = is;
+    check(first === 1 && until > 1 && until <= seq, `entry ${seq} does not say what was pruned`);
+    check(
+      rootOf(leaves.slice(0, until)).toString('hex') === root,
+      `entry ${seq} has another root of what was pruned`,
+    );
+  }
+  const told = prunings.some(({ seq, is }) => (is.until ?? 0) >= prunedUntil && seq < vouched);
+  check(
+    prunedUntil === 1 || told,
+    `entries 1 to ${prunedUntil - 1} are missing, and no entry says that they were pruned`,
+  );
+  if (!existsSync(note)) return;
+  const noted = readFileSync(note, 'utf8');
+  check(
+    prunings.some(({ seq }) => `${seq}\n` === noted),
+    `the note of the pruning says ${noted}`,
+  );
 }
 
 /** Each full tile in a home that does not hold this log's hashes, as a sentence (c2sp.org/tlog-tiles). */
-export function wrongTiles(home: string, { entries }: CheckedLog): readonly string[] {
+export function wrongTiles(home: string, { leaves }: CheckedLog): readonly string[] {
   const folder = join(home, 'lineage', 'tile');
   if (!existsSync(folder)) return [];
   let level = 0;
-  let hashes = entries.map(({ text }) => sha256(Buffer.of(0), Buffer.from(text)));
+  let hashes = leaves;
   const wrong: string[] = [];
   for (; existsSync(join(folder, String(level))); level++) {
     for (let tile = 0; tile < Math.floor(hashes.length / 256); tile++) {
@@ -156,11 +221,14 @@ function tileName(index: number): string {
 
 class Reading {
   readonly entries: CheckedEntry[] = [];
+  readonly leaves: Buffer[] = [];
+  prunedUntil = 1;
   readonly roots = new Map<number, string>();
   tornBytes: Buffer = Buffer.alloc(0);
   readonly #origin: string;
   readonly #tree = new CompactTree();
-  #prev = '0'.repeat(128);
+  /** Undefined after what was pruned: the signed root vouches for what the next entry says of the one before. */
+  #prev: string | undefined = '0'.repeat(128);
   #signer: Signer | undefined;
 
   constructor(origin: string) {
@@ -178,18 +246,38 @@ class Reading {
       this.#batch(batch);
       at += batch.length;
     }
-    check(until === Infinity || this.entries.length === until, 'a segment breaks off before the next begins');
+    const isGenesis = this.entries.length === 1 && at === bytes.length;
+    const isWhole = until === Infinity || this.entries.length === until;
+    check(isWhole || isGenesis, 'a segment breaks off before the next begins');
     this.tornBytes = bytes.subarray(until === Infinity ? at : bytes.length);
+  }
+
+  /** Passes over entries 1 to `until` − 1, of which full tiles have the hashes. */
+  skip(until: number, tiles: string): void {
+    for (let tile = 0; tile * 256 < until; tile++) {
+      const path = join(tiles, tileName(tile));
+      const bytes = existsSync(path) ? readFileSync(path) : Buffer.of();
+      check(bytes.length === TILE_BYTES, `${path}, a tile of entries that are gone, is missing`);
+      for (let seq = tile * 256; seq < Math.min(until, tile * 256 + 256); seq++) {
+        const leaf = bytes.subarray((seq % 256) * 32, (seq % 256) * 32 + 32);
+        if (seq === 0) check(leaf.equals(this.leaves[0] ?? Buffer.of()), 'entry 0 is not in its tile');
+        else this.#grow(leaf);
+      }
+    }
+    this.entries.length = until;
+    this.prunedUntil = until;
+    this.#prev = undefined;
+  }
+
+  isHead(note: string): boolean {
+    const size = Number(note.split('\n')[1]);
+    return this.#signer?.signed(note, size, rootAt(this, size) ?? '') === true;
   }
 
   /** The size in the `checkpoint` file, which must be one that this log had. */
   vouched(note: string): number {
-    const size = Number(note.split('\n')[1]);
-    check(
-      this.#signer?.signed(note, size, this.roots.get(size) ?? '') === true,
-      'the checkpoint is of another tree',
-    );
-    return size;
+    check(this.isHead(note), 'the checkpoint is of another tree');
+    return Number(note.split('\n')[1]);
   }
 
   #batch({ first, entries, size, root, head }: RawBatch): void {
@@ -207,11 +295,27 @@ class Reading {
     const { origin, prev, seq } = entry.is.entry;
     const here = this.entries.length;
     check(origin === this.#origin && seq === here, `entry ${here} says that it is ${seq} of ${origin}`);
-    check(prev === this.#prev, `entry ${here} does not follow the one before it`);
+    check(this.#prev === undefined || prev === this.#prev, `entry ${here} does not follow the one before it`);
     this.#prev = createHash('blake2b512').update(bytes).digest('hex');
-    this.#tree.push(bytes);
+    this.#grow(leafOf(bytes));
     this.entries.push(entry);
   }
+
+  #grow(leaf: Buffer): void {
+    this.#tree.push(leaf);
+    this.leaves.push(leaf);
+  }
+}
+
+/** RFC 6962 §2.1: the hash of an entry. */
+export function leafOf(entry: Buffer): Buffer {
+  return sha256(Buffer.of(0), entry);
+}
+
+function rootOf(leaves: readonly Buffer[]): Buffer {
+  const tree = new CompactTree();
+  for (const leaf of leaves) tree.push(leaf);
+  return tree.root();
 }
 
 /** RFC 6962 §2.1 as a stack of perfect subtrees, largest first. */
@@ -219,8 +323,8 @@ class CompactTree {
   readonly #stack: Buffer[] = [];
   #size = 0;
 
-  push(entry: Buffer): void {
-    let hash = sha256(Buffer.of(0), entry);
+  push(leaf: Buffer): void {
+    let hash = leaf;
     for (let rest = this.#size++; rest % 2 === 1; rest = (rest - 1) / 2)
       hash = sha256(Buffer.of(1), this.#stack.pop() ?? Buffer.of(), hash);
     this.#stack.push(hash);

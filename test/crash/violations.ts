@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { wrongTiles } from './checker.ts';
+import { leafOf, rootAt, wrongTiles } from './checker.ts';
 import type { CheckedEntry, CheckedLog } from './checker.ts';
 import type { Answer, Head } from './load.ts';
 
@@ -48,9 +48,9 @@ export function recoveryViolations(home: string, before: CheckedLog, after: Chec
   ];
   if (after.torn > 0) found.push(`P7 ${after.torn} bytes of a torn end are still there`);
   const unvouched = before.torn > 0 || before.entries.length > before.vouched;
-  if (!unvouched || before.entries.at(-1)?.type === 'gap') return found;
+  if (!unvouched || before.entries.at(-1)?.is.cause === 'unclean stop') return found;
   const gap = after.entries[before.entries.length];
-  if (gap?.type !== 'gap')
+  if (gap?.is.cause !== 'unclean stop')
     return [...found, `P5 entry ${before.entries.length} is no gap after an unclean end`];
   return [...found, ...lostTail(home, before.tornBytes, gap)];
 }
@@ -64,11 +64,12 @@ function lostTail(home: string, torn: Buffer, { is }: CheckedEntry): readonly st
   return kept.equals(torn) ? [] : [`P5 ${is.torn.file} is not what was cut`];
 }
 
-/** P3: only the end of a log may differ from what once was written. */
-function changed({ entries }: CheckedLog, earlier: readonly string[]): readonly string[] {
-  return earlier.flatMap((text, seq) =>
-    entries[seq]?.text === text ? [] : [`P3 entry ${seq} is not what it was`],
-  );
+/** P3: only the end of a log may differ from what once was written. Of what was pruned since, the hash is there. */
+function changed({ entries, leaves }: CheckedLog, earlier: readonly string[]): readonly string[] {
+  return earlier.flatMap((text, seq) => {
+    const same = entries[seq] ? entries[seq].text === text : leaves[seq]?.equals(leafOf(Buffer.from(text)));
+    return same === true ? [] : [`P3 entry ${seq} is not what it was`];
+  });
 }
 
 /** P1: every request that the origin received has its permit. */
@@ -93,8 +94,8 @@ function answerUnrecorded(log: CheckedLog, answer: Answer): readonly string[] {
 }
 
 /** P4: never a smaller tree, never two roots for one size. */
-function foreignHead({ roots }: CheckedLog, { size, root }: Head): readonly string[] {
-  return roots.get(size) === root ? [] : [`P4 a head of ${size} was shown that is not this log's`];
+function foreignHead(log: CheckedLog, { size, root }: Head): readonly string[] {
+  return rootAt(log, size) === root ? [] : [`P4 a head of ${size} was shown that is not this log's`];
 }
 
 /** A single-use grant passes once. */

@@ -79,6 +79,18 @@ t.test('a proof that needs a missing tile throws', (t) => {
   t.end();
 });
 
+t.test('full tiles that nobody took yet are kept as they are, however many', (t) => {
+  const tree = new Tree(node, () => undefined);
+  for (let i = 0; i < 256 * 40 + 1; i++) tree.push(leafOf(i));
+  const full = tree.takeFullTiles();
+  t.equal(full.length, 40);
+  const wrong = full.filter(
+    (tile, i) => tile.address.index !== i || toHex(tile.get(0, 255)) !== toHex(leafOf(256 * i + 255)),
+  );
+  t.strictSame(wrong, []);
+  t.end();
+});
+
 t.test('a frontier can be copied to try out leaves on it', (t) => {
   const frontier = new Frontier(node);
   frontier.push(leafOf(0));

@@ -92,7 +92,13 @@ t.test('a scan takes nothing that is odd, whatever byte of a segment was changed
   const job = { ...segment, logKey: formatNoteKey(log.identity.logKey), everyHead: true };
   const scanner = new SegmentScanner();
   const good = readFileSync(segment.path);
-  t.equal(scanner.scan(job)?.leaves.length, 32 * (segment.until - segment.first));
+  const whole = scanner.scan(job);
+  if (!whole) throw new Error('a good segment is scanned');
+  t.equal(whole.hashes.length, 32 * (segment.until - segment.first + whole.sizes.length));
+  const again = scanner.scan({ ...job, room: whole.hashes.buffer });
+  t.equal(again?.hashes.buffer, whole.hashes.buffer, 'memory is used again');
+  const little = scanner.scan({ ...job, room: new ArrayBuffer(64) });
+  t.strictSame(little, again, 'memory that is too small is replaced');
   t.equal(
     scanner.scan({ ...job, until: segment.until + 1 }),
     undefined,
