@@ -3,6 +3,7 @@
  * Units are in the names. There is no setting that lets a call pass unverified, undecided or unrecorded.
  */
 import * as z from 'zod';
+import { limits } from './limits.ts';
 import { routes } from './route-setting.ts';
 import { notes, section, setting } from './setting.ts';
 import type { Note } from './setting.ts';
@@ -287,47 +288,7 @@ export const settingsSchema = z.strictObject({
         'On the forward port, answer a call without any grant with 407, for clients that send proxy credentials only when asked.',
     }),
   }),
-  limits: section({
-    max_connections: setting(whole(1, 1_000_000), 1024, {
-      kind: 'whole',
-      description:
-        'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer. Past it, the one that has waited longest for its first request makes room.',
-    }),
-    max_streams: setting(whole(0, 1_000_000), 1024, {
-      kind: 'whole',
-      description:
-        'Calls at once, on each listener, that run beside another on the same HTTP/2 connection. Past it a stream is refused (`REFUSED_STREAM`), and its client may send it again.',
-    }),
-    max_handshakes: setting(whole(1, 1_000_000), 128, {
-      kind: 'whole',
-      description:
-        'Tunnels, on each listener, whose TLS is not open yet. One more closes the one that has waited longest: honest ones take milliseconds.',
-    }),
-    header_timeout_ms: setting(whole(100, 120_000), 10_000, {
-      kind: 'whole',
-      description: 'A request head must be complete by then.',
-    }),
-    max_bound_body_bytes: setting(whole(0, 67_108_864), 1_048_576, {
-      kind: 'whole',
-      live: true,
-      description:
-        'Bodies that a grant binds or that policy looks at are held in memory up to this size. What must be parsed and is larger is denied; what a grant binds by digest goes to disk.',
-    }),
-    max_spooled_body_bytes: setting(whole(0, 1_099_511_627_776), 67_108_864, {
-      kind: 'whole',
-      live: true,
-      description:
-        'Bodies that a grant binds by digest are held on disk up to this size; larger ones are denied.',
-    }),
-    max_spool_bytes: setting(whole(0, 1_099_511_627_776), 1_073_741_824, {
-      kind: 'whole',
-      description: 'All bodies on disk together; one that does not fit is denied.',
-    }),
-    spool: setting(path, '<home>/spool', {
-      kind: 'path',
-      description: 'Folder for bodies on disk. They have no name there, and are gone when their call ends.',
-    }),
-  }),
+  limits,
   stop: section({
     grace_seconds: setting(whole(0, 3600), 10, {
       kind: 'whole',

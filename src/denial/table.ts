@@ -187,6 +187,10 @@ export const denials = {
     title: 'The body is larger than the sidecar can hold',
     remedy: 'Send less, or ask the operator of the sidecar about its limits.',
   },
+  content_timeout: {
+    title: 'The body did not come in time',
+    remedy: 'Send it in one go; the operator can raise limits.bound_body_timeout_ms.',
+  },
   policy_unavailable: { title: 'No policy is active', remedy: tellOperator },
   // govern
   not_trusted: { title: 'The sidecar is not in a trusted state', remedy: tellOperator },
@@ -203,6 +207,10 @@ export const denials = {
   lease_stopped: {
     title: 'The sidecar stopped while the call ran',
     remedy: 'Try again after it has restarted.',
+  },
+  agent_idle: {
+    title: 'The agent neither sent nor took anything for too long',
+    remedy: 'Send a body in one go and read what comes; the operator can raise limits.idle_timeout_ms.',
   },
   websocket_frame: { title: 'A WebSocket frame broke the protocol', remedy: 'Send frames as in RFC 6455.' },
   websocket_too_large: {

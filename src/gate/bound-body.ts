@@ -9,9 +9,9 @@ import type { Coverage } from '../grant/grant.ts';
 import { coverContent } from '../grant/scope.ts';
 import type { Findings } from './findings.ts';
 import { Holder } from './held-body.ts';
-import type { HeldBody, HoldLimits, Spool } from './held-body.ts';
+import type { HeldBody, HoldLimits, Shelf } from './held-body.ts';
 import type { Lease } from './lease.ts';
-import type { Exchange } from './outside.ts';
+import type { Clock, Exchange } from './outside.ts';
 
 /** What covers the call, and the body where it had to be read to know. */
 export interface BoundBody {
@@ -25,24 +25,25 @@ export interface Reading {
   readonly coverage: Coverage;
   readonly exchange: Exchange;
   readonly lease: Lease;
-  readonly spool: Spool;
+  readonly shelf: Shelf;
+  readonly clock: Clock;
   /** Rules of the active policy look at bodies. */
   readonly forPolicy: boolean;
 }
 
 /**
  * Reads the body where the covering entry binds it or the policy looks at it; its digests go into `found`, for the
- * record. What must be parsed has to fit into memory. An agent that does not come to its end holds the call no longer
- * than its lease.
+ * record. What must be parsed has to fit into memory. An agent that does not come to its end holds the call until its
+ * deadline, no longer than its lease, and only while nobody else needs the memory.
  */
 export async function readBoundBody(found: Findings, reading: Reading): Promise<Outcome<BoundBody>> {
-  const { call, coverage, lease, exchange, spool } = reading;
+  const { call, coverage, shelf } = reading;
   if (!coverage.needsBody && !(reading.forPolicy && hasBody(call))) return pass({ coverage });
   const limits = limitsOf(found, reading);
   if (call.framing.kind === 'length' && call.framing.bytes > Math.max(limits.memory, limits.spooled))
     return limits.over;
-  const holder = new Holder(limits, spool);
-  const read = await Promise.race([exchange.readBody((piece) => holder.keep(piece)), endOf(lease)]);
+  const holder = new Holder(limits, shelf);
+  const read = await readInTime(holder, reading, found.rules.boundMs);
   if (!read.ok) {
     holder.release();
     return read;
@@ -57,6 +58,22 @@ export async function readBoundBody(found: Findings, reading: Reading): Promise<
     messages: messagesOf(found, call, body),
   });
   return covered.ok ? pass({ coverage: covered.value, body }) : covered;
+}
+
+/** The first to come: the body's end, its deadline, its lease's end, or another body that needs its memory. */
+async function readInTime(
+  holder: Holder,
+  { exchange, lease, clock }: Reading,
+  ms: number,
+): Promise<Outcome<undefined>> {
+  let cancel = (): void => undefined;
+  const late = new Promise<Refusal>((resolve) => {
+    cancel = clock.after(ms, () => resolve(deny('content_timeout', `not whole within ${ms} ms`)));
+  });
+  const whole = exchange.readBody((piece) => holder.keep(piece));
+  const read = await Promise.race([whole, late, endOf(lease), holder.lost]);
+  cancel();
+  return read;
 }
 
 /** A body that nobody parses may lie on disk. */

@@ -22,7 +22,7 @@ import { readBoundBody } from './bound-body.ts';
 import type { BoundBody } from './bound-body.ts';
 import { isTooLong } from './findings.ts';
 import type { Findings } from './findings.ts';
-import type { Spool } from './held-body.ts';
+import type { Shelf } from './held-body.ts';
 import { keepInput } from './keep-input.ts';
 import { KeptDenials } from './kept-denials.ts';
 import { limitLease } from './lease.ts';
@@ -58,8 +58,8 @@ export interface GateParts<E extends Exchange> {
   readonly lineage: Lineage;
   /** Absent: inputs are not kept. */
   readonly inputs?: Inputs;
-  /** For bodies that are held, and too large for memory. */
-  readonly spool: Spool;
+  /** For bodies that are held. */
+  readonly shelf: Shelf;
   readonly refuser: Refuser;
   readonly upstream: Upstream<E>;
   readonly observer: Observer;
@@ -192,7 +192,7 @@ export class Gate<E extends Exchange> {
 
   /** Every further step up to the durable permit. The first that does not pass is the answer. */
   async #decide(found: Findings, { call, grant }: Verified, exchange: E): Promise<Outcome<Permit>> {
-    const { clock, uses, policy, trust, leases, lineage, inputs, spool } = this.#parts;
+    const { clock, uses, policy, trust, leases, lineage, inputs, shelf } = this.#parts;
     const { rules } = found;
 
     const { root, key } = grant;
@@ -203,7 +203,7 @@ export class Gate<E extends Exchange> {
     if (!covered.ok) return covered;
     found.coverage = covered.value;
     const forPolicy = policy.content.length > 0;
-    const reading = { call, coverage: covered.value, exchange, lease, spool, forPolicy };
+    const reading = { call, coverage: covered.value, exchange, lease, shelf, clock, forPolicy };
     const bound = await readBoundBody(found, reading);
     if (!bound.ok) return bound;
     const { coverage } = bound.value;

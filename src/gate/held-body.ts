@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { concatBytes } from '../crypto/bytes.ts';
 import { deny } from '../denial/outcome.ts';
 import type { Refusal } from '../denial/outcome.ts';
+import type { HeldMemory, Unfinished } from './held-memory.ts';
 
 /** A body that was read to its end. */
 export interface HeldBody {
@@ -42,37 +43,55 @@ export interface HoldLimits {
   readonly over: Refusal;
 }
 
+/** Where bodies are held. */
+export interface Shelf {
+  readonly memory: HeldMemory;
+  readonly spool: Spool;
+}
+
+const FIRST_BYTES = 1024;
+const NOTHING = new Uint8Array(0);
+
 /** Takes a body piece by piece. */
-export class Holder {
+export class Holder implements Unfinished {
+  /** Resolves if the body had to make room for another one. */
+  readonly lost: Promise<Refusal>;
   readonly #limits: HoldLimits;
-  readonly #spool: Spool;
+  readonly #shelf: Shelf;
   #length = 0;
-  #pieces: Uint8Array[] = [];
+  /** What is in memory, and room to grow: small pieces would cost more than what they hold. */
+  #block: Uint8Array = NOTHING;
+  #filled = 0;
   #file: SpooledFile | undefined;
   #released = false;
+  #lose: (refusal: Refusal) => void = () => undefined;
   readonly #sha256: Hash = createHash('sha256');
   readonly #sha3: Hash = createHash('sha3-512');
 
-  constructor(limits: HoldLimits, spool: Spool) {
+  constructor(limits: HoldLimits, shelf: Shelf) {
     this.#limits = limits;
-    this.#spool = spool;
+    this.#shelf = shelf;
+    this.lost = new Promise((resolve) => (this.#lose = resolve));
   }
 
   /** Takes the next piece; a refusal where there is no more room. A promise asks to wait for it. */
   keep(piece: Uint8Array): Refusal | undefined | Promise<Refusal | undefined> {
+    const { memory, spooled, over } = this.#limits;
     this.#length += piece.length;
-    if (this.#released || this.#length > Math.max(this.#limits.memory, this.#limits.spooled))
-      return this.#limits.over;
+    if (this.#released || this.#length > Math.max(memory, spooled)) return over;
     this.#sha256.update(piece);
     this.#sha3.update(piece);
-    this.#pieces.push(piece);
-    return this.#length > this.#limits.memory ? this.#spill() : undefined;
+    if (!this.#file && this.#length <= memory && this.#grow()) return this.#fill(piece);
+    if (this.#length <= spooled) return this.#spill(piece);
+    return deny('content_too_large', 'no room in memory for the body');
   }
 
   /** The whole body. */
   finish(): HeldBody {
+    this.#shelf.memory.finish(this);
     const file = this.#file;
-    const bytes = concatBytes(...this.#pieces);
+    const bytes = this.#block.slice(0, this.#filled);
+    this.#swap(bytes);
     return {
       length: this.#length,
       sha256: this.#sha256.digest('hex'),
@@ -83,17 +102,50 @@ export class Holder {
     };
   }
 
+  giveUp(): void {
+    this.release();
+    this.#lose(deny('content_timeout', 'it made room for another body'));
+  }
+
   /** Gives up what was read so far. */
   release(): void {
     this.#released = true;
-    this.#pieces = [];
+    this.#shelf.memory.finish(this);
+    this.#swap(NOTHING);
+    this.#filled = 0;
     this.#file?.release();
     this.#file = undefined;
   }
 
-  async #spill(): Promise<Refusal | undefined> {
-    const bytes = concatBytes(...this.#pieces.splice(0));
-    this.#file ??= await this.#spool.open();
+  /** Whether memory has room for the length so far; doubled, so that each byte is moved once or twice. */
+  #grow(): boolean {
+    const { memory, spooled } = this.#limits;
+    if (this.#length <= this.#block.length) return true;
+    const size = Math.min(Math.max(2 * this.#length, FIRST_BYTES), Math.max(memory, this.#length));
+    const urgent = spooled < this.#length; // else it goes to disk
+    if (!this.#shelf.memory.take(size - this.#block.length, this, urgent)) return false;
+    const grown = new Uint8Array(size);
+    grown.set(this.#block.subarray(0, this.#filled));
+    this.#block = grown;
+    return true;
+  }
+
+  #fill(piece: Uint8Array): undefined {
+    this.#block.set(piece, this.#filled);
+    this.#filled += piece.length;
+  }
+
+  /** Memory that was taken for the one is kept for the other, which is smaller. */
+  #swap(block: Uint8Array): void {
+    this.#shelf.memory.give(this.#block.length - block.length);
+    this.#block = block;
+  }
+
+  async #spill(piece: Uint8Array): Promise<Refusal | undefined> {
+    const bytes = concatBytes(this.#block.subarray(0, this.#filled), piece);
+    this.#swap(NOTHING);
+    this.#filled = 0;
+    this.#file ??= await this.#shelf.spool.open();
     const file = this.#file;
     const written = (await file?.write(bytes)) ?? false;
     if (this.#released) file?.release(); // given up while its file was opened

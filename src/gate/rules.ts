@@ -18,6 +18,8 @@ export interface Rules {
   readonly boundBytes: number;
   /** Largest body, in bytes, that lies on disk because a grant binds it and nobody has to parse it. */
   readonly spooledBytes: number;
+  /** A body that is held must be whole by then, in milliseconds. */
+  readonly boundMs: number;
   /** Vets addresses by the exceptions that these rules name. */
   readonly resolver: Resolver;
 }

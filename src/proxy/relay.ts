@@ -7,6 +7,7 @@ import type { UsageReader } from '../call/llm-usage.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
+import { AgentPatience } from './agent-patience.ts';
 import type { Flow } from './errand.ts';
 import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
@@ -30,6 +31,8 @@ export interface RelayParts {
   readonly patience: Patience;
   /** For the whole call, in milliseconds; 0: as long as its lease. */
   readonly totalMs: number;
+  /** For the agent to send or take the next byte, in milliseconds; 0: as long as its lease. */
+  readonly agentMs: number;
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
 }
@@ -44,6 +47,7 @@ export class Relay implements UpgradeErrand {
   readonly #up = new Tally();
   readonly #down = new Tally();
   readonly #body: Readable | undefined;
+  readonly #agent: AgentPatience;
   #flow: Flow | undefined;
   #settle: (ended: Ended) => void = () => undefined;
   #stopTimer: () => void = () => undefined;
@@ -57,6 +61,11 @@ export class Relay implements UpgradeErrand {
   constructor(parts: RelayParts) {
     this.#parts = parts;
     this.#began = parts.clock.monotonic();
+    this.#agent = new AgentPatience({
+      clock: parts.clock,
+      ms: parts.agentMs,
+      onEnd: () => this.#stalled(),
+    });
     this.#body = this.#openBody();
   }
 
@@ -69,6 +78,7 @@ export class Relay implements UpgradeErrand {
       passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
       if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
       if (this.#over) return;
+      if (this.#body) this.#agent.awaitBody();
       if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
       const body = { body: this.#body, trailers: () => this.#trailers };
       lane.send(requestOf(passage, { ...patience, ...body }), this);
@@ -89,12 +99,14 @@ export class Relay implements UpgradeErrand {
 
   sent(chunk: Uint8Array): void {
     this.#up.add(chunk);
+    this.#agent.sent();
     this.#parts.scavenger.count(chunk.length);
   }
 
   head(status: number, raw: readonly string[], whole: boolean): void {
     if (this.#over) return;
     if (status < 200) return this.#inform(status, raw);
+    this.#agent.bodyOver(); // from here on it is up to the upstream how long it listens
     const { passage } = this.#parts;
     const head = responseHead(status, raw, permitMark(passage.call.id, passage.permit));
     if (!head.ok) return this.#fail('response_malformed', head.fault);
@@ -103,7 +115,7 @@ export class Relay implements UpgradeErrand {
     this.#usage = usageReader(passage.call, status, head.headers);
     try {
       passage.exchange.begin(status, head.headers, { whole, announced: head.announced });
-      passage.exchange.onDrain(() => this.#flow?.resume());
+      passage.exchange.onDrain(() => this.#drained());
     } catch (cause) {
       this.#fail('response_malformed', 'its head cannot be written', { cause });
     }
@@ -116,7 +128,7 @@ export class Relay implements UpgradeErrand {
     if (!this.permitted()) return; // over the limit: not one byte of it is passed on
     this.#down.add(chunk);
     this.#parts.scavenger.count(chunk.length);
-    if (!exchange.write(chunk)) this.#flow?.pause();
+    if (!exchange.write(chunk)) this.#hold();
     this.#usage?.add(chunk);
   }
 
@@ -125,6 +137,7 @@ export class Relay implements UpgradeErrand {
     const { lane, passage } = this.#parts;
     this.#released = true;
     lane.release();
+    this.#agent.awaitTaking();
     passage.exchange.onFlushed(() => this.#end({ ended: 'complete' }));
     passage.exchange.end(cleanTrailers(trailers));
   }
@@ -157,6 +170,24 @@ export class Relay implements UpgradeErrand {
 
   over(how: CallEnd): void {
     this.#end(how);
+  }
+
+  /** Until the agent takes what was written for it. */
+  #hold(): void {
+    this.#flow?.pause();
+    this.#agent.awaitTaking();
+  }
+
+  #drained(): void {
+    if (!this.#released) this.#agent.taken(); // what comes after the last byte is its end
+    this.#flow?.resume();
+  }
+
+  /** A body that waits to be sent is not the agent's fault. */
+  #stalled(): void {
+    if ((this.#body?.readableLength ?? 0) > 0 && this.#status === undefined)
+      this.#fail('head_timeout', 'takes no body');
+    else this.#end({ ended: 'cut', by: 'agent_idle' });
   }
 
   #openBody(): Readable | undefined {
@@ -216,6 +247,7 @@ export class Relay implements UpgradeErrand {
     if (this.#over) return;
     this.#over = true;
     this.#stopTimer();
+    this.#agent.stop();
     const { exchange } = this.#parts.passage;
     const answered = exchange.begun;
     if (how.ended !== 'complete') this.#stopUpstream(how.ended);

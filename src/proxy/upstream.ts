@@ -28,6 +28,8 @@ export interface UpstreamSettings {
   readonly bodyIdleMs: number;
   /** For a whole call; 0: as long as its lease. */
   readonly totalMs: number;
+  /** For an agent to send or take the next byte; 0: as long as its lease. */
+  readonly agentMs: number;
   /** How long an unused connection is kept. */
   readonly idleMs: number;
   readonly maxIdle: number;
@@ -48,6 +50,7 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   headMs: 60_000,
   bodyIdleMs: 0,
   totalMs: 0,
+  agentMs: 0,
   idleMs: 4000,
   maxIdle: 1024,
   maxIdlePerKey: 256,
@@ -70,7 +73,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #running: Running;
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs, connectMs, totalMs, proxyFor } = settings;
+    const { headMs, bodyIdleMs, connectMs, totalMs, agentMs, proxyFor } = settings;
     const dialling = { clock, connectMs, proxyFor };
     const running = new Running(settings.maxCalls);
     this.#running = running;
@@ -79,7 +82,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
     this.#upgrading = { clock, dialling, limits: settings.webSocket };
     const patience = { headMs, idleMs: bodyIdleMs };
-    this.#relaying = { clock, patience, totalMs, scavenger };
+    this.#relaying = { clock, patience, totalMs, agentMs, scavenger };
     this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, totalMs, scavenger, running };
   }
 

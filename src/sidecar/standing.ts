@@ -154,6 +154,7 @@ export class Standing {
       passthrough: new Set(passthroughPlaces(settings)),
       boundBytes: settings.limits.max_bound_body_bytes,
       spooledBytes: settings.limits.max_spooled_body_bytes,
+      boundMs: settings.limits.bound_body_timeout_ms,
       resolver: resolver(exceptions),
     };
   }

@@ -9,6 +9,7 @@ import type { Reloaded } from '../console/operator.ts';
 import { Readiness } from '../console/readiness.ts';
 import { node } from '../crypto/node.ts';
 import { Gate } from '../gate/gate.ts';
+import { HeldMemory } from '../gate/held-memory.ts';
 import { Leases } from '../gate/lease.ts';
 import type { Observer } from '../gate/observer.ts';
 import { RecordingLimit } from '../gate/recording-limit.ts';
@@ -229,7 +230,10 @@ function makeGate({
     }),
     policy: standing.policy,
     trust: () => readiness.trust(),
-    spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
+    shelf: {
+      memory: new HeldMemory(settings.limits.max_held_bytes),
+      spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
+    },
     ...kept,
     refuser: new Refuser({
       ...kept,
@@ -255,7 +259,7 @@ function makeResolver(
 }
 
 function makeUpstream(
-  { upstream, websocket }: Settings,
+  { limits, upstream, websocket }: Settings,
   standing: Standing,
   access: UpstreamAccess,
 ): HttpUpstream {
@@ -266,6 +270,7 @@ function makeUpstream(
     headMs: head_timeout_ms,
     bodyIdleMs: idle_timeout_ms,
     totalMs: upstream.total_timeout_ms,
+    agentMs: limits.idle_timeout_ms,
     maxCalls: upstream.max_calls,
     choose: (origin) => httpAt(origin, standing.settings),
     maxIdlePerKey: max_idle_sockets,

@@ -201,6 +201,7 @@ export const grantRows: readonly Row[] = [
   call('scope_tools', 'what is no MCP', (stage) => ({ ...upload('other'), grant: stage.grant({ entry: { mcp_tools: ['search'] } }) })),
   call('content_too_large', 'too long to be parsed', (stage) => ({ ...json('1'.repeat(1001)), grant: stage.grant({ entry: { mcp_tools: ['search'] } }) })),
   call('scope_request_bytes', 'a longer body', (stage) => ({ ...upload('12345'), grant: stage.grant({ entry: { max_request_bytes: 4 } }) })),
+  call('content_timeout', 'a body that does not come', (stage) => ({ ...upload('body!'), body: 'bo', grant: stage.grant({ entry: { content_sha256: sha256('body!') } }) })),
   call('scope_content', 'another body', (stage) => ({ ...upload('other'), grant: stage.grant({ entry: { content_sha256: sha256('body!') } }) })),
   call('scope_content', 'another body, in chunks', (stage) => ({ ...chunked('5\r\nother\r\n0\r\n\r\n'), grant: stage.grant({ entry: { content_sha256: sha256('body!') } }) })),
   call('scope_content', 'a body that is too long to hold', (stage) => ({ ...upload('x'.repeat(2000)), grant: stage.grant({ entry: { content_sha256: sha256('x'.repeat(2000)) } }) })),
@@ -240,6 +241,7 @@ export const leaseRows: readonly Row[] = [
   { ...call('lease_expired', 'its grant expires', (stage) => ({ path: '/silent', grant: stage.grant({ seconds: 2 }) })), permitted: true },
   { ...call('lease_seconds', 'by its grant', (stage) => ({ path: '/silent', grant: stage.grant({ entry: { max_seconds: 1 } }) })), permitted: true },
   { ...call('lease_seconds', 'by policy', { path: '/one-second' }), permitted: true },
+  { ...call('agent_idle', 'a body that stops', { path: '/silent', ...chunked('2\r\nbo\r\n') }), permitted: true },
   { ...call('lease_request_bytes', 'in chunks', (stage) => ({ path: '/silent', ...chunked('5\r\n12345\r\n'), grant: stage.grant({ entry: { max_request_bytes: 4 } }) })), permitted: true },
   { ...call('trailers_unsupported', 'unannounced', { path: '/silent', ...chunked('1\r\nx\r\n0\r\nX-A: 1\r\n\r\n') }), permitted: true },
 ]; // prettier-ignore

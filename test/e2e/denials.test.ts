@@ -30,7 +30,10 @@ async function stage(t: Test): Promise<Stage> {
   });
   const settings = {
     policy: { bundle: await compiled(PLAYGROUND), deadline_ms: 500, max_input_bytes: 6000 },
-    limits: { max_bound_body_bytes: 1000, max_spooled_body_bytes: 1500 },
+    limits: {
+      ...{ max_bound_body_bytes: 1000, max_spooled_body_bytes: 1500 },
+      ...{ bound_body_timeout_ms: 500, idle_timeout_ms: 1500 },
+    },
     upstream: { allow: [`127.0.0.1:${origin.port}`], dns_timeout_ms: 50 },
   };
   const home = await makeHome(t, { origins: [origin], settings });

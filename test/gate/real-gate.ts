@@ -5,6 +5,7 @@ import { systemClock, systemFresh } from '../../src/config/system.ts';
 import { node } from '../../src/crypto/node.ts';
 import { Gate } from '../../src/gate/gate.ts';
 import type { GateParts } from '../../src/gate/gate.ts';
+import { HeldMemory } from '../../src/gate/held-memory.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { Observer } from '../../src/gate/observer.ts';
 import { RecordingLimit } from '../../src/gate/recording-limit.ts';
@@ -100,12 +101,13 @@ export async function realGate(t: Teardown): Promise<RealGate> {
         path: 'full',
         boundBytes: 1000,
         spooledBytes: 1000,
+        boundMs: 10_000,
         passthrough: new Set(),
       },
       resolver,
     }),
     exposed: () => false,
-    spool: new DiskSpool(join(home.path, 'spool'), 1_000_000),
+    shelf: { memory: new HeldMemory(1_000_000), spool: new DiskSpool(join(home.path, 'spool'), 1_000_000) },
   };
   const listen: RealGate['listen'] = async (t, instead = {}, around = (gate) => gate) => {
     const listener = new Listener({

@@ -82,6 +82,11 @@ function http1(call: ReturnType<typeof requestHttp>): Begun {
   return { up: call as unknown as Sink, down, close: () => call.destroy() }; // it is a Writable
 }
 
+/** As much as is taken, until nobody is there any more. */
+export function pourFor(response: ServerResponse | Http2ServerResponse): Promise<void> {
+  return pour(response as unknown as Sink, Infinity, () => undefined); // both are Writables
+}
+
 async function pour(to: Sink, pieces: number, each: () => void): Promise<void> {
   for (let i = 0; i < pieces && !to.destroyed; i++) {
     each();

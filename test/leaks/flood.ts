@@ -5,14 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { openTunnel } from '../e2e/tunnels.ts';
 import { block, END_HEADERS, END_STREAM, frame, TYPE } from '../proxy/http2-frames.ts';
 import { openTls } from './clients.ts';
+import { slow } from './slow.ts';
+import type { Target } from './slow.ts';
 import type { Stage } from './stage.ts';
-
-interface Target {
-  readonly port: number;
-  readonly tls: string;
-  readonly grant: string;
-  readonly home: string;
-}
 
 const BURST = 500;
 const CONNECTIONS = 4;
@@ -52,6 +47,7 @@ export const floods: Readonly<Record<string, (to: Target) => Promise<void>>> = {
     ),
   slowHandshakes: ({ port, tls, grant }) =>
     slowly(async () => (await openTunnel(port, tls, { grant })).socket, Buffer.from('160301020001', 'hex')),
+  ...slow,
 };
 
 /** Connections that send it all, and come again when they were sent away. */

@@ -1,62 +1,94 @@
 /**
- * By hand: `node test/leaks/floods.ts`. Floods from a process of their own, over several connections, beside honest clients;
- * what that does to their p99 (median of three rounds with and without, in turns) and to the sidecar's memory.
+ * By hand: `node test/leaks/floods.ts [names]`. Each flood from a process of its own beside honest clients; what it does to
+ * their p99 (median of three rounds with and without, in turns) and to the memory of a sidecar that was just started.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WebSocket } from 'ws';
 import { exchange } from '../e2e/wire.ts';
+import { pourFor } from './bodies.ts';
 import { floods } from './flood.ts';
+import { BOUND_DIGEST } from './slow.ts';
 import { startStage } from './stage.ts';
+import type { Answer, Stage } from './stage.ts';
 
-const ROUNDS = 3;
+const ROUNDS = Number(process.env['WRIT_FLOOD_ROUNDS'] ?? 3);
 const CALLS = 300;
 const SIDE_BY_SIDE = 4;
-const last: (() => unknown)[] = [];
-const on = await startStage({ teardown: (then) => last.unshift(then) }, (_request, response) => {
-  response.end('ok');
-});
-const port = on.sidecar.port('forward');
+/** After a round, until what was left of it is gone. */
+const REST_MS = 3000;
+const FRAME = Buffer.alloc(64 * 1024, 'writ');
 const program = fileURLToPath(new URL('flood.ts', import.meta.url));
 const only = process.argv.slice(2);
 
-await honest();
-for (const name of only.length > 0 ? only : Object.keys(floods)) {
+for (const name of only.length > 0 ? only : Object.keys(floods)) await measure(name);
+process.exit();
+
+async function measure(name: string): Promise<void> {
+  const last: (() => unknown)[] = [];
+  const on = await startStage({ teardown: (then) => last.unshift(then) }, answer, send);
   const [without, under]: [number[], number[]] = [[], []];
+  for (let i = 0; i < ROUNDS; i++) await honest(on); // warm
   const before = on.sidecar.memory('VmRSS');
   let peak = before;
   let failed = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    without.push((await honest()).p99);
-    const { tls, grant, sidecar } = on;
-    const given = JSON.stringify({ name, port, tls, grant, home: sidecar.home.path });
-    const flood = spawn(process.execPath, [program, given], { stdio: ['ignore', 'pipe', 'inherit'] });
+    without.push((await honest(on)).p99);
+    const flood = spawn(process.execPath, [program, targetOf(on, name)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const timer = setInterval(() => (peak = Math.max(peak, on.sidecar.memory('VmRSS'))), 100);
     await once(flood.stdout, 'data'); // it runs
-    const measured = await honest();
+    const measured = await honest(on);
     under.push(measured.p99);
     failed += measured.failed;
-    peak = Math.max(peak, sidecar.memory('VmRSS'));
+    clearInterval(timer);
     flood.kill('SIGKILL');
     if (flood.exitCode === null && flood.signalCode === null) await once(flood, 'exit');
+    await sleep(REST_MS);
   }
   const [calm, pressed] = [median(without), median(under)];
   const grownMiB = Math.round((peak - before) / 1024);
   console.log(
     JSON.stringify({ name, p99: calm, under: pressed, ratio: round2(pressed / calm), failed, grownMiB }),
   );
+  for (const then of last) await then();
+} // prettier-ignore
+
+function targetOf(on: Stage, name: string): string {
+  const { tls, passthrough, plain, webSocket, grant, sidecar } = on;
+  const [port, home] = [sidecar.port('forward'), sidecar.home.path];
+  const bound = on.bound(BOUND_DIGEST);
+  return JSON.stringify({ name, port, home, tls, passthrough, plain, webSocket, grant, bound });
 }
-for (const then of last) await then();
-process.exit();
+
+/** To `/endless` and `/events` as much as is taken, to `/sink` nothing while its body comes. */
+function answer(...[request, response]: Parameters<Answer>): void {
+  request.on('error', () => undefined).resume();
+  response.on('error', () => undefined);
+  if (request.url === '/sink') request.on('end', () => response.end('ok'));
+  else if (request.url !== '/endless' && request.url !== '/events') response.end('ok');
+  else {
+    response.setHeader('content-type', request.url === '/events' ? 'text/event-stream' : 'text/plain');
+    pourFor(response).catch(() => undefined); // the reader went away
+  }
+}
+
+function send(socket: WebSocket): void {
+  socket.send(FRAME, () => {
+    if (socket.readyState === socket.OPEN) send(socket);
+  });
+}
 
 /** Milliseconds, and how many calls were not answered 200. */
-async function honest(): Promise<{ p99: number; failed: number }> {
+async function honest({ plain, grant, sidecar }: Stage): Promise<{ p99: number; failed: number }> {
   const took: number[] = [];
   let failed = 0;
-  const bytes = `GET http://${on.plain}/ HTTP/1.1\r\nHost: ${on.plain}\r\nWrit-Grant: ${on.grant}\r\n\r\n`;
+  const bytes = `GET http://${plain}/ HTTP/1.1\r\nHost: ${plain}\r\nWrit-Grant: ${grant}\r\n\r\n`;
   const worker = async (): Promise<void> => {
     while (took.length + failed < CALLS) {
       const began = performance.now();
-      const reply = await exchange(port, bytes).catch(() => undefined);
+      const reply = await exchange(sidecar.port('forward'), bytes).catch(() => undefined);
       if (reply?.status === 200) took.push(performance.now() - began);
       else failed += 1;
     }

@@ -6,6 +6,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import type { WebSocket } from 'ws';
 import { ChildSidecar } from '../e2e/child-sidecar.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { Teardown } from '../e2e/home.ts';
@@ -25,6 +26,8 @@ export interface Stage {
   readonly passthrough: string;
   /** For everything there. */
   readonly grant: string;
+  /** The same for one body only. */
+  bound(sha256: string): string;
   /** Connections that any origin still has. */
   originSockets(): number;
 }
@@ -42,9 +45,13 @@ export type Answer = (
 ) => void;
 
 /** Starts it; it goes with `t`. */
-export async function startStage(t: Teardown, answer: Answer = answerInPart): Promise<Stage> {
+export async function startStage(
+  t: Teardown,
+  answer: Answer = answerInPart,
+  onWebSocket: (socket: WebSocket) => void = () => undefined,
+): Promise<Stage> {
   const plain = await startOrigin(t, answer);
-  const webSocket = await startEcho(t);
+  const webSocket = await startEcho(t, onWebSocket);
   const tls = await startTls(t, answer);
   const passthrough = await startTls(t, answer);
   const origins = [
@@ -60,13 +67,16 @@ export async function startStage(t: Teardown, answer: Answer = answerInPart): Pr
   };
   const home = await makeHome(t, { origins, settings });
   const sidecar = await ChildSidecar.start(t, home, { nodeArgs: [...AS_SHIPPED, '--import', insides] });
+  const grant = (entry: Readonly<Record<string, string>>): string =>
+    home.grant({ seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'], ...entry } });
   return {
     sidecar,
     plain: `127.0.0.1:${plain.port}`,
     webSocket: `127.0.0.1:${webSocket.port}`,
     tls: `localhost:${tls.port}`,
     passthrough: `localhost:${passthrough.port}`,
-    grant: home.grant({ seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'] } }),
+    grant: grant({}),
+    bound: (sha256) => grant({ content_sha256: sha256 }),
     originSockets: () =>
       [plain, webSocket, tls, passthrough].reduce((sum, { sockets }) => sum + sockets.size, 0),
   };

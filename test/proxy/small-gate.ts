@@ -16,6 +16,7 @@ import type { DenialCode } from '../../src/denial/table.ts';
 import { denialOf, problemOf, statusOf } from '../../src/gate/denial.ts';
 import type { Denial, DenialStatus } from '../../src/gate/denial.ts';
 import { Holder } from '../../src/gate/held-body.ts';
+import { HeldMemory } from '../../src/gate/held-memory.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
@@ -214,7 +215,8 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Doo
 
 function hold(memory: number): Holder {
   const over = deny('scope_content', 'too long');
-  return new Holder({ memory, spooled: 0, over }, { open: () => Promise.resolve(undefined) });
+  const spool = { open: () => Promise.resolve(undefined) };
+  return new Holder({ memory, spooled: 0, over }, { memory: new HeldMemory(memory), spool });
 }
 
 /** A denial without evidence. */

@@ -8,14 +8,24 @@ import t from 'tap';
 import { sha256Hex, sha3Hex } from '../../src/crypto/node.ts';
 import { deny } from '../../src/denial/outcome.ts';
 import { Holder } from '../../src/gate/held-body.ts';
+import type { Spool } from '../../src/gate/held-body.ts';
+import { HeldMemory } from '../../src/gate/held-memory.ts';
 import { DiskSpool } from '../../src/proxy/spool.ts';
 
 const over = deny('scope_content', 'too long');
 
+function holderOf(
+  limits: { memory: number; spooled: number },
+  spool: Spool,
+  memory = new HeldMemory(1000),
+): Holder {
+  return new Holder({ ...limits, over }, { memory, spool });
+}
+
 t.test('a body past the limit of memory lies on disk without a name', async (t) => {
   const folder = join(t.testdir(), 'spool');
   const spool = new DiskSpool(folder, 1000);
-  const holder = new Holder({ memory: 10, spooled: 1000, over }, spool);
+  const holder = holderOf({ memory: 10, spooled: 1000 }, spool);
   const whole = randomBytes(500);
   for (let at = 0; at < whole.length; at += 7)
     t.equal(await holder.keep(whole.subarray(at, at + 7)), undefined);
@@ -36,7 +46,7 @@ t.test('a body past the limit of memory lies on disk without a name', async (t) 
 
 t.test('a small body never reaches the disk', async (t) => {
   const folder = join(t.testdir(), 'spool');
-  const holder = new Holder({ memory: 10, spooled: 1000, over }, new DiskSpool(folder, 1000));
+  const holder = holderOf({ memory: 10, spooled: 1000 }, new DiskSpool(folder, 1000));
   t.equal(holder.keep(Buffer.from('12345')), undefined);
   t.equal(holder.keep(Buffer.from('67890')), undefined);
   t.strictSame(Buffer.from(holder.finish().bytes ?? []).toString(), '1234567890');
@@ -49,10 +59,10 @@ t.test('what does not fit is refused', async (t) => {
   const file = join(t.testdir(), 'file');
   writeFileSync(file, '');
   const rows: readonly (readonly [name: string, holder: Holder, code: string])[] = [
-    ['the body', new Holder({ memory: 10, spooled: 0, over }, full), 'scope_content'],
-    ['the body on disk', new Holder({ memory: 5, spooled: 15, over }, full), 'scope_content'],
-    ['all bodies', new Holder({ memory: 10, spooled: 1000, over }, new DiskSpool(folder, 12)), 'content_too_large'],
-    ['a folder that is none', new Holder({ memory: 10, spooled: 1000, over }, new DiskSpool(file, 1000)), 'content_too_large'],
+    ['the body', holderOf({ memory: 10, spooled: 0 }, full), 'scope_content'],
+    ['the body on disk', holderOf({ memory: 5, spooled: 15 }, full), 'scope_content'],
+    ['all bodies', holderOf({ memory: 10, spooled: 1000 }, new DiskSpool(folder, 12)), 'content_too_large'],
+    ['a folder that is none', holderOf({ memory: 10, spooled: 1000 }, new DiskSpool(file, 1000)), 'content_too_large'],
   ]; // prettier-ignore
   for (const [name, holder, code] of rows) {
     await holder.keep(Buffer.alloc(8));
@@ -65,9 +75,52 @@ t.test('what does not fit is refused', async (t) => {
 
 t.test('a body that is given up while its file is opened leaves nothing', async (t) => {
   const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
-  const holder = new Holder({ memory: 1, spooled: 1000, over }, spool);
+  const holder = holderOf({ memory: 1, spooled: 1000 }, spool);
   const kept = holder.keep(Buffer.alloc(8));
   holder.release();
   t.match(await kept, { ok: false });
   t.equal(spool.used, 0);
+});
+
+t.test('where the memory of all is full, what may lie on disk goes there', async (t) => {
+  const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
+  const memory = new HeldMemory(10);
+  const limits = { memory: 10, spooled: 1000 };
+  const [first, second] = [holderOf(limits, spool, memory), holderOf(limits, spool, memory)];
+  t.equal(first.keep(Buffer.from('12345678')), undefined);
+  t.equal(await second.keep(Buffer.from('12345678')), undefined);
+  t.equal(spool.used, 8);
+  const [body, other] = [first.finish(), second.finish()];
+  t.strictSame([body.bytes?.length, other.bytes, memory.used], [8, undefined, 8]);
+  body.release();
+  other.release();
+  t.strictSame([memory.used, spool.used], [0, 0]);
+});
+
+t.test('what has to be in memory takes it from the body that has been read for longest', async (t) => {
+  const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
+  const memory = new HeldMemory(30);
+  const bodies = Array.from({ length: 4 }, () => holderOf({ memory: 10, spooled: 0 }, spool, memory));
+  const [oldest, whole, slow, late] = bodies as [Holder, Holder, Holder, Holder]; // as many as were made
+  for (const holder of [oldest, whole, slow]) t.equal(holder.keep(Buffer.alloc(8)), undefined);
+  const held = whole.finish();
+  t.equal(late.keep(Buffer.alloc(8)), undefined);
+  t.match(await oldest.lost, { code: 'content_timeout' });
+  t.match(oldest.keep(Buffer.alloc(1)), { ok: false }, 'it is over');
+  t.match(await new Promise((resolve) => (slow.lost.then(resolve), setImmediate(resolve, 'stays'))), 'stays');
+  t.equal(memory.used, 28, 'a whole one takes no more than its length');
+  for (const holder of [slow, late]) holder.release();
+  t.equal(held.bytes?.length, 8, 'what is whole is kept');
+  held.release();
+  t.equal(memory.used, 0);
+});
+
+t.test('a body that would have to make room for itself is refused', async (t) => {
+  const memory = new HeldMemory(2000);
+  const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
+  const [first, second] = [1, 2].map(() => holderOf({ memory: 4000, spooled: 0 }, spool, memory));
+  t.equal(await first?.keep(Buffer.alloc(8)), undefined);
+  t.match(await first?.keep(Buffer.alloc(2000)), { code: 'content_too_large' });
+  first?.release();
+  t.equal(await second?.keep(Buffer.alloc(8)), undefined, 'and then there is room');
 });
