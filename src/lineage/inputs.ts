@@ -77,7 +77,7 @@ export class InputKeeper {
   /** Writes what waits. Never rejects. */
   async close(): Promise<void> {
     this.#cancel?.();
-    await this.#writing;
+    while (this.#writing) await this.#writing; // the next one begins before we hear of the end of the last
     await this.#flush();
   }
 

@@ -62,6 +62,20 @@ t.test('what was asked is found by the digest on record, byte for byte', async (
   t.strictSame(lost, []);
 });
 
+t.test('what came while others were written is there once it is closed', async (t) => {
+  const { folder, keeper, lost } = stage(t);
+  const one = keeper({ after: (_, then) => (then(), () => undefined) }); // each is written as soon as it can be
+  const inputs = Array.from({ length: 4 }, (_, i) => kept(`{"i":${i},"x":"${'y'.repeat(10_000)}"}`));
+  for (const [i, input] of inputs.entries()) {
+    one.keep(i, input);
+    await Promise.resolve(); // the first of them is on its way
+  }
+  await one.close();
+  const found = new KeptInputs(folder);
+  for (const [i, { digest }] of inputs.entries()) t.ok(found.find(i, digest), `input ${i}`);
+  t.strictSame(lost, []);
+});
+
 t.test('a changed input is none', async (t) => {
   const { folder, keeper } = stage(t);
   const input = kept('{"call":{"method":"GET"}}');

@@ -9,12 +9,15 @@ export const TYPE = {
   HEADERS: 1,
   RST_STREAM: 3,
   SETTINGS: 4,
+  PUSH_PROMISE: 5,
   PING: 6,
   GOAWAY: 7,
+  WINDOW_UPDATE: 8,
   CONTINUATION: 9,
 } as const;
 export const END_STREAM = 1;
 export const END_HEADERS = 4;
+export const ACK = 1;
 
 /** One frame. */
 export function frame(
@@ -61,30 +64,51 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
+/** The whole frames of some bytes, and what is not one yet. */
+export function readFrames(bytes: Buffer): { readonly frames: readonly Frame[]; readonly rest: Buffer } {
+  const frames: Frame[] = [];
+  let at = 0;
+  for (;;) {
+    const end = at + 9 + (at + 9 <= bytes.length ? bytes.readUIntBE(at, 3) : 0);
+    if (at + 9 > bytes.length || end > bytes.length) return { frames, rest: bytes.subarray(at) };
+    const [type, flags] = [bytes.readUInt8(at + 3), bytes.readUInt8(at + 4)];
+    frames.push({ type, flags, stream: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, end) });
+    at = end;
+  }
+}
+
+/** What a client says first (RFC 9113 §3.4). */
+export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
 /** A connection after its preface; it remembers what it heard. */
 export class FrameAgent {
   readonly socket: Socket;
   readonly #closed: Promise<unknown>;
-  #heard = Buffer.alloc(0);
+  readonly #frames: Frame[] = [];
+  #rest: Buffer = Buffer.alloc(0);
 
   /** On a connection of its own, or on one whose TLS agreed on HTTP/2. */
   constructor(to: number | Socket) {
     this.socket = typeof to === 'number' ? connect(to, '127.0.0.1') : to;
     this.socket.on('error', () => undefined);
-    this.socket.on('data', (bytes: Buffer) => (this.#heard = Buffer.concat([this.#heard, bytes])));
+    this.socket.on('data', (bytes: Buffer) => {
+      const { frames, rest } = readFrames(Buffer.concat([this.#rest, bytes]));
+      this.#frames.push(...frames);
+      this.#rest = rest;
+    });
     this.#closed = once(this.socket, 'close');
-    this.socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    this.socket.write(PREFACE);
     this.socket.write(frame(TYPE.SETTINGS, 0));
   }
 
   /** What came on stream 1 until it ended, and the code of its reset or of the connection's GOAWAY; -1: just closed. */
-  async answer(): Promise<{ text: string; reset: number }> {
+  async answer(): Promise<{ text: string; reset: number; frames: readonly Frame[] }> {
     for (;;) {
-      const frames = this.#frames();
+      const frames = this.#frames;
       const over = frames.find(isEnd);
       if (over || this.socket.closed) {
         const data = frames.filter(({ type }) => type === TYPE.DATA).map(({ payload }) => payload);
-        return { text: Buffer.concat(data).toString(), reset: over ? codeOf(over) : -1 };
+        return { text: Buffer.concat(data).toString(), reset: over ? codeOf(over) : -1, frames };
       }
       await Promise.race([once(this.socket, 'data'), this.#closed]);
     }
@@ -93,19 +117,7 @@ export class FrameAgent {
   /** Everything heard, as frames, once the connection is closed. */
   async closed(): Promise<readonly Frame[]> {
     await this.#closed;
-    return this.#frames();
-  }
-
-  #frames(): readonly Frame[] {
-    const frames = [];
-    for (let at = 0; at + 9 <= this.#heard.length;) {
-      const length = this.#heard.readUIntBE(at, 3);
-      const payload = this.#heard.subarray(at + 9, at + 9 + length);
-      const [type, flags] = [this.#heard.readUInt8(at + 3), this.#heard.readUInt8(at + 4)];
-      frames.push({ type, flags, stream: this.#heard.readUInt32BE(at + 5), payload });
-      at += 9 + length;
-    }
-    return frames;
+    return this.#frames;
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { withoutSecrets } from '../../src/call/secret-headers.ts';
 import type { Recorded, TestHome } from '../e2e/home.ts';
 import { layoutOf } from '../../src/lineage/layout.ts';
-import type { Received } from './recorder.ts';
+import type { Received } from './received.ts';
 
 /** A permit, and what became of it at the origin. */
 export interface LetOut {

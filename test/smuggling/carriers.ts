@@ -8,8 +8,9 @@ import type { TestHome } from '../e2e/home.ts';
 import type { Sidecar } from '../../src/sidecar/sidecar.ts';
 import type { Teardown } from '../e2e/home.ts';
 import { openTunnel, startTunnels, tlsInside } from '../e2e/tunnels.ts';
+import type { Script } from './received.ts';
 import { startRecorder } from './recorder.ts';
-import type { Recorder, Script } from './recorder.ts';
+import type { Recorder, Speech } from './recorder.ts';
 import type { CarrierName } from './row.ts';
 
 /** A sidecar, its origin, and one way to the one through the other. */
@@ -30,14 +31,26 @@ export interface Carrier {
   openHttp2(grant: string): Promise<Socket>;
 }
 
+/** What the origin behind each speaks. */
+const SPEECH: Readonly<Record<CarrierName, Speech>> = {
+  forward: 'clear',
+  reverse: 'clear',
+  tunnel: 'tls',
+  'tunnel-to-h2': 'h2',
+  'plain-tunnel': 'clear',
+  transparent: 'clear',
+  'transparent-tls': 'tls',
+};
+
 /** Starts a carrier; it goes with the test. */
 export async function startCarrier(t: Teardown, name: CarrierName, script?: Script): Promise<Carrier> {
-  const secure = name === 'tunnel' || name === 'transparent-tls';
-  const origin = await startRecorder(t, { tls: secure, ...(script && { script }) });
+  const speech = SPEECH[name];
+  const origin = await startRecorder(t, { speech, script });
   const { home, sidecar, ca, port } = await startTunnels(t, {
     origins: [origin],
     settings: {
       routes: [{ upstream: origin.url }],
+      upstream: { http: speech === 'h2' ? 'h2' : 'auto' },
       tls: { plain_in_tunnel: name === 'plain-tunnel' },
       lineage: { inputs: 'keep' },
       log: { level: 'error' },
@@ -57,6 +70,7 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
     forward: () => direct(port),
     reverse: () => direct(portOf(sidecar.urls.reverse)),
     tunnel: (grant) => inside(grant, 'http/1.1'),
+    'tunnel-to-h2': (grant) => inside(grant, 'http/1.1'),
     'plain-tunnel': tunnel,
     transparent: redirected,
     'transparent-tls': (grant) => inside(grant, 'http/1.1'),

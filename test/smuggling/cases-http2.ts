@@ -2,13 +2,13 @@
 import type { DenialCode } from '../../src/denial/table.ts';
 import { block, END_HEADERS, END_STREAM, frame, TYPE } from '../proxy/http2-frames.ts';
 import { permit, PERMIT, SMUGGLED } from './row.ts';
-import type { Answer } from './row.ts';
+import type { Elsewhere, Expected } from './row.ts';
 
 /** A case: the fields of its head, with the placeholders of other rows, and what follows on its stream. */
-export type Http2Row = readonly [name: string, fields: readonly string[], expected: Answer, rest?: Rest];
+export type Http2Row = readonly [name: string, fields: readonly string[], expected: Expected, rest?: Rest];
 
 /** What follows a head; without it the head ends the stream. */
-export interface Rest {
+export interface Rest extends Elsewhere {
   readonly data?: string;
   readonly trailers?: readonly string[];
   /** Frames of their own, behind everything else. */
@@ -23,37 +23,46 @@ const pseudo = (name: string, value: string | undefined): readonly string[] => {
   const at = BASE.findIndex((text) => text === name);
   return [...(value === undefined ? BASE.toSpliced(at, 2) : BASE.with(at + 1, value)), ...GRANT];
 };
-const path = (name: string, value: string, expected: Answer): Http2Row => [
+const path = (name: string, value: string, expected: Expected): Http2Row => [
   `:path ${name}`,
   pseudo(':path', value),
   expected,
 ];
-const authority = (name: string, value: string, expected: Answer): Http2Row => [
+const authority = (name: string, value: string, expected: Expected, rest: Rest = {}): Http2Row => [
   `:authority ${name}`,
   pseudo(':authority', value),
   expected,
+  rest,
 ];
-const method = (name: string, value: string, expected: Answer): Http2Row => [
+const method = (name: string, value: string, expected: Expected): Http2Row => [
   `:method ${name}`,
   pseudo(':method', value),
   expected,
 ];
 /** The good head and these fields. */
-const plus = (name: string, fields: readonly string[], expected: Answer): Http2Row => [
+const plus = (name: string, fields: readonly string[], expected: Expected): Http2Row => [
   name,
   [...BASE, ...GRANT, ...fields],
   expected,
 ];
 /** A POST with a body. */
-const post = (name: string, fields: readonly string[], expected: Answer, rest: Rest): Http2Row => [
+const post = (name: string, fields: readonly string[], expected: Expected, rest: Rest): Http2Row => [
   name,
   [...BASE.with(1, 'POST'), ...GRANT, ...fields],
   expected,
   rest,
 ];
-const trailing = (name: string, trailers: readonly string[], expected: Answer): Http2Row =>
+const trailing = (name: string, trailers: readonly string[], expected: Expected): Http2Row =>
   post(`trailers: ${name}`, [], expected, { data: 'hello', trailers });
+/** Those that an origin gets that speaks HTTP/2 as well. */
+const passing = (name: string, trailers: readonly string[]): Http2Row =>
+  post(`trailers: ${name}`, [], NO_TRAILERS, {
+    ...{ data: 'hello', trailers },
+    on: { 'tunnel-to-h2': { permit: 'hello', trailers } },
+  });
 
+/** There the port is the one that is named. */
+const ANY_PORT: Rest = { on: { 'transparent-tls': 'scope_location' } };
 /** node:http2 leaves such fields out: neither policy nor the origin sees them. */
 const LEFT_OUT = PERMIT;
 const TWIN: DenialCode = 'header_lookalike';
@@ -65,7 +74,7 @@ const many = (count: number): readonly string[] =>
 
 export const http2Rows: readonly Http2Row[] = [
   ['a plain request', [...BASE, ...GRANT], PERMIT],
-  ['a request under the grant of its tunnel', BASE, PERMIT],
+  ['a request under the grant of its tunnel', BASE, PERMIT, { on: { 'transparent-tls': 'grant_missing' } }],
   ['no :method', pseudo(':method', undefined), 'broken'],
   ['no :scheme', pseudo(':scheme', undefined), 'broken'],
   ['no :path', pseudo(':path', undefined), 'broken'],
@@ -105,8 +114,8 @@ export const http2Rows: readonly Http2Row[] = [
   path('of 9 KiB', `/${'a'.repeat(9000)}`, 'target_too_large'),
 
   authority('of another host', 'other.test', 'authority_misdirected'),
-  authority('of another port', 'localhost:1', 'authority_misdirected'),
-  authority('without a port', 'localhost', 'authority_misdirected'),
+  authority('of another port', 'localhost:1', 'authority_misdirected', ANY_PORT),
+  authority('without a port', 'localhost', 'authority_misdirected', ANY_PORT),
   authority('empty', '', 'broken'),
   authority('with a user', 'me@{host}', 'broken'),
   authority('with a path', '{host}/smuggled', 'broken'),
@@ -205,7 +214,23 @@ export const http2Rows: readonly Http2Row[] = [
   post('an expectation', ['expect', '100-continue'], permit('hello'), { data: 'hello' }),
   post('a broken rule before a body', ['expect', 'tea'], 'expect_unsupported', { data: SMUGGLED }),
 
-  trailing('any', ['x-sum', '1'], NO_TRAILERS),
+  passing('any', ['x-sum', '1']),
+  passing('the same twice', ['x-sum', '1', 'x-sum', '2']),
+  passing('octets beyond ASCII', ['x-sum', 'caf\xe9']),
+  passing('32 of them', many(32)),
+  trailing('33 of them', many(33), NO_TRAILERS),
+  trailing('8 KiB of them', ['x-sum', 'x'.repeat(8192)], NO_TRAILERS),
+  trailing('a host', ['host', 'other.test'], NO_TRAILERS),
+  trailing('credentials', ['authorization', 'Bearer x'], NO_TRAILERS),
+  trailing('a cookie', ['cookie', 'a=b'], NO_TRAILERS),
+  trailing('a trace', ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'], NO_TRAILERS),
+  trailing('an override', ['x-http-method-override', 'DELETE'], NO_TRAILERS),
+  trailing('a twin of a length', ['content_length', '0'], NO_TRAILERS),
+  trailing('a twin of a grant', ['writ_grant', '{grant}'], NO_TRAILERS),
+  trailing('where it comes from', ['x-forwarded-for', '127.0.0.1'], NO_TRAILERS),
+  trailing('a TE', ['te', 'trailers'], NO_TRAILERS),
+  trailing('a Connection', ['connection', 'x-sum', 'x-sum', '1'], 'broken'),
+  trailing('a status', [':status', '200'], 'broken'),
   trailing('a grant', ['writ-grant', '{grant}'], NO_TRAILERS),
   trailing('a length', ['content-length', '5'], NO_TRAILERS),
   trailing('a coding', ['transfer-encoding', 'chunked'], 'broken'),

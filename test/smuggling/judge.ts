@@ -2,7 +2,7 @@
 import type { LetOut } from './audit.ts';
 import { idOf, nameOf } from './heard.ts';
 import type { Heard } from './heard.ts';
-import type { Received } from './recorder.ts';
+import type { Received } from './received.ts';
 import type { Answer } from './row.ts';
 
 /** What must come of a case. */
@@ -98,8 +98,10 @@ function exactFaults({ wanted, heard }: Played, sent: readonly Received[]): read
   const answers: readonly Answer[] = wanted.last ? [...wanted.answers, { permit: '' }] : wanted.answers;
   const words = answers.map(wordOf).filter((word) => word !== 'cut');
   const names = words.join();
-  const bodies = answers.flatMap((answer) => (typeof answer === 'object' ? [answer.permit] : []));
-  const given = sent.map(({ body }) => body);
+  const bodies = answers.flatMap((answer) =>
+    typeof answer === 'object' ? [[answer.permit, ...(answer.trailers ?? [])]] : [],
+  );
+  const given = sent.map(({ body, trailers }) => [body, ...trailers.flat()]);
   return [
     ...(heard.map(nameOf).join() === names ? [] : [`answered ${heard.map(nameOf).join() || 'nothing'}`]),
     ...(JSON.stringify(given) === JSON.stringify(bodies) ? [] : [`the origin got ${JSON.stringify(given)}`]),

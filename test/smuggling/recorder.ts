@@ -6,17 +6,9 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { Teardown } from '../e2e/home.ts';
-
-/** A request, as far as it came. Octets as latin1. */
-export interface Received {
-  readonly method: string;
-  readonly target: string;
-  /** Name and value, in order. */
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: string;
-  /** Whether its end came. */
-  readonly whole: boolean;
-}
+import { recordHttp2 } from './http2-recorder.ts';
+import { answerBody } from './received.ts';
+import type { Book, Received, Script } from './received.ts';
 
 /** An origin that listens. */
 export interface Recorder {
@@ -24,37 +16,38 @@ export interface Recorder {
   readonly url: string;
   /** All requests, in the order of their end; those without an end once their connection is closed. */
   readonly received: readonly Received[];
-  /** What no strict reader takes for HTTP/1.1. */
+  /** What no strict reader takes for HTTP. */
   readonly dirty: readonly string[];
   /** Closes all connections. */
   close(): void;
 }
 
-/** What to say instead of an answer, as soon as the head is there; undefined: the answer. */
-export type Script = (request: Received, socket: Socket) => boolean;
-
 const vectors = fileURLToPath(new URL('../vectors/tls/', import.meta.url));
+
+/** What an origin speaks. */
+export type Speech = 'clear' | 'tls' | 'h2';
 
 /** Starts one; each answer repeats its request. */
 export async function startRecorder(
   t: Teardown,
-  { tls = false, script = () => false }: { readonly tls?: boolean; readonly script?: Script } = {},
+  { speech, script = () => false }: { readonly speech: Speech; readonly script?: Script | undefined },
 ): Promise<Recorder> {
   const received: Received[] = [];
   const dirty: string[] = [];
   const sockets = new Set<Socket>();
   const serve = (socket: Socket): void => {
     sockets.add(socket);
-    record(socket, { received, dirty, script });
+    (speech === 'h2' ? recordHttp2 : record)(socket, { received, dirty, script });
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   };
   const pair = {
     key: readFileSync(`${vectors}leaf.key.pem`),
     cert: readFileSync(`${vectors}localhost.pem`),
   };
-  const server: Server = tls
-    ? createTlsServer({ ...pair, ALPNProtocols: ['http/1.1'] }, serve)
-    : createServer(serve);
+  const server: Server =
+    speech === 'clear'
+      ? createServer(serve)
+      : createTlsServer({ ...pair, ALPNProtocols: [speech === 'h2' ? 'h2' : 'http/1.1'] }, serve);
   server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
@@ -65,17 +58,11 @@ export async function startRecorder(
   t.teardown(close);
   return {
     port,
-    url: tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
+    url: speech === 'clear' ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     received,
     dirty,
     close,
   };
-}
-
-interface Book {
-  readonly received: Received[];
-  readonly dirty: string[];
-  readonly script: Script;
 }
 
 function record(socket: Socket, { received, dirty, script }: Book): void {
@@ -88,7 +75,7 @@ function record(socket: Socket, { received, dirty, script }: Book): void {
         dirty.push(held);
         return void socket.destroy();
       }
-      if (!scripted) scripted = script(next.request, socket);
+      if (!scripted) scripted = script(next.request, { socket, stream: 0 });
       if (!next.request.whole) return;
       received.push(next.request);
       held = held.slice(next.end);
@@ -105,10 +92,10 @@ function record(socket: Socket, { received, dirty, script }: Book): void {
   });
 }
 
-function answerTo({ method, target, headers }: Received): string {
-  const trace = headers.find(([name]) => name === 'traceparent')?.[1];
-  const body = JSON.stringify({ method, target, trace });
-  return `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${method === 'HEAD' ? '' : body}`;
+function answerTo(request: Received): string {
+  const body = answerBody(request);
+  const head = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`;
+  return request.method === 'HEAD' ? head : head + body;
 }
 
 const START = /^([A-Z-]+) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
@@ -128,7 +115,8 @@ function readRequest(text: string): Reading {
   const body = readBody(text.slice(end + 4), pairs);
   if (body === 'dirty') return 'dirty';
   const { content, taken, whole } = body;
-  return { request: { method, target, headers: pairs, body: content, whole }, end: end + 4 + taken };
+  const request = { method, target, headers: pairs, body: content, trailers: [], whole };
+  return { request, end: end + 4 + taken };
 }
 
 type BodyReading = { readonly content: string; readonly taken: number; readonly whole: boolean } | 'dirty';

@@ -2,14 +2,16 @@
 import type { DenialCode } from '../../src/denial/table.ts';
 import type { FailureName } from '../../src/proxy/failure.ts';
 
-/** The ways in on which HTTP/1 is spoken. */
+/** The ways in; each origin speaks HTTP/1.1 but that of `tunnel-to-h2`, which is `tunnel` in all else. */
 export type CarrierName =
-  'forward' | 'reverse' | 'tunnel' | 'plain-tunnel' | 'transparent' | 'transparent-tls';
+  'forward' | 'reverse' | 'tunnel' | 'tunnel-to-h2' | 'plain-tunnel' | 'transparent' | 'transparent-tls';
 
 /** A call that was let out. */
 export interface LetOut {
   /** The body that reached the origin. */
   readonly permit: string;
+  /** And what followed it, `name, value, …`. */
+  readonly trailers?: readonly string[];
   /** How it ended, where that was not well: what its failure is called, or `cut` in the middle of its reply. */
   readonly then?: FailureName | 'cut';
 }
@@ -23,10 +25,13 @@ export type Answer = LetOut | DenialCode | 200 | 400 | 431 | 'broken' | 'garbled
 /** All answers on a connection, in order; null: the case makes no sense there. */
 export type Expected = Answer | readonly Answer[] | null;
 
-/** What is unusual about a case. */
-export interface Unusual {
-  /** Where another answer is right. */
+/** Where another answer is right. */
+export interface Elsewhere {
   readonly on?: Readonly<Partial<Record<CarrierName, Expected>>>;
+}
+
+/** What is unusual about a case. */
+export interface Unusual extends Elsewhere {
   /** Nothing is sent after these bytes. `fin`: and the sending side closes. */
   readonly ending?: 'quiet' | 'fin';
   /** Whether the connection must, or must not, be good for another request. */
@@ -40,6 +45,15 @@ export interface Unusual {
  * `{host}` for the right `Host`, `{port}` for the origin's port, `{grant}` for a good grant.
  */
 export type Row = readonly [name: string, bytes: string, expected: Expected, unusual?: Unusual];
+
+/** What all cases have, whatever they send. */
+export type Case = readonly [name: string, sent: unknown, expected: Expected, unusual?: Elsewhere];
+
+/** What must come of a case there. */
+export function expectedOf([, , usual, { on = {} } = {}]: Case, carrier: CarrierName): Expected {
+  const here = on[carrier] === undefined && carrier === 'tunnel-to-h2' ? on.tunnel : on[carrier];
+  return here === undefined ? usual : here;
+}
 
 /** A call that passes, without a body. */
 export const PERMIT = { permit: '' } as const;

@@ -1,10 +1,10 @@
-import type { Socket } from 'node:net';
 import t from 'tap';
 import { startCarrier } from './carriers.ts';
 import { upstreamRows } from './cases-upstream.ts';
-import type { Received } from './recorder.ts';
+import type { Asker, Received } from './received.ts';
 import { get, request } from './row.ts';
 import type { Row } from './row.ts';
+import { playHttp1 } from './play-http1.ts';
 import { playRows } from './run.ts';
 
 t.setTimeout(180_000);
@@ -21,12 +21,12 @@ for (const carrier of ['forward', 'tunnel'] as const)
   t.test(
     `no reply of an upstream is taken for another one, nor for what it is not: ${carrier}`,
     async (t) => {
-      await playRows(t, await startCarrier(t, carrier, answer), rows);
+      await playRows(t, await startCarrier(t, carrier, answer), { rows, play: playHttp1 });
     },
   );
 
 /** Writes the reply that a request asks for; a bar waits for the next turn, a circumflex ends the connection. */
-function answer({ headers }: Received, socket: Socket): boolean {
+function answer({ headers }: Received, { socket }: Asker): boolean {
   const find = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
   const [, reply] = upstreamRows[Number(find('x-reply') ?? -1)] ?? [];
   if (reply === undefined) return false;

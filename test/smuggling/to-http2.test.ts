@@ -1,0 +1,14 @@
+import t from 'tap';
+import { startCarrier } from './carriers.ts';
+import { http1Rows } from './http1-rows.ts';
+import { playHttp1 } from './play-http1.ts';
+import { playRows } from './run.ts';
+
+t.setTimeout(180_000);
+
+t.test(
+  'what an origin receives over HTTP/2 from agents on HTTP/1 is what the log says, request for request',
+  async (t) => {
+    await playRows(t, await startCarrier(t, 'tunnel-to-h2'), { rows: http1Rows, play: playHttp1 });
+  },
+);
