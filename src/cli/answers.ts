@@ -1,4 +1,5 @@
 /** How a verdict's answers are shown: every question that a verifier asks on a line of its own, asked or not. */
+import type { Existed } from '../receipt/existed.ts';
 import type { Answer, Verdict } from '../receipt/verdict.ts';
 import type { Style } from './table.ts';
 
@@ -9,13 +10,21 @@ export type AnswerRow = readonly [
   detail: string,
 ];
 
-/** The four answers about an entry, in the order in which they were sought. */
-export function answerRows({ authentic, untampered, anchored, appendOnly }: Verdict): readonly AnswerRow[] {
-  const answers = { authentic, untampered, anchored, 'append-only': appendOnly };
-  return Object.entries(answers).map(([question, answer]) => [question, markOf(answer), answer.detail]);
+/** The four answers about an entry, in the order in which they were sought, and that of a timestamp where one was given. */
+export function answerRows(
+  { authentic, untampered, anchored, appendOnly }: Verdict,
+  existed?: Existed,
+): readonly AnswerRow[] {
+  const four = { authentic, untampered, anchored, 'append-only': appendOnly };
+  const answers = existed ? { ...four, existed } : four;
+  return Object.entries<Answer | Existed>(answers).map(([question, answer]) => [
+    question,
+    markOf(answer),
+    answer.detail,
+  ]);
 }
 
-function markOf(answer: Answer): AnswerRow[1] {
+function markOf(answer: Answer | Existed): AnswerRow[1] {
   if (answer.proven) return { text: 'yes', style: 'good' };
   return answer.code === 'not_checked' ? { text: '–', style: 'dim' } : { text: 'NO', style: 'bad' };
 }

@@ -11,16 +11,21 @@ import type { LogLayout } from '../lineage/layout.ts';
 import { parseNote } from '../lineage/note.ts';
 import type { NoteKey } from '../lineage/note.ts';
 import { ScanCrew } from '../lineage/scan-crew.ts';
+import { sayTimestamp, timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
+import type { TimestampOutcome } from '../lineage/timestamp.ts';
 import { verifyLargeLog } from '../lineage/verify.ts';
 import type { BadLog, GoodLog, LogVerification } from '../lineage/verify.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
-import { CommandFailure, EXIT, unable } from './exit.ts';
+import { CommandFailure, EXIT, unable, usageFailure } from './exit.ts';
 import { prunedRange } from './lineage-pruned.ts';
 import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { progressBar } from './progress-bar.ts';
 import { out } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
+import type { Cell } from './table.ts';
+import { readTimestamp } from './timestamp-flags.ts';
+import type { TimestampFlags } from './timestamp-flags.ts';
 
 /** Verifies the whole log of a home; exit 1 where it is damaged. */
 export async function verifyLineage(command: Command): Promise<void> {
@@ -31,13 +36,14 @@ export async function verifyLineage(command: Command): Promise<void> {
   const keysFrom = typeof trust === 'string' ? trust : 'the log’s own entry 0';
   const logKey = await keyOf(layout, trust);
   if ('ok' in logKey) return printBad(logKey, { keysFrom, json });
-  const known = typeof checkpoint === 'string' ? await knownHead(checkpoint, logKey) : undefined;
+  const known = typeof checkpoint === 'string' ? await knownCheckpoint(checkpoint, logKey) : undefined;
   const everyHead = options['everyHead'] === true;
-  const report = await verifyShowing({ layout, logKey, everyHead, ...(known && { known }) });
+  const existed = existedIn(options, known);
+  const report = await verifyShowing({ layout, logKey, everyHead, ...(known && { known: known.head }) });
   if (!report.ok) return printBad(report, { keysFrom, json });
-  process.exitCode = EXIT.yes;
-  if (json) return out.json({ ...report, keysFrom });
-  printGood(report, { keysFrom, known, everyHead });
+  process.exitCode = existed?.ok === false ? EXIT.no : EXIT.yes;
+  if (json) return out.json({ ...report, ...(existed && { existed }), keysFrom });
+  printGood(report, { keysFrom, known: known?.head, everyHead, existed });
 }
 
 /** The log's key; the verdict where entry 0, which says whose log it is, is damaged. */
@@ -50,6 +56,23 @@ async function keyOf(layout: LogLayout, trust: unknown): Promise<NoteKey | BadLo
   }
 }
 
+/** What a timestamp says of the known checkpoint; undefined where none was given. */
+function existedIn(
+  options: TimestampFlags,
+  known: KnownCheckpoint | undefined,
+): TimestampOutcome | undefined {
+  const given = readTimestamp(options);
+  if (!given) return undefined;
+  const data = timestampedBytes(known?.text ?? '');
+  if (!data) throw usageFailure('--timestamp needs --checkpoint: the checkpoint that it is over');
+  return verifyTimestamp(given.response, { data, roots: given.roots });
+}
+
+interface KnownCheckpoint {
+  readonly text: string;
+  readonly head: TreeHead;
+}
+
 async function trustedKey(layout: LogLayout, file: string): Promise<NoteKey> {
   const trust = parseTrust(node, await readGiven(file));
   if ('fault' in trust) throw unable(`${file} is not a trust file: ${trust.fault}`);
@@ -59,11 +82,11 @@ async function trustedKey(layout: LogLayout, file: string): Promise<NoteKey> {
   return key;
 }
 
-/** The head in a checkpoint, in a proof's checkpoint, or in that of a denial. */
-async function knownHead(file: string, logKey: NoteKey): Promise<TreeHead> {
+/** A checkpoint, a proof's, or that of a denial. */
+async function knownCheckpoint(file: string, logKey: NoteKey): Promise<KnownCheckpoint> {
   const checkpoint = checkpointIn(await readGiven(file));
   const head = verifyCheckpoint(node, checkpoint, [logKey]);
-  if (head) return head;
+  if (head) return { text: checkpoint, head };
   const unsigned = parseHead(parseNote(checkpoint)?.text ?? '');
   throw unable(
     unsigned
@@ -72,10 +95,7 @@ async function knownHead(file: string, logKey: NoteKey): Promise<TreeHead> {
   );
 }
 
-function printGood(
-  report: GoodLog,
-  { keysFrom, known, everyHead }: { keysFrom: string; known: TreeHead | undefined; everyHead: boolean },
-): void {
+function printGood(report: GoodLog, { keysFrom, known, everyHead, existed }: ShownBeside): void {
   const { size, batches, vouched } = report;
   out.line(`${out.paint('good', 'verified')}  ${out.paint('strong', report.origin)}`);
   out.line();
@@ -106,9 +126,26 @@ function printGood(
         : undefined,
     ],
     ['proven', known ? `append-only from ${known.size} to ${size}` : undefined],
+    existedField(existed, known),
     ['not proven', { text: known ? `the end after ${known.size}` : END_UNPROVEN, style: 'warn' }],
     ['key from', keysFrom],
   ]);
+}
+
+interface ShownBeside {
+  readonly keysFrom: string;
+  readonly known: TreeHead | undefined;
+  readonly everyHead: boolean;
+  readonly existed: TimestampOutcome | undefined;
+}
+
+function existedField(
+  existed: TimestampOutcome | undefined,
+  known: TreeHead | undefined,
+): readonly [string, Cell] {
+  if (!existed) return ['existed', undefined];
+  if (!existed.ok) return ['existed', { text: `NO, ${existed.detail}`, style: 'bad' }];
+  return ['existed', `the first ${known?.size ?? 0} entries, ${sayTimestamp(existed.value)}`];
 }
 
 const END_UNPROVEN =

@@ -8,8 +8,10 @@ import { replayDecisions } from './lineage-replay.ts';
 import { addFilterFlags } from './lineage-search.ts';
 import { registerRetention } from './lineage-retention.ts';
 import { showEntries, showEntry } from './lineage-show.ts';
+import { registerTimestamp } from './lineage-timestamp.ts';
 import { verifyLineage } from './lineage-verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
+import { TIMESTAMP_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
 
 /** Adds `writ lineage …`. */
 export function registerLineage(program: Command): void {
@@ -47,9 +49,12 @@ export function registerLineage(program: Command): void {
       '--checkpoint <file>',
       'a checkpoint, tlog-proof or denial known from elsewhere: the log must contain its tree',
     )
+    .option('--timestamp <file>', `${TIMESTAMP_FLAG} of --checkpoint`)
+    .option('--tsa-roots <file>', TSA_ROOTS_FLAG)
     .option('--every-head', 'check the signature of every head, not only of those that no later one covers')
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));
+  registerTimestamp(lineage);
   registerProofs(lineage);
   registerRetention(lineage);
 }

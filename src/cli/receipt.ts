@@ -5,6 +5,8 @@ import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Json } from '../crypto/json.ts';
 import { node } from '../crypto/node.ts';
 import { openEnvelope } from '../receipt/dsse.ts';
+import { existedBefore, limitsWith } from '../receipt/existed.ts';
+import type { Existed } from '../receipt/existed.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import type { Trust } from '../receipt/trust-file.ts';
 import type { Verdict } from '../receipt/verdict.ts';
@@ -16,6 +18,8 @@ import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { statementFields } from './statement-fields.ts';
+import { readTimestamp, TIMESTAMP_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
+import type { TimestampFlags } from './timestamp-flags.ts';
 
 /** Adds `writ receipt show|verify`. */
 export function registerReceipt(program: Command): void {
@@ -42,11 +46,13 @@ export function registerReceipt(program: Command): void {
       'a checkpoint (or proof, or denial) of this log that you kept: is it one history?',
     )
     .option('--consistency <file>', 'the consistency proof between the two (`writ lineage consistency`)')
+    .option('--timestamp <file>', `${TIMESTAMP_FLAG}: of the denial’s own checkpoint, or of --checkpoint`)
+    .option('--tsa-roots <file>', TSA_ROOTS_FLAG)
     .option('--json', 'the verdict as JSON')
     .action((file: string, options: VerifyOptions) => verify(file, options));
 }
 
-interface VerifyOptions {
+interface VerifyOptions extends TimestampFlags {
   readonly trust: string;
   readonly proof?: string;
   readonly checkpoint?: string;
@@ -61,10 +67,19 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
   const given = proof === undefined ? body : withProof(body, await readGiven(proof));
   const verdict = verifyDenial(node, given, { ...trust, remembered });
   const { authentic, untampered, anchored, appendOnly } = verdict;
-  const asked = [authentic, untampered, anchored, ...(remembered ? [appendOnly] : [])];
+  const stamp = readTimestamp(options);
+  const existed = stamp && existedBefore(verdict, { ...stamp, remembered: remembered?.checkpoint });
+  const asked = [
+    authentic,
+    untampered,
+    anchored,
+    ...(remembered ? [appendOnly] : []),
+    ...(existed ? [existed] : []),
+  ];
   process.exitCode = asked.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
-  if (json) return out.json({ ...verdict, trust: trustFile });
-  print(verdict);
+  const limits = existed ? limitsWith(verdict, existed) : verdict.unproven;
+  if (json) return out.json({ ...verdict, unproven: limits, ...(existed && { existed }), trust: trustFile });
+  print({ ...verdict, unproven: limits }, existed);
 }
 
 /** What the verifier kept of the log. */
@@ -95,9 +110,9 @@ async function readTrust(file: string): Promise<Trust> {
   return trust;
 }
 
-function print(verdict: Verdict): void {
+function print(verdict: Verdict, existed?: Existed): void {
   const { statement, unproven, cosigned, keysFrom } = verdict;
-  const rows = answerRows(verdict);
+  const rows = answerRows(verdict, existed);
   out.table(
     [],
     rows.map(([question, mark, detail]) => [{ text: question, style: 'strong' }, mark, detail]),

@@ -21,7 +21,8 @@ export async function readGiven(file: string): Promise<string> {
   return text;
 }
 
-function readBytes(file: string): Uint8Array {
+/** The bytes of a file. A command failure where it cannot be read. */
+export function readBytes(file: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {

@@ -7,6 +7,7 @@ import { limits } from './limits.ts';
 import { routes } from './route-setting.ts';
 import { notes, section, setting } from './setting.ts';
 import type { Note } from './setting.ts';
+import { timestamp, witnesses } from './voucher-setting.ts';
 import {
   certificatePlaces,
   allowedAddress,
@@ -18,8 +19,6 @@ import {
   path,
   unproxiedHost,
   whole,
-  witnessAddress,
-  checkWitnesses,
 } from './values.ts';
 
 /** The table. */
@@ -147,29 +146,8 @@ export const settingsSchema = z.strictObject({
         'With less room than this denials are signed and counted only; the rest is for what closes running calls.',
     }),
   }),
-  witness: z
-    .strictObject({
-      list: setting(z.array(witnessAddress, 'must be a list').max(32, 'must be at most 32'), [], {
-        kind: 'list',
-        description:
-          'Whom to ask for cosignatures of the log’s checkpoints: each its verifier key, a space and its URL. A witness that contradicts the log stops the sidecar, so name only those that you would let.',
-      }),
-      quorum: setting(whole(1, 32), 1, {
-        kind: 'whole',
-        description: 'So many of them must have cosigned a checkpoint before it counts as witnessed.',
-      }),
-      interval_seconds: setting(whole(1, 86_400), 10, {
-        kind: 'whole',
-        description: 'How often they are asked.',
-      }),
-      halt_after_seconds: setting(whole(0, 31_536_000), 0, {
-        kind: 'whole',
-        description:
-          'Calls are denied (`witness_overdue`) once so long no checkpoint reached the quorum; 0: never, it is only said.',
-      }),
-    })
-    .superRefine(checkWitnesses)
-    .prefault({} as never), // every row has a default
+  witness: witnesses,
+  timestamp,
   upstream: section({
     allow: setting(z.array(allowedAddress, 'must be a list'), [], {
       kind: 'list',

@@ -147,16 +147,40 @@ export const witnessAddress = z
   .string('must be a verifier key and a URL')
   .transform((text, context): WitnessAddress => {
     const [vkey = '', address = '', ...rest] = text.split(/ +/);
-    const url = URL.parse(address);
-    const http = url?.protocol === 'https:' || url?.protocol === 'http:';
-    const plain = http && url.username === '' && url.search === '' && url.hash === '';
+    const url = plainAddress(address);
     const key = witnessKey(vkey);
-    if (rest.length === 0 && plain && key) return { vkey, key, url: url.href };
+    if (rest.length === 0 && url && key) return { vkey, key, url: url.href };
     return fault(
       context,
       'must be the verifier key of a witness (`writ witness key`) and its URL, such as w.example/1+2c4f98fc+BN3l… https://w.example/',
     );
   });
+
+/** Where somebody is asked over HTTP. */
+export const webAddress = z
+  .string('must be a URL')
+  .transform(
+    (text, context): string =>
+      plainAddress(text)?.href ??
+      fault(context, 'must be an http:// or https:// URL without user, query or fragment'),
+  );
+
+/** Without roots nothing that an authority says can be checked. */
+export function checkTimestamp(
+  { url, roots }: { readonly url: string | null; readonly roots: string | null },
+  context: z.RefinementCtx,
+): void {
+  if (url !== null && roots === null)
+    context.addIssue({ code: 'custom', path: ['roots'], message: 'must be named where timestamp.url is' });
+}
+
+function plainAddress(text: string): URL | undefined {
+  const url = URL.parse(text);
+  const http = url?.protocol === 'https:' || url?.protocol === 'http:';
+  return http && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+    ? url
+    : undefined;
+}
 
 /** A quorum that can be reached, of witnesses that can be told apart; a halt after the next question. */
 export function checkWitnesses(

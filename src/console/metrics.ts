@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decided, Finished, Handshake, Observer } from '../gate/observer.ts';
 import type { LineageHealth } from '../lineage/lineage.ts';
+import type { TimestampReport } from '../lineage/timestamp.ts';
 import type { WitnessReport } from '../lineage/witness-rounds.ts';
 import type { Readiness } from './readiness.ts';
 import { READY_PARTS } from './readiness.ts';
@@ -15,6 +16,8 @@ export interface MetricsSources {
   readonly version: string;
   /** Undefined where no witness is asked. */
   readonly witnesses: () => WitnessReport | undefined;
+  /** Undefined where no time-stamping authority is asked. */
+  readonly timestamp: () => TimestampReport | undefined;
   /** Unix time in milliseconds. */
   readonly wall: () => number;
 }
@@ -100,6 +103,7 @@ export class Metrics implements Observer {
     const { parts } = this.#sources.readiness.report();
     for (const part of READY_PARTS) ready.set({ part }, parts[part] === 'good' ? 1 : 0);
     this.#readWitnesses();
+    this.#readTimestamp();
     const health = await this.#sources.lineage.health().catch(() => undefined);
     writing.set(health?.state === 'writing' ? 1 : 0);
     if (!health) return;
@@ -117,6 +121,13 @@ export class Metrics implements Observer {
     for (const { said } of report.witnesses) witnesses.inc({ said });
     cosigned.set(report.size);
     pending.set(Math.max(0, this.#sources.wall() - report.since) / MS);
+  }
+
+  #readTimestamp(): void {
+    const report = this.#sources.timestamp();
+    if (!report) return;
+    this.#gauges.stamped.set(report.size);
+    this.#gauges.unstamped.set(Math.max(0, this.#sources.wall() - report.since) / MS);
   }
 }
 
@@ -252,6 +263,16 @@ function stateGauges(registry: Registry) {
     pending: new Gauge({
       name: 'writ_witness_pending_seconds',
       help: 'Since the last quorum of witnesses; 0 where none is asked.',
+      registers,
+    }),
+    stamped: new Gauge({
+      name: 'writ_timestamp_entries',
+      help: 'Entries under the newest timestamped checkpoint.',
+      registers,
+    }),
+    unstamped: new Gauge({
+      name: 'writ_timestamp_pending_seconds',
+      help: 'Since all of the log was timestamped; 0 where no authority is asked.',
       registers,
     }),
     room: new Gauge({

@@ -14,9 +14,10 @@ export type PartState = 'unknown' | 'good' | 'bad';
 
 /**
  * What an operator should look at while calls still pass: `log_space_low`, the log's disk fills; `witness_quorum_pending`,
- * too few witnesses cosigned when they were last asked; `clock_set_back`, the machine's clock was.
+ * too few witnesses cosigned when they were last asked; `timestamp_pending`, no good timestamp came when one was last asked
+ * for; `clock_set_back`, the machine's clock was.
  */
-export type Alarm = 'log_space_low' | 'witness_quorum_pending' | 'clock_set_back';
+export type Alarm = 'log_space_low' | 'witness_quorum_pending' | 'timestamp_pending' | 'clock_set_back';
 
 /** Readiness as it is shown to anyone: states only, no reasons. */
 export interface ReadinessReport {

@@ -13,6 +13,8 @@ export interface LogLayout {
   readonly checkpoint: string;
   /** The newest checkpoint that enough witnesses have cosigned; only where witnesses are asked. */
   readonly cosigned: string;
+  /** Checkpoints, and what an authority said when it saw them: `<size>.checkpoint`, `<size>.tsr`. Only where one is asked. */
+  readonly timestamps: string;
   readonly lock: string;
   /** Torn tails, copied aside before they are cut. */
   readonly torn: string;
@@ -39,6 +41,7 @@ export function layoutOf(home: string): LogLayout {
     segments: join(directory, 'segments'),
     checkpoint: join(directory, 'checkpoint'),
     cosigned: join(directory, 'cosigned'),
+    timestamps: join(directory, 'timestamps'),
     lock: join(directory, 'lock'),
     torn: join(directory, 'torn'),
     uses: join(home, 'replay', 'uses'),

@@ -33,6 +33,9 @@ export const faults = {
 /** A code of the table. */
 export type FaultCode = keyof typeof faults;
 
+/** What no verdict proves by itself. */
+export const TIME_UNPROVEN = 'when it happened: `at` is the sidecar’s own clock';
+
 /** The answer to one question. */
 export type Answer =
   | { readonly proven: true; readonly detail: string }

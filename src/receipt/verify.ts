@@ -12,7 +12,7 @@ import { openEnvelope, PAYLOAD_TYPE, preAuthEncoding } from './dsse.ts';
 import { readDenialStatement, readEntryStatement } from './statement.ts';
 import type { DenialStatement } from './statement.ts';
 import type { Trust } from './trust-file.ts';
-import { notChecked, proven, unproven } from './verdict.ts';
+import { notChecked, proven, TIME_UNPROVEN, unproven } from './verdict.ts';
 import type { Answer, FaultCode, Verdict } from './verdict.ts';
 import { checkAnchor } from './verify-anchor.ts';
 import type { Anchor } from './verify-anchor.ts';
@@ -150,7 +150,7 @@ function verdictOn(suite: Suite, ground: Ground, found: Findings): Verdict {
     appendOnly: continuation.answer,
     unproven: [
       ...(unrecorded === undefined ? [] : [`that it is in the log: it is not (${unrecorded})`]),
-      'when it happened: `at` is the sidecar’s own clock',
+      TIME_UNPROVEN,
       'completeness: no proof shows that every call was recorded',
       ...limitsOfLog(anchor.head, continuation, ground),
     ],

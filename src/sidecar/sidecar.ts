@@ -17,6 +17,7 @@ import { urlOf } from './doors.ts';
 import type { ListenerName, OpenDoor } from './doors.ts';
 import { refusalsEntry } from './entries.ts';
 import type { Standing } from './standing.ts';
+import type { Timestamping } from './timestamping.ts';
 import type { UseKeeper } from './use-keeper.ts';
 import type { Witnessing } from './witnessing.ts';
 
@@ -103,10 +104,11 @@ export class Sidecar {
 
   /** Rejects where the log could not be closed; everything else is let go all the same. */
   async #close(): Promise<void> {
-    const { settings, log, limit, lineage, inputs, standing, keeper, witnessing, admin, run } = this.#parts;
+    const { settings, log, limit, lineage, inputs, standing, keeper, admin, run } = this.#parts;
+    const { witnessing, timestamping } = this.#parts;
     if (!(await within(this.#aggregate(), settings.lineage.deadline_ms)))
       log.warn('counts of denials are lost', { counts: JSON.stringify(limit.counts) });
-    await witnessing.close();
+    await Promise.all([witnessing.close(), timestamping.close()]);
     try {
       await standing.close();
       await lineage.close();
@@ -164,6 +166,7 @@ export interface SidecarParts {
   readonly admin: ConsoleServer | undefined;
   readonly keeper: UseKeeper;
   readonly witnessing: Witnessing;
+  readonly timestamping: Timestamping;
   readonly reload: () => Promise<Reloaded>;
   /** Path of `run.json`. */
   readonly run: string;

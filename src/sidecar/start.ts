@@ -45,11 +45,14 @@ import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
 import { readTlsAuthority } from './tls-authority.ts';
+import { makeTimestamping } from './timestamping.ts';
+import type { Timestamping } from './timestamping.ts';
 import { UpstreamAccess } from './upstream-access.ts';
 import { readUpstreamFiles } from './upstream-files.ts';
 import { UseKeeper } from './use-keeper.ts';
 import { postToWitness } from './witness-post.ts';
 import { makeWitnessing, witnessTargets } from './witnessing.ts';
+import type { Witnessing } from './witnessing.ts';
 
 /** What a sidecar is started with. */
 export interface SidecarOptions {
@@ -103,11 +106,10 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     burst: settings.denial.recorded_burst,
     perSecond: settings.denial.recorded_per_second,
   });
-  const { served, witnessing } = makeWitnessing({ settings, log, lineage, ...ground });
-  const metrics = new Metrics({
-    ...{ hosts: namedHosts(settings), readiness, lineage, version: options.version },
-    ...{ witnesses: () => witnessing.report(), wall: systemClock.wall },
-  });
+  const parts = { settings, log, lineage, ...ground };
+  const outside = { ...makeWitnessing(parts), timestamping: makeTimestamping(parts) };
+  const { served, witnessing, timestamping } = outside;
+  const metrics = makeMetrics(options, { lineage, readiness, ...outside });
   const distrust = new Distrust(log);
   const watchers = [metrics, logObserver(log), distrust, ...(options.observers ?? [])];
   const observer = joinObservers(watchers, log);
@@ -130,6 +132,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
       ...describe(options, standing, doors),
       distrusted: distrust.report(),
       witnesses: witnessing.report() ?? null,
+      timestamp: timestamping.report() ?? null,
     }),
     authority: options.authority?.(lineage),
     denial: (id, asker) => gate.denial(id, asker),
@@ -144,9 +147,10 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const { run } = homeLayout(settings.home);
   const covered = counted.head.size - counted.read;
   const keeper = new UseKeeper({ home: settings.home, lineage, log, covered });
-  const sidecar = new Sidecar({ ...shared, log, doors, admin, reload, run, keeper, witnessing });
+  const sidecar = new Sidecar({ ...shared, ...outside, log, doors, admin, reload, run, keeper });
   try {
     await witnessing.begin();
+    timestamping.begin();
     replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
   } catch (cause) {
     await sidecar.stop(); // it listens by now
@@ -188,6 +192,19 @@ async function layGround(options: SidecarOptions, lineage: Lineage): Promise<Gro
   });
   await standing.begin();
   return { identity, readiness, uses, counted, leases, standing, own, tls, access };
+}
+
+interface Measured {
+  readonly lineage: Lineage;
+  readonly readiness: Readiness;
+  readonly witnessing: Witnessing;
+  readonly timestamping: Timestamping;
+}
+
+function makeMetrics({ settings, version }: SidecarOptions, measured: Measured): Metrics {
+  const { witnessing, timestamping, ...rest } = measured;
+  const reports = { witnesses: () => witnessing.report(), timestamp: () => timestamping.report() };
+  return new Metrics({ hosts: namedHosts(settings), version, wall: systemClock.wall, ...reports, ...rest });
 }
 
 interface GateStuff {

@@ -1,13 +1,20 @@
 import t from 'tap';
 import { Metrics } from '../../src/console/metrics.ts';
 import type { WitnessReport } from '../../src/lineage/witness-rounds.ts';
+import type { TimestampReport } from '../../src/lineage/timestamp.ts';
 import { Readiness } from '../../src/console/readiness.ts';
 import type { Finished } from '../../src/gate/observer.ts';
 
 const health = () =>
   Promise.resolve({ state: 'writing' as const, size: 7, waiting: 2, free: 1e9, room: 'scarce' as const });
 
-function make(over: { health?: () => Promise<never>; witnesses?: () => WitnessReport | undefined } = {}): {
+interface Over {
+  readonly health?: () => Promise<never>;
+  readonly witnesses?: () => WitnessReport | undefined;
+  readonly timestamp?: () => TimestampReport | undefined;
+}
+
+function make(over: Over = {}): {
   metrics: Metrics;
   readiness: Readiness;
 } {
@@ -18,6 +25,7 @@ function make(over: { health?: () => Promise<never>; witnesses?: () => WitnessRe
     lineage: { health: over.health ?? health },
     version: '1.2.3',
     witnesses: over.witnesses ?? (() => undefined),
+    timestamp: over.timestamp ?? (() => undefined),
     wall: () => 90_000,
   });
   return { metrics, readiness };
@@ -142,4 +150,11 @@ t.test('inputs that were lost are counted', async (t) => {
   metrics.inputsLost(3);
   metrics.inputsLost(1);
   t.equal((await lines(metrics)).get('writ_inputs_lost_total'), 4);
+});
+
+t.test('the age of the newest timestamp is told', async (t) => {
+  const seen = await lines(make({ timestamp: () => ({ said: 'granted', size: 7, since: 60_000 }) }).metrics);
+  t.equal(seen.get('writ_timestamp_entries'), 7);
+  t.equal(seen.get('writ_timestamp_pending_seconds'), 30);
+  t.equal((await lines(make().metrics)).get('writ_timestamp_pending_seconds'), 0, 'where none is asked');
 });

@@ -67,6 +67,7 @@ async function start(test: Test, over: Partial<ConsoleParts> = {}): Promise<Sett
     lineage,
     version: '0',
     witnesses: () => undefined,
+    timestamp: () => undefined,
     wall: () => 0,
   });
   const faults: unknown[] = [];
