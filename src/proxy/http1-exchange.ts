@@ -6,6 +6,7 @@ import type { Header } from '../call/call.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
 import type { Clock, KeepPiece } from '../gate/outside.ts';
+import { atEndOfTurn, holdForTurn } from './end-of-turn.ts';
 import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
 import { denialReply } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -130,7 +131,7 @@ export class Http1Exchange implements AgentExchange {
     this.#response.writeHead(status, [...headers, 'content-length', String(bytes.length)]);
     if (!unread) {
       this.#request.resume();
-      this.#response.end(bytes);
+      atEndOfTurn(() => this.#response.end(bytes));
       return;
     }
     this.#response.write(bytes);
@@ -151,6 +152,7 @@ export class Http1Exchange implements AgentExchange {
 
   write(chunk: Uint8Array): boolean {
     this.#flowing = true;
+    if (this.#request.socket.writableCorked === 0) holdForTurn(this.#request.socket);
     return this.#response.write(chunk);
   }
 
@@ -164,7 +166,7 @@ export class Http1Exchange implements AgentExchange {
       this.#closing = true;
       this.onFlushed(() => this.#discard(() => this.#request.socket.destroySoon()));
     } else this.#request.resume();
-    this.#response.end();
+    atEndOfTurn(() => this.#response.end());
   }
 
   hint(links: readonly string[]): void {

@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import type { Address } from '../gate/outside.ts';
 import { dial } from './dial.ts';
 import type { Dialled } from './dial.ts';
+import { holdForTurn } from './end-of-turn.ts';
 import type { Errand, Outgoing } from './errand.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { Lane, LaneSettings, LaneTarget } from './lane.ts';
@@ -67,6 +68,7 @@ export class Http1Lane implements Lane {
 
   send(request: Outgoing, errand: Errand): void {
     this.#errand = errand;
+    if (this.#socket && !this.#socket.destroyed) holdForTurn(this.#socket);
     this.#client.dispatch(dispatchOf(request), this.#handler(errand));
   }
 
