@@ -187,7 +187,7 @@ export const settingsSchema = z.strictObject({
       kind: 'text',
       live: true,
       description:
-        'What upstreams are spoken to with. `auto`: what the agent speaks, HTTP/2 only where the upstream agrees to it by ALPN; `h1`; `h2`, on `http://` without asking (gRPC in the clear). A route can say otherwise for its upstream.',
+        'What upstreams are spoken to with. `auto`: what the agent speaks, HTTP/2 only where the upstream agrees to it by ALPN, on `http://` HTTP/1.1 but for gRPC that came over HTTP/2; `h1`; `h2`, on `http://` without asking. A route can say otherwise for its upstream.',
     }),
     max_idle_sockets: setting(whole(0, 4096), 256, {
       kind: 'whole',
@@ -244,7 +244,8 @@ export const settingsSchema = z.strictObject({
     plain_in_tunnel: setting(z.boolean('must be true or false'), false, {
       kind: 'boolean',
       live: true,
-      description: 'Allow HTTP in the clear inside `CONNECT`; grants must name its `http://` origin.',
+      description:
+        'Allow HTTP in the clear inside `CONNECT`, HTTP/2 with prior knowledge included; grants must name its `http://` origin.',
     }),
   }),
   denial: section({

@@ -9,7 +9,12 @@ const MAX_DOCUMENT = 5 * 1024;
 /** Whether a request, as `name, value, …`, is a gRPC call. */
 export function isGrpc(fields: readonly string[]): boolean {
   const at = fields.findIndex((name, i) => i % 2 === 0 && name === 'content-type');
-  return at >= 0 && /^application\/grpc(?:$|[+;])/.test(fields[at + 1] ?? '');
+  return at >= 0 && isGrpcType(fields[at + 1] ?? '');
+}
+
+/** Whether a `content-type` is gRPC's. */
+export function isGrpcType(type: string): boolean {
+  return /^application\/grpc(?:$|[+;])/.test(type);
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Http2Parts {
   readonly keepAliveMs: number;
   /** Shared by all connections of a listener. */
   readonly streams: StreamBudget;
+  /** Hears of each request's head. */
+  onRequest?(): void;
   /** Hears of streams that were refused. */
   onShed?(what: Shed): void;
   /** Hears of frames that were not HTTP/2, and of floods of them. */
@@ -70,7 +72,8 @@ export class Http2Connection {
   }
 
   #take(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
-    const { gate, context, streams, onShed } = this.#parts;
+    const { gate, context, streams, onRequest, onShed } = this.#parts;
+    onRequest?.();
     if (this.#running >= MAX_RUNNING || !streams.take(this.#running)) {
       onShed?.('stream');
       stream.on('error', () => undefined).close(constants.NGHTTP2_REFUSED_STREAM);

@@ -13,6 +13,7 @@ import type { Clock } from '../gate/outside.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { isAddress, nameFault } from './client-name.ts';
 import type { ConnectionContext } from './connection-context.ts';
+import { prefaceIn } from './http-opening.ts';
 import { helloIn, peek } from './peek.ts';
 import type { Shed } from './shed.ts';
 import { handshakeFault, refuseName } from './tls-fault.ts';
@@ -118,7 +119,7 @@ export class Interceptor {
         return fault;
       }
       case 'not-tls': {
-        if (plainAllowed()) return servePlain(socket, wanted, serving);
+        if (plainAllowed()) return this.#openPlain(socket, wanted, serving);
         socket.destroy();
         return deny('tunnel_not_tls', 'the first bytes are no TLS record');
       }
@@ -130,6 +131,17 @@ export class Interceptor {
         socket.destroy();
         return pass('left');
     }
+  }
+
+  /** HTTP/2 with prior knowledge, or HTTP/1: what is neither, the parser of the latter refuses. */
+  async #openPlain(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
+    const { clock, handshakeMs } = this.#parts;
+    const { is } = await peek(socket, { after: clock.after, ms: handshakeMs, read: prefaceIn });
+    const context = contextOf('http', wanted);
+    if (is === 'http2') serving.http2(socket, context);
+    else if (is === 'other') serving.http1(socket, context);
+    else socket.destroy();
+    return pass(is === 'http2' || is === 'other' ? 'open' : 'left');
   }
 
   async #openTls(socket: Socket, named: Named, serving: Serving): Promise<Opened> {
@@ -179,11 +191,6 @@ export class Interceptor {
     if (tls.bytesRead === 0)
       this.#parts.onFault({ cause: 'unused', detail: 'closed before a request', host, client });
   }
-}
-
-function servePlain(socket: Socket, wanted: Wanted, serving: Serving): Opened {
-  serving.http1(socket, contextOf('http', wanted));
-  return pass('open');
 }
 
 function contextOf(scheme: 'http' | 'https', { host, port, credential }: Wanted): ConnectionContext {

@@ -1,7 +1,8 @@
 /** A port that agents call: turns sockets into heads and exchanges for the gate, and does nothing else with them. */
-import { createServer, ServerResponse } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createHttpServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
 import type { Clock, TunnelMouth } from '../gate/outside.ts';
@@ -13,11 +14,13 @@ import type { Door } from './door.ts';
 import type { AgentExchange } from './exchange.ts';
 import { FloodPenalty } from './flood-penalty.ts';
 import { HalfClosed } from './half-closed.ts';
+import { prefaceIn } from './http-opening.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Serving } from './intercept.ts';
-import { answerMalformed } from './malformed.ts';
+import { answerMalformed, HeadTimeout } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
+import { peek } from './peek.ts';
 import type { PeerPorts } from './peer-uid.ts';
 import { StreamBudget } from './shed.ts';
 import type { Shed } from './shed.ts';
@@ -54,11 +57,13 @@ const CLOSING_PERCENT = 3;
 /** One listening port. */
 export class Listener {
   readonly #parts: ListenerParts;
-  readonly #server: Server;
+  readonly #port: Server;
+  /** Has no port: it speaks HTTP/1 on what it is handed. */
+  readonly #server: HttpServer;
   readonly #connections = new Map<Duplex, Open>();
   readonly #http2 = new Set<Http2Connection>();
-  /** Accepted here, the oldest first, and no head was whole yet. */
-  readonly #silent = new Set<Socket>();
+  /** Accepted here, the oldest first, and no head was whole yet: how to stop its clock. */
+  readonly #silent = new Map<Socket, () => void>();
   #accepted = 0;
   readonly #streams: StreamBudget;
   readonly #penalty: FloodPenalty;
@@ -72,10 +77,11 @@ export class Listener {
     this.#halfClosed = new HalfClosed(parts.clock);
     this.#streams = new StreamBudget(parts.maxStreams);
     this.#penalty = new FloodPenalty(parts.clock);
-    this.#server = hardenedServer(parts);
-    this.#server
+    this.#port = createServer({ allowHalfOpen: true, noDelay: true })
       .on('drop', () => parts.onShed?.('connection'))
-      .on('connection', (socket: Socket) => this.#open(socket))
+      .on('connection', (socket: Socket) => this.#open(socket));
+    this.#port.maxConnections = withMargin(parts.maxConnections);
+    this.#server = hardenedServer(parts)
       .on('request', (request, response) => this.#take(request, response))
       .on('checkContinue', (request, response) => this.#take(request, response))
       .on('checkExpectation', (request, response) => this.#take(request, response))
@@ -91,19 +97,20 @@ export class Listener {
 
   /** Where it listens; undefined while it does not. */
   get address(): AddressInfo | undefined {
-    const address = this.#server.address();
+    const address = this.#port.address();
     return address && typeof address === 'object' ? address : undefined;
   }
 
   /** Starts to listen; rejects with the system's error (`EADDRINUSE`, `EACCES` …). Port 0 takes a free one. */
   async listen(port: number, host: string): Promise<AddressInfo> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
+      this.#port.once('error', reject);
+      this.#port.listen(port, host, () => {
+        this.#port.off('error', reject);
         resolve();
       });
     });
+    this.attend();
     if (!this.address) throw new Error('listening on no address');
     return this.address;
   }
@@ -111,7 +118,8 @@ export class Listener {
   /** Takes no new calls; resolves when the running ones are over. */
   stop(): Promise<void> {
     this.#stopped = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = new Promise<void>((resolve) => this.#port.close(() => resolve()));
+    this.#server.close();
     for (const socket of this.#opening) socket.destroy();
     for (const connection of this.#http2) connection.stop();
     for (const { calls } of [...this.#connections.values()]) calls.stop();
@@ -133,9 +141,10 @@ export class Listener {
     }
   }
 
-  /** Speaks HTTP/2 on a connection whose TLS agreed on it. */
+  /** Speaks HTTP/2 on a connection whose TLS agreed on it, or that began with its preface. */
   serveHttp2(socket: Socket, context: ConnectionContext): void {
     if (this.#stopped) return void socket.destroy();
+    this.#connections.delete(socket); // its calls are the streams from now on
     const onMalformed = (event: Malformed): void => {
       if (context.tunnel) this.#penalty.strike(context.tunnel.credential?.text ?? '');
       this.#parts.onMalformed({ ...event, carrier: context.carrier });
@@ -143,33 +152,55 @@ export class Listener {
     const connection = new Http2Connection(socket, {
       ...{ ...this.#parts, context, onMalformed },
       streams: this.#streams,
+      onRequest: () => this.#heard(socket),
     });
     this.#http2.add(connection);
     socket.once('close', () => this.#http2.delete(connection));
   }
 
   #open(socket: Socket): void {
-    if (this.#connections.has(socket)) return; // by `serve`
     const { localPort, remotePort } = socket;
-    if (localPort !== undefined && remotePort !== undefined) this.#parts.onOpen?.({ localPort, remotePort });
-    this.#adopt(socket, { carrier: this.#parts.carrier });
+    const { carrier, onOpen } = this.#parts;
+    if (localPort !== undefined && remotePort !== undefined) onOpen?.({ localPort, remotePort });
+    this.#adopt(socket, { carrier });
     this.#makeRoom(socket);
+    if (carrier === 'reverse') this.#admit(socket).catch(() => socket.destroy());
+    else if (!socket.destroyed) this.#server.emit('connection', socket); // HTTP/2 to a forward proxy is not offered
+  }
+
+  /** HTTP/2 with prior knowledge (RFC 9113 §3.3), or HTTP/1. Looking takes none of the time that a head has. */
+  async #admit(socket: Socket): Promise<void> {
+    const { carrier, clock, headMs } = this.#parts;
+    socket.on('error', () => socket.destroy());
+    const late = clock.after(headMs, () => this.#malformed(new HeadTimeout(), socket));
+    this.#silent.set(socket, late);
+    const { is } = await peek(socket, { after: clock.after, ms: headMs, read: prefaceIn });
+    if (is === 'other') this.#server.emit('connection', socket);
+    if (is === 'closed') socket.destroy();
+    if (is !== 'http2') return;
+    late();
+    this.serveHttp2(socket, { carrier });
   }
 
   /** At the limit, whoever has waited longest for its head makes room: slow connections keep nobody out. */
   #makeRoom(socket: Socket): void {
     const { maxConnections, onShed } = this.#parts;
     this.#accepted += 1;
-    this.#silent.add(socket);
+    this.#silent.set(socket, () => undefined);
     socket.once('close', () => {
       this.#accepted -= 1;
-      this.#silent.delete(socket);
+      this.#heard(socket);
     });
     if (this.#accepted <= maxConnections) return;
-    const [oldest = socket] = this.#silent;
-    this.#silent.delete(oldest);
+    const [oldest = socket] = this.#silent.keys();
+    this.#heard(oldest);
     oldest.destroy();
     onShed?.('connection');
+  }
+
+  #heard(socket: Socket): void {
+    this.#silent.get(socket)?.();
+    this.#silent.delete(socket);
   }
 
   #adopt(socket: Duplex, context: ConnectionContext): void {
@@ -179,7 +210,7 @@ export class Listener {
 
   #take(request: IncomingMessage, response: ServerResponse): void {
     const open = this.#connections.get(request.socket);
-    this.#silent.delete(request.socket);
+    this.#heard(request.socket);
     open?.calls.take((done) => {
       this.#heedEnd(request.socket, response, open.context);
       return this.#run(request, response, { ...open, done });
@@ -215,7 +246,7 @@ export class Listener {
       mouth.closeAfter();
       const entering = { response, exchange: mouth, context: open.context, mouth, done };
       this.#whenForgiven(request, () => {
-        this.#silent.delete(request.socket); // until then it makes room like one that has said nothing
+        this.#heard(request.socket); // until then it makes room like one that has said nothing
         this.#enter(request, entering);
       });
       return mouth;
@@ -252,7 +283,7 @@ export class Listener {
     const response = new ServerResponse(request);
     socket.on('error', () => socket.destroy());
     const open = this.#connections.get(socket);
-    this.#silent.delete(request.socket);
+    this.#heard(request.socket);
     open?.calls.take((done) => {
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
@@ -306,8 +337,8 @@ interface Open {
 }
 
 /** Every setting of node:http that our safety rests on, in one place (threats.md §1–2). */
-function hardenedServer({ maxConnections, headMs, keepAliveMs }: ListenerParts): Server {
-  const server = createServer({
+function hardenedServer({ headMs, keepAliveMs }: ListenerParts): HttpServer {
+  const server = createHttpServer({
     insecureHTTPParser: false,
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headMs,
@@ -317,8 +348,12 @@ function hardenedServer({ maxConnections, headMs, keepAliveMs }: ListenerParts):
     requireHostHeader: false, // a missing Host is refused by name, with a receipt
   });
   server.maxHeadersCount = 0; // else headers are hidden from us that the parser frames by
-  server.maxConnections = maxConnections + Math.ceil((maxConnections * CLOSING_PERCENT) / 100); // they count until closed
   return Object.assign(server, { httpAllowHalfOpen: true }); // else node:http ends a call with its agent's sending side
+}
+
+/** Connections count until they are closed. */
+function withMargin(connections: number): number {
+  return connections + Math.ceil((connections * CLOSING_PERCENT) / 100);
 }
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): RawHead {

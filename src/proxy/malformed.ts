@@ -15,6 +15,11 @@ const REASONS = {
   431: 'Request Header Fields Too Large',
 } as const;
 
+/** A head that was not whole by its deadline, as node:http says it. */
+export class HeadTimeout extends Error {
+  readonly code = 'ERR_HTTP_REQUEST_TIMEOUT';
+}
+
 /**
  * Answers and closes. While calls run on the connection nothing is said, since it would become part of a reply of
  * theirs. Undefined where the connection was lost rather than misused.

@@ -25,10 +25,10 @@ export function helloIn(bytes: Uint8Array): Exclude<HelloReading, { readonly is:
 /** Records around a hello have headers of their own, one of five bytes for each of at least one byte. */
 const MAX_BYTES = 2 * MAX_HELLO_BYTES;
 
-/** Reads until the beginning is known. The socket must be paused, and is so again; its bytes stand in it unread. */
+/** Reads until the beginning is known. The socket must not flow, and does not after; its bytes stand in it unread. */
 export function peek<R>(socket: Socket, { after, ms, read: tell }: Looking<R>): Promise<R | Untold> {
   return new Promise((resolve) => {
-    let held = Buffer.alloc(0);
+    let held: Buffer = Buffer.alloc(0);
     const settle = (beginning: R | Untold): void => {
       cancel();
       socket.off('readable', read).off('end', closed).off('close', closed);
@@ -37,7 +37,7 @@ export function peek<R>(socket: Socket, { after, ms, read: tell }: Looking<R>): 
     };
     const read = (): void => {
       for (let chunk: unknown = socket.read(); chunk instanceof Buffer; chunk = socket.read())
-        held = Buffer.concat([held, chunk]);
+        held = held.length > 0 ? Buffer.concat([held, chunk]) : chunk;
       const reading = held.length > 0 ? tell(held) : undefined;
       if (reading) settle(reading);
       else if (held.length > MAX_BYTES) settle({ is: 'malformed', why: 'a ClientHello in crumbs' });

@@ -114,8 +114,9 @@ export class TransparentListener {
   async #enter(arrived: Arrived, beginning: Beginning): Promise<Opened> {
     const { socket } = arrived;
     if (beginning.is === 'hello') return this.#enterTls(arrived, beginning.hello);
-    if (beginning.is === 'http') {
-      this.#serving(socket).http1(socket, contextOf('http', arrived));
+    if (beginning.is === 'http' || beginning.is === 'http2') {
+      const { http1, http2 } = this.#serving(socket);
+      (beginning.is === 'http' ? http1 : http2)(socket, contextOf('http', arrived));
       return pass('open');
     }
     socket.destroy();

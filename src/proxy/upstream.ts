@@ -1,7 +1,9 @@
 /** Forwards permitted calls over HTTP/1.1 and HTTP/2: no redirects, no decompression, no retries. */
+import type { Call } from '../call/call.ts';
 import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
 import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
+import { isGrpcType } from './grpc.ts';
 import { failureReply } from './reply.ts';
 import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
@@ -17,7 +19,10 @@ import type { UpgradeParts } from './upgrade.ts';
 import type { UpstreamProxy } from './upstream-proxy.ts';
 import type { WebSocketLimits } from './websocket.ts';
 
-/** What an upstream is spoken to with. `auto`: what the agent speaks, where the upstream agrees to it by ALPN. */
+/**
+ * What an upstream is spoken to with. `auto`: what the agent speaks, where the upstream agrees to it by ALPN; in the
+ * clear, where nobody can ask, HTTP/1.1, but for gRPC, which has HTTP/2 only.
+ */
 export type HttpChoice = 'auto' | 'h1' | 'h2';
 
 /** How upstreams are called; all times in milliseconds. */
@@ -101,7 +106,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     const { scheme, host, port, origin } = call;
     const leave = this.#running.enter(passage);
     if (!leave) return refuseBusy(passage);
-    const offer = offerOf(this.#settings.choose(origin), { scheme, http2: exchange.http2 });
+    const offer = offerOf(this.#settings.choose(origin), call, exchange);
     const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
     const target = { host, origin, addresses, tls };
     const lane = call.upgrade
@@ -121,10 +126,14 @@ export class HttpUpstream implements Upstream<AgentExchange> {
 /** An agent on HTTP/1.1 is given HTTP/1.1 unless the operator says otherwise: nothing is translated without need. */
 function offerOf(
   choice: HttpChoice,
-  { scheme, http2 }: { scheme: 'http' | 'https'; http2: boolean },
+  { scheme, headers }: Pick<Call, 'scheme' | 'headers'>,
+  { http2 }: Pick<AgentExchange, 'http2'>,
 ): readonly Protocol[] {
   if (choice === 'h2') return ['h2'];
-  return choice === 'auto' && http2 && scheme === 'https' ? ['h2', 'http/1.1'] : ['http/1.1'];
+  if (choice === 'h1' || !http2) return ['http/1.1'];
+  if (scheme === 'https') return ['h2', 'http/1.1'];
+  const isGrpc = headers.some(([name, value]) => name === 'content-type' && isGrpcType(value));
+  return [isGrpc ? 'h2' : 'http/1.1'];
 }
 
 const NOTHING = new Tally().close();

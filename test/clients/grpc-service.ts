@@ -1,4 +1,4 @@
-/** A gRPC service over TLS, and what must hold of any client that calls it through the sidecar. */
+/** A gRPC service, and what must hold of any client that calls it through the sidecar. */
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type {
   sendUnaryData,
@@ -19,7 +19,7 @@ import { talk } from './talk.ts';
 /** A service that listens. */
 interface Service {
   readonly port: number;
-  /** `https://localhost:port`. */
+  /** `https://localhost:port`, or `http://`. */
   readonly url: string;
   /** The method of every call that reached it, and whether a grant did. */
   readonly seen: readonly string[];
@@ -37,21 +37,29 @@ const ANSWERS: Readonly<Record<(typeof KINDS)[number], readonly string[]>> = {
   bidi: ['echo one', 'echo two', 'echo three'],
 };
 
-/** A client program, and the environment that tells it of the proxy. */
-export interface GrpcClient {
-  readonly program: readonly [program: string, file: string];
-  environment(stage: Omit<Stage, 'site'>): Readonly<Record<string, string>>;
+const TLS = 'TLS in CONNECT';
+const CLEAR = 'in the clear in CONNECT';
+const REVERSE = 'in the clear to the reverse port';
+
+/** A client program. */
+type GrpcClient = readonly [program: string, file: string];
+
+/** Runs a client on each way: all four kinds, permitted and denied, and a tunnel to another host. */
+export async function checkClient(t: Test, client: GrpcClient): Promise<void> {
+  const [secure, clear] = [await startService(t, true), await startService(t, false)];
+  const settings = { routes: [{ upstream: clear.url }], tls: { plain_in_tunnel: true } };
+  const stage = await startSidecar(t, { origins: [secure, clear], settings });
+  for (const way of [TLS, CLEAR, REVERSE] as const)
+    await t.test(way, (t) => checkWay(t, client, { way, stage, service: way === TLS ? secure : clear }));
 }
 
-/** Runs a client against service and sidecar: all four kinds, a call that is denied, and one to another host. */
-export async function checkClient(t: Test, client: GrpcClient): Promise<void> {
-  const service = await startService(t);
-  const stage = await startSidecar(t, { origins: [service] });
+async function checkWay(t: Test, client: GrpcClient, given: Given): Promise<void> {
+  const { way, stage, service } = given;
   const { home } = stage;
-  const grant = stage.grant({ entry: { paths: ['/test.Echo/*'] } });
-  const env = { ...stage.environment(client.environment(stage)), grpc_proxy: stage.proxy(grant) };
+  const { args, env } = directions(given);
   const pieces: Record<string, string[]> = {};
-  const heard = await talk([...client.program, `localhost:${service.port}`], env, ({ did, piece }) => {
+  const from = service.seen.length;
+  const heard = await talk([...client, ...args], { ...stage.environment(), ...env }, ({ did, piece }) => {
     if (piece === undefined) return;
     (pieces[did] ??= []).push(piece);
     if (did === 'server') service.advance();
@@ -60,16 +68,38 @@ export async function checkClient(t: Test, client: GrpcClient): Promise<void> {
     t.strictSame(pieces[kind], ANSWERS[kind], kind);
     t.equal(heard.get(kind)?.status, status.OK, `${kind}: OK`);
     await assertOutcome(t, home, heard.get(kind)?.headers?.['writ-decision']);
+    const { status: denied, body = '' } = heard.get(`${kind}, denied`) ?? {};
+    t.equal(denied, status.PERMISSION_DENIED, `${kind}: a denied call is PERMISSION_DENIED`);
+    t.strictSame(pieces[`${kind}, denied`], undefined, 'and nothing else');
+    assertReceipt(t, home, { body, code: 'scope_path' });
   }
   t.equal(heard.get('unary')?.headers?.['x-trailer'], '1', 'trailers arrive');
-  const { status: denied, body = '' } = heard.get('denied') ?? {};
-  t.equal(denied, status.PERMISSION_DENIED, 'a denied call is PERMISSION_DENIED');
-  assertReceipt(t, home, { body, code: 'scope_path' });
-  t.equal(heard.get('refused')?.status, status.UNAVAILABLE, 'a refused CONNECT is UNAVAILABLE');
-  t.strictSame(service.seen, KINDS, 'what reached the service');
+  const refused = way === REVERSE ? undefined : status.UNAVAILABLE;
+  t.equal(heard.get('refused')?.status, refused, 'a refused CONNECT is UNAVAILABLE');
+  t.strictSame(service.seen.slice(from), KINDS, 'what reached the service');
 }
 
-async function startService(t: Teardown): Promise<Service> {
+interface Given {
+  readonly way: typeof TLS | typeof CLEAR | typeof REVERSE;
+  readonly stage: Omit<Stage, 'site'>;
+  readonly service: Service;
+}
+
+/** What a client is told. */
+function directions({ way, stage, service }: Given): Directions {
+  const grant = stage.grant({ entry: { paths: ['/test.Echo/*'] } });
+  if (way === REVERSE) return { args: [new URL(stage.reverse).host, 'clear', grant], env: {} };
+  const [there, grpc_proxy] = [`localhost:${service.port}`, stage.proxy(grant)];
+  if (way === CLEAR) return { args: [there, 'clear'], env: { grpc_proxy } };
+  return { args: [there, 'tls'], env: { grpc_proxy, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: stage.ca } };
+}
+
+interface Directions {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function startService(t: Teardown, secure: boolean): Promise<Service> {
   const seen: string[] = [];
   let advance: () => void = () => undefined;
   const note = (kind: string, { metadata }: Pick<ServerUnaryCall<string, string>, 'metadata'>): void => {
@@ -105,12 +135,14 @@ async function startService(t: Teardown): Promise<Service> {
     },
   });
   const { key, cert } = identity;
-  const secure = ServerCredentials.createSsl(null, [{ private_key: key, cert_chain: cert }]);
+  const trust = secure
+    ? ServerCredentials.createSsl(null, [{ private_key: key, cert_chain: cert }])
+    : ServerCredentials.createInsecure();
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error ? reject(error) : resolve(bound))),
+    server.bindAsync('127.0.0.1:0', trust, (error, bound) => (error ? reject(error) : resolve(bound))),
   );
   t.teardown(() => server.forceShutdown());
-  return { port, url: `https://localhost:${port}`, seen, advance: () => advance() };
+  return { port, url: `${secure ? 'https' : 'http'}://localhost:${port}`, seen, advance: () => advance() };
 }
 
 const text = {

@@ -56,6 +56,7 @@ t.test('curl is served without knowing of it', { skip: missing('curl') }, async 
     ['HTTP/2 in TLS', [`${secure.url}/a?x=1`, '--http2', '--cacert', on.ca]],
     ['HTTP/1.1 in TLS', [`${secure.url}/a?x=1`, '--http1.1', '--cacert', on.ca]],
     ['HTTP in the clear', [`${plain.url}/a?x=1`]],
+    ['HTTP/2 in the clear', [`${plain.url}/a?x=1`, '--http2-prior-knowledge']],
   ] as const;
   for (const [name, args] of ways) {
     const permitted = await curl(portOf(on), [...args, ...grant]);
@@ -67,7 +68,7 @@ t.test('curl is served without knowing of it', { skip: missing('curl') }, async 
     t.match(is, { redirected: { original: 'unknown' }, call: { method: 'PATCH', path: '/a' } }, name);
   }
   t.strictSame(secure.seen, ['GET /a?x=1', 'GET /a?x=1']);
-  t.equal(plain.seen.length, 1);
+  t.equal(plain.seen.length, 2);
   t.equal(plain.seen[0]?.headers['writ-grant'], undefined, 'the grant stays here');
   t.notOk(on.home.entries().some(({ type }) => type === 'tunnel'), 'there is no tunnel');
 }); // prettier-ignore
@@ -170,6 +171,7 @@ const strange: readonly (readonly [string, string | Uint8Array])[] = [
   ['a handshake that is none', Uint8Array.of(22, 3, 1, 0, 4, 2, 0, 0, 0)],
   ['a word without end', 'A'.repeat(100)],
   ['half a request line', 'GET'],
+  ['half a preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\n'],
   ['a client that waits for a greeting', ''],
 ];
 
@@ -220,7 +222,7 @@ t.test(
     const settings = { denial: { recorded_burst: 3, recorded_per_second: 1 } };
     const on = await startTunnels(t, { settings });
     for (let i = 0; i < 8; i++) await heardFor(portOf(on), 'SSH-2.0-x\r\n');
-    for (const bytes of ['GET \0\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'])
+    for (const bytes of ['GET \0\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n'])
       t.match((await heardFor(portOf(on), bytes)).toString(), /^HTTP\/1\.1 400 /);
     await on.sidecar.stop();
     const entries = on.home.entries();

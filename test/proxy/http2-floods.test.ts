@@ -1,4 +1,4 @@
-/** Floods of frames: each ends its connection with GOAWAY, and the sidecar goes on. */
+/** Floods of frames, on the reverse port: each ends its connection with GOAWAY, and the sidecar goes on. */
 import t from 'tap';
 import { call, fields, startAgent } from './http2-client.ts';
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, GET, TYPE } from './http2-frames.ts';
@@ -52,16 +52,12 @@ const floods: readonly (readonly [name: string, code: number, why: string, bytes
 for (const [name, code, why, bytes] of floods)
   t.test(`a flood of ${name} ends in GOAWAY`, async (t) => {
     const routes = [{ upstream: 'http://127.0.0.1:1' }];
-    const sidecar = await startSidecar(t, { routes, decide: () => 'policy_denied' });
-    const agent = new FrameAgent(sidecar.http2Port);
+    const sidecar = await startSidecar(t, { carrier: 'reverse', routes, decide: () => 'policy_denied' });
+    const agent = new FrameAgent(sidecar.port);
     agent.socket.write(bytes());
     const heard = await agent.closed();
     t.equal(heard.find(({ type }) => type === TYPE.GOAWAY)?.payload.readUInt32BE(4), code);
     t.match(sidecar.malformed, [{ status: 400, why }]);
     t.ok(sidecar.calls.length < MANY / 10, 'few of its streams became calls');
-    t.match(
-      await call(startAgent(t, sidecar.http2Port), fields('GET', '/')),
-      { status: 403 },
-      'others go on',
-    );
+    t.match(await call(startAgent(t, sidecar.port), fields('GET', '/')), { status: 403 }, 'others go on');
   });

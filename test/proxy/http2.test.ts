@@ -200,3 +200,37 @@ t.test('aborted streams leave nothing behind', async (t) => {
     t.equal(sidecar.upstream.idle, 0, choice);
   }
 });
+
+t.test(
+  'what is spoken in the clear without asking: HTTP/2 where gRPC needs it, or the operator says so',
+  async (t) => {
+    const begun: string[] = [];
+    const { port } = await startRaw(t, (socket) => {
+      socket.once('data', (bytes) => {
+        begun.push(bytes.toString('latin1', 0, 4));
+        socket.destroy();
+      });
+    });
+    const routes = [{ upstream: `http://127.0.0.1:${port}` }];
+    for (const [choice, type, first] of [
+      ['auto', 'application/grpc', 'PRI '],
+      ['auto', 'application/grpc+proto', 'PRI '],
+      ['auto', 'application/grpc-web', 'POST'],
+      ['auto', 'text/plain', 'POST'],
+      ['h1', 'application/grpc', 'POST'],
+      ['h2', 'text/plain', 'PRI '],
+    ] as const) {
+      const sidecar = await startSidecar(t, {
+        carrier: 'reverse',
+        routes,
+        settings: { choose: () => choice },
+      });
+      await call(startAgent(t, sidecar.port), fields('POST', '/', 'content-type', type), 'body');
+      t.equal(begun.pop(), first, `${choice}, ${type}`);
+    }
+    const sidecar = await startSidecar(t, { carrier: 'reverse', routes });
+    const lines = ['POST / HTTP/1.1', 'Host: a', 'Content-Type: application/grpc', 'Content-Length: 0'];
+    await exchangeRaw(sidecar.port, [...lines, 'Connection: close', '', ''].join('\r\n'));
+    t.equal(begun.pop(), 'POST', 'an agent on HTTP/1.1');
+  },
+);

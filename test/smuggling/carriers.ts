@@ -21,13 +21,15 @@ export interface Carrier {
   readonly origin: Recorder;
   /** Of the forward port. */
   readonly port: number;
+  /** Of the origin. */
+  readonly scheme: string;
   /** What stands before a path in a target. */
   readonly base: string;
   /** The right `Host`. */
   readonly host: string;
   /** A connection on which HTTP/1 may be spoken; a tunnel is opened with this grant. */
   open(grant: string): Promise<Socket>;
-  /** The same with HTTP/2 agreed on. */
+  /** The same for HTTP/2: agreed on in TLS, or with prior knowledge. */
   openHttp2(grant: string): Promise<Socket>;
 }
 
@@ -77,8 +79,9 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
   };
   return {
     ...{ name, home, sidecar, origin, port, host: authority, open: open[name] },
+    scheme: speech === 'clear' ? 'http' : 'https',
     base: name === 'forward' ? origin.url : '',
-    openHttp2: (grant) => inside(grant, 'h2'),
+    openHttp2: (grant) => (speech === 'clear' ? open[name](grant) : inside(grant, 'h2')),
   };
 }
 

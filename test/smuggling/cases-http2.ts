@@ -15,7 +15,16 @@ export interface Rest extends Elsewhere {
   readonly frames?: readonly Uint8Array[];
 }
 
-const BASE: readonly string[] = [':method', 'GET', ':scheme', 'https', ':authority', '{host}', ':path', '/a'];
+const BASE: readonly string[] = [
+  ':method',
+  'GET',
+  ':scheme',
+  '{scheme}',
+  ':authority',
+  '{host}',
+  ':path',
+  '/a',
+];
 const GRANT: readonly string[] = ['writ-grant', '{grant}'];
 
 /** The good head with another value for a pseudo-header; undefined: without it. */
@@ -62,7 +71,11 @@ const passing = (name: string, trailers: readonly string[]): Http2Row =>
   });
 
 /** There the port is the one that is named. */
-const ANY_PORT: Rest = { on: { 'transparent-tls': 'scope_location' } };
+const ANY_PORT: Rest = { on: { 'transparent-tls': 'scope_location', transparent: 'scope_location' } };
+/** There the host is the one that is named, too. */
+const OTHER: Rest = { on: { transparent: 'scope_location' } };
+/** There each request brings its own grant. */
+const UNGRANTED: Rest = { on: { 'transparent-tls': 'grant_missing', transparent: 'grant_missing' } };
 /** node:http2 leaves such fields out: neither policy nor the origin sees them. */
 const LEFT_OUT = PERMIT;
 const TWIN: DenialCode = 'header_lookalike';
@@ -74,14 +87,14 @@ const many = (count: number): readonly string[] =>
 
 export const http2Rows: readonly Http2Row[] = [
   ['a plain request', [...BASE, ...GRANT], PERMIT],
-  ['a request under the grant of its tunnel', BASE, PERMIT, { on: { 'transparent-tls': 'grant_missing' } }],
+  ['a request under the grant of its tunnel', BASE, PERMIT, UNGRANTED],
   ['no :method', pseudo(':method', undefined), 'broken'],
   ['no :scheme', pseudo(':scheme', undefined), 'broken'],
   ['no :path', pseudo(':path', undefined), 'broken'],
   ['no :authority and no host', pseudo(':authority', undefined), 'broken'],
   ['host instead of :authority', [...pseudo(':authority', undefined), 'host', '{host}'], PERMIT],
   ['two :method', [...BASE, ':method', 'POST', ...GRANT], 'broken'],
-  ['two :scheme', [...BASE, ':scheme', 'https', ...GRANT], 'broken'],
+  ['two :scheme', [...BASE, ':scheme', '{scheme}', ...GRANT], 'broken'],
   ['two :path', [...BASE, ':path', '/smuggled', ...GRANT], 'broken'],
   ['two :authority', [...BASE, ':authority', '{host}', ...GRANT], 'broken'],
   ['a pseudo-header behind a header', [...BASE.slice(0, 6), ...GRANT, ':path', '/smuggled'], 'broken'],
@@ -94,7 +107,7 @@ export const http2Rows: readonly Http2Row[] = [
   path('empty', '', 'broken'),
   path('of a star', '*', 'broken'),
   path('without its slash', 'a', 'broken'),
-  path('in absolute-form', 'https://{host}/a', 'broken'),
+  path('in absolute-form', '{scheme}://{host}/a', 'broken'),
   path('with two slashes', '//smuggled', 'path_empty_segment'),
   path('with dots', '/a/../b', 'path_dot_segment'),
   path('with encoded dots', '/a/%2e%2e/b', 'path_dot_segment'),
@@ -113,7 +126,7 @@ export const http2Rows: readonly Http2Row[] = [
   path('with a query', '/a?b', PERMIT),
   path('of 9 KiB', `/${'a'.repeat(9000)}`, 'target_too_large'),
 
-  authority('of another host', 'other.test', 'authority_misdirected'),
+  authority('of another host', 'other.test', 'authority_misdirected', OTHER),
   authority('of another port', 'localhost:1', 'authority_misdirected', ANY_PORT),
   authority('without a port', 'localhost', 'authority_misdirected', ANY_PORT),
   authority('empty', '', 'broken'),
@@ -124,18 +137,18 @@ export const http2Rows: readonly Http2Row[] = [
   authority('with a NUL', 'localhost\0', 'broken'),
   authority('with CR LF', `{host}\r\nX: y`, 'broken'),
   authority('with a space', '{host} x', 'broken'),
-  authority('in capitals', 'LOCALHOST:{port}', PERMIT),
+  authority('in capitals', '{HOST}', PERMIT),
   ['host beside :authority', [...BASE, 'host', '{host}', ...GRANT], PERMIT],
   ['another host beside :authority', [...BASE, 'host', 'other.test', ...GRANT], 'authority_mismatch'],
   ['an empty host beside :authority', [...BASE, 'host', '', ...GRANT], 'broken'],
   ['two hosts beside :authority', [...BASE, 'host', '{host}', 'host', '{host}', ...GRANT], 'broken'],
 
-  ['another :scheme', pseudo(':scheme', 'http'), 'authority_misdirected'],
+  ['another :scheme', pseudo(':scheme', '{otherScheme}'), 'authority_misdirected'],
   [':scheme ftp', pseudo(':scheme', 'ftp'), 'target_invalid'],
   [':scheme in capitals', pseudo(':scheme', 'HTTPS'), 'target_invalid'],
   [':scheme empty', pseudo(':scheme', ''), 'broken'],
-  [':scheme with a whole URL', pseudo(':scheme', 'https://{host}/smuggled?'), 'broken'],
-  [':scheme with CR LF', pseudo(':scheme', 'https\r\nX: y'), 'broken'],
+  [':scheme with a whole URL', pseudo(':scheme', '{scheme}://{host}/smuggled?'), 'broken'],
+  [':scheme with CR LF', pseudo(':scheme', '{scheme}\r\nX: y'), 'broken'],
   method('in small letters', 'get', 'method_invalid'),
   method('empty', '', 'broken'),
   method('with a space', 'GET /smuggled', 'broken'),

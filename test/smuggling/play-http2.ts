@@ -10,7 +10,7 @@ const CANARY = [
   ':method',
   'GET',
   ':scheme',
-  'https',
+  '{scheme}',
   ':authority',
   '{host}',
   ':path',

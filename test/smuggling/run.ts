@@ -54,10 +54,13 @@ async function inParallel<T, U>(
 
 /** A case's text with everything that only its run can know. */
 export function fillIn(text: string, carrier: Carrier, grant: string): string {
-  const { base, host, origin } = carrier;
+  const { base, scheme, host, origin } = carrier;
   const smuggled = text === SMUGGLED ? '' : fillIn(SMUGGLED, carrier, grant);
   return text
     .replaceAll('{base}', base)
+    .replaceAll('{scheme}', scheme)
+    .replaceAll('{otherScheme}', scheme === 'https' ? 'http' : 'https')
+    .replaceAll('{HOST}', host.toUpperCase())
     .replaceAll('{host}', host)
     .replaceAll('{port}', String(origin.port))
     .replaceAll('{grant}', grant)

@@ -1,10 +1,11 @@
-/** All four kinds of gRPC call by grpc-js, told of the proxy by its environment alone. Argument: the service. */
+/** All four kinds of gRPC call by grpc-js, permitted and denied. Arguments: the service, `tls` or `clear`, and a grant, which
+ * otherwise goes with the proxy of its environment. */
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { ServiceError, StatusObject } from '@grpc/grpc-js';
-import { once } from 'node:events';
 
-const [service = ''] = process.argv.slice(2);
-const client = new Client(service, credentials.createSsl());
+const [service = '', security = 'tls', grant] = process.argv.slice(2);
+const trust = security === 'tls' ? credentials.createSsl() : credentials.createInsecure();
+const client = new Client(service, trust);
 const question = Array.from({ length: 20_000 }, (_, i) => i).join(' ');
 
 const say = (did: string, what: object): void => console.log(JSON.stringify({ did, ...what }));
@@ -30,37 +31,60 @@ async function end(did: string, call: Call): Promise<void> {
 
 const ignore = (): void => undefined;
 
-function unary(did: string, to: Client, path: string): Promise<void> {
-  const heard = (_error: ServiceError | null, answer?: string): void => {
-    if (answer !== undefined) say(did, { piece: answer });
-  };
-  return end(did, to.makeUnaryRequest(path, write, read, question, new Metadata(), heard));
+function metadata(): Metadata {
+  const metadata = new Metadata();
+  if (grant !== undefined) metadata.set('writ-grant', grant);
+  return metadata;
 }
 
-await unary('unary', client, '/test.Echo/Unary');
+/** Says under `did` what it hears; `of` is the service. */
+type Begin = (did: string, of: string, to: Client) => Call;
 
-const server = client.makeServerStreamRequest('/test.Echo/Server', write, read, 'go');
-server.on('error', ignore).on('data', (piece: string) => say('server', { piece }));
-await end('server', server);
+const unary: Begin = (did, of, to) =>
+  to.makeUnaryRequest(`${of}/Unary`, write, read, question, metadata(), (error, piece) =>
+    hear(did, error, piece),
+  );
 
-const sent = client.makeClientStreamRequest('/test.Echo/Client', write, read, (_error, piece) =>
-  say('client', { piece }),
-);
-for (const word of ['one', 'two', 'three']) sent.write(word);
-sent.end();
-await end('client', sent);
+const kinds: Readonly<Record<string, Begin>> = {
+  unary,
+  server: (did, of, to) =>
+    to
+      .makeServerStreamRequest(`${of}/Server`, write, read, 'go', metadata())
+      .on('error', ignore)
+      .on('data', (piece: string) => say(did, { piece })),
+  client: (did, of, to) => {
+    const sent = to.makeClientStreamRequest(`${of}/Client`, write, read, metadata(), (error, piece) =>
+      hear(did, error, piece),
+    );
+    for (const word of ['one', 'two', 'three']) sent.write(word);
+    sent.end();
+    return sent;
+  },
+  bidi: (did, of, to) => {
+    const both = to.makeBidiStreamRequest(`${of}/Bidi`, write, read, metadata());
+    const words = ['two', 'three'];
+    both.write('one');
+    both.on('error', ignore).on('data', (piece: string) => {
+      say(did, { piece });
+      const next = words.shift();
+      if (next === undefined) both.end();
+      else both.write(next);
+    });
+    return both;
+  },
+};
 
-const both = client.makeBidiStreamRequest('/test.Echo/Bidi', write, read);
-const ended = end('bidi', both);
-for (const word of ['one', 'two', 'three']) {
-  both.write(word);
-  const [piece] = (await once(both, 'data')) as [string]; // as `read` has it
-  say('bidi', { piece });
+function hear(did: string, error: ServiceError | null, piece: string | undefined): void {
+  if (error === null) say(did, { piece });
 }
-both.end();
-both.resume();
-await ended;
 
-await unary('denied', client, '/test.Secret/Unary');
-await unary('refused', new Client('elsewhere.test:443', credentials.createSsl()), '/test.Echo/Unary');
+for (const [kind, begin] of Object.entries(kinds)) await end(kind, begin(kind, '/test.Echo', client));
+for (const [kind, begin] of Object.entries(kinds)) {
+  const did = `${kind}, denied`;
+  await end(did, begin(did, '/test.Secret', client));
+}
+if (grant === undefined) {
+  const elsewhere = new Client('elsewhere.test:443', trust);
+  await end('refused', unary('refused', '/test.Echo', elsewhere));
+}
 process.exit();

@@ -1,4 +1,5 @@
-"""All four kinds of gRPC call by Python's grpc, told of the proxy by its environment alone. Argument: the service."""
+"""All four kinds of gRPC call by Python's grpc, permitted and denied. Arguments: the service, `tls` or `clear`, and a
+grant, which otherwise goes with the proxy of its environment."""
 import json
 import sys
 import threading
@@ -19,43 +20,60 @@ def end(did, call):
     say(did, status=call.code().value[0], headers=headers, body=headers.get("writ-problem-bin", ""))
 
 
-def unary(did, channel, path):
-    try:
-        answer, call = channel.unary_unary(path).with_call(QUESTION.encode(), timeout=20)
-        say(did, piece=answer.decode())
-        end(did, call)
-    except grpc.RpcError as refusal:
-        end(did, refusal)
-
-
-turn = threading.Semaphore(1)
-
-
 def words(before_each=lambda: None):
     for word in (b"one", b"two", b"three"):
         before_each()
         yield word
 
 
-service = sys.argv[1]
-channel = grpc.secure_channel(service, grpc.ssl_channel_credentials())
+def unary(did, channel, of):
+    answer, call = channel.unary_unary(of + "/Unary").with_call(QUESTION.encode(), **options)
+    say(did, piece=answer.decode())
+    return call
 
-unary("unary", channel, "/test.Echo/Unary")
 
-call = channel.unary_stream("/test.Echo/Server")(b"go", timeout=20)
-for piece in call:
-    say("server", piece=piece.decode())
-end("server", call)
+def server(did, channel, of):
+    call = channel.unary_stream(of + "/Server")(b"go", **options)
+    for piece in call:
+        say(did, piece=piece.decode())
+    return call
 
-answer, call = channel.stream_unary("/test.Echo/Client").with_call(words(), timeout=20)
-say("client", piece=answer.decode())
-end("client", call)
 
-call = channel.stream_stream("/test.Echo/Bidi")(words(turn.acquire), timeout=20)
-for piece in call:
-    say("bidi", piece=piece.decode())
-    turn.release()
-end("bidi", call)
+def client(did, channel, of):
+    answer, call = channel.stream_unary(of + "/Client").with_call(words(), **options)
+    say(did, piece=answer.decode())
+    return call
 
-unary("denied", channel, "/test.Secret/Unary")
-unary("refused", grpc.secure_channel("elsewhere.test:443", grpc.ssl_channel_credentials()), "/test.Echo/Unary")
+
+def bidi(did, channel, of):
+    turn = threading.Semaphore(1)
+    call = channel.stream_stream(of + "/Bidi")(words(turn.acquire), **options)
+    for piece in call:
+        say(did, piece=piece.decode())
+        turn.release()
+    return call
+
+
+def attempt(did, kind, channel, of):
+    try:
+        end(did, kind(did, channel, of))
+    except grpc.RpcError as refusal:
+        end(did, refusal)
+
+
+def open_channel(service):
+    if security == "clear":
+        return grpc.insecure_channel(service)
+    return grpc.secure_channel(service, grpc.ssl_channel_credentials())
+
+
+service, security, *grant = sys.argv[1:]
+options = {"timeout": 20, "metadata": [("writ-grant", token) for token in grant]}
+channel = open_channel(service)
+
+for kind in (unary, server, client, bidi):
+    attempt(kind.__name__, kind, channel, "/test.Echo")
+for kind in (unary, server, client, bidi):
+    attempt(kind.__name__ + ", denied", kind, channel, "/test.Secret")
+if not grant:
+    attempt("refused", unary, open_channel("elsewhere.test:443"), "/test.Echo")
