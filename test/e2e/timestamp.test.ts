@@ -87,20 +87,9 @@ t.test(
     writeFileSync(trust, formatTrust(receiptKey, logKey));
     copyFileSync(authority.path('root.pem'), roots);
     const verify = ['receipt', 'verify', body, '--trust', trust];
-    const old = [
-      '--checkpoint',
-      join(folder, checkpoint),
-      '--timestamp',
-      join(folder, response),
-      '--tsa-roots',
-      roots,
-    ];
-    const before = join(home.folder, 'before');
     const own = parseProof((JSON.parse(denial.body) as { proof: string }).proof)?.checkpoint ?? '';
     const ownSize = own.split('\n')[1] ?? '';
     const from = ['--config', home.settingsFile];
-    t.match(await writ('lineage', 'consistency', String(kept), ownSize, '-o', before, ...from), { exit: 0 });
-    t.match(await writ(...verify, ...old, '--consistency', before), { exit: 1, stdout: /^existed +NO +it is over a checkpoint from before this entry$/m }, 'a timestamp from before the entry'); // prettier-ignore
 
     const now = JSON.parse((await writ('lineage', 'timestamp', '--json', ...from)).stdout) as { size: number; files: string[] }; // prettier-ignore
     const [newest = '', stamp = ''] = now.files;
@@ -119,8 +108,6 @@ t.test(
     authority.certify('other', { is: 'ca' });
     const rows: [string, readonly string[], number, RegExp][] = [
     ['no timestamp', [], 0, /not proven +when it happened: /],
-    ['no consistency', given, 1, /^existed +\S+ +not checked: .*same history/m],
-    ['no checkpoint', given.slice(2), 1, /^existed +NO +it is over other bytes/m],
     ['other roots', [...given.slice(0, 4), '--tsa-roots', authority.path('other.pem'), '--consistency', proof], 1, /^existed +NO +its signer.* trusted root: CN=tsa$/m],
     ['no roots', given.slice(0, 4), 2, /^$/],
     ['no file of roots', [...given.slice(0, 4), '--tsa-roots', body], 3, /^$/],

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { Integer, OctetString } from 'asn1js';
-import { AlgorithmIdentifier, MessageImprint, TSTInfo } from 'pkijs';
+import { AlgorithmIdentifier, Extension, MessageImprint, TSTInfo } from 'pkijs';
 import { hash } from 'node:crypto';
 import { runTool } from '../third-party/tool.ts';
 import { scratchFolder } from './scratch-folder.ts';
@@ -71,9 +71,14 @@ export interface Forgery {
   readonly time?: Date;
   readonly nonce?: Uint8Array<ArrayBuffer>;
   readonly version?: number;
+  /** With an extension that nobody knows. */
+  readonly critical?: boolean;
   /** Further arguments to `openssl cms -sign`. */
   readonly args?: readonly string[];
 }
+
+/** How `openssl cms -sign` makes a token. */
+export const CMS = ['-cades', '-md', 'sha256', '-econtent_type', '1.2.840.113549.1.9.16.1.4'];
 
 /** An authority in a folder of its own, under the root `root`, that signs as `tsa`. */
 export class TestAuthority {
@@ -153,7 +158,7 @@ export class TestAuthority {
   /** An answer that says what it is told to, signed by anybody (`openssl cms`). */
   forge(
     data: Uint8Array,
-    { signer = 'tsa', time = new Date(), nonce, version = 1, args }: Forgery,
+    { signer = 'tsa', time = new Date(), nonce, version = 1, critical, args = CMS }: Forgery,
   ): Uint8Array {
     const info = new TSTInfo({
       version,
@@ -164,10 +169,12 @@ export class TestAuthority {
       }),
       serialNumber: new Integer({ value: 7 }),
       genTime: time,
+      ...(critical && {
+        extensions: [new Extension({ extnID: '1.2.3', critical, extnValue: Uint8Array.of(5, 0).buffer })],
+      }),
       ...(nonce && { nonce: new Integer({ valueHex: nonce }) }),
     });
     writeFileSync(this.path('info'), Buffer.from(info.toSchema().toBER()));
-    const how = args ?? ['-cades', '-md', 'sha256', '-econtent_type', '1.2.840.113549.1.9.16.1.4'];
     const as = ['-signer', `${signer}.pem`, '-inkey', `${signer}.key`];
     this.openssl(
       'cms',
@@ -179,7 +186,7 @@ export class TestAuthority {
       '-in',
       'info',
       ...as,
-      ...how,
+      ...args,
       '-out',
       'token',
     );

@@ -8,7 +8,7 @@ import { timestampedBytes, timestampRequest, verifyTimestamp } from '../../src/l
 import type { TimestampClaim, TimestampFault, TimestampOutcome } from '../../src/lineage/timestamp.ts';
 import { fetchTimestamp } from '../../src/sidecar/timestamp-post.ts';
 import { unlessInstalled } from '../third-party/tool.ts';
-import { serveAuthority, TestAuthority } from './test-authority.ts';
+import { CMS, serveAuthority, TestAuthority } from './test-authority.ts';
 import type { HttpAnswer } from './test-authority.ts';
 
 t.setTimeout(120_000);
@@ -78,7 +78,7 @@ t.test('everything else is refused, by name', { skip }, (t) => {
   authority.certify('sha1', { issuer: 'root', digest: 'sha1' });
 
   const signedBy = (signer: string, days = 0, ...chain: readonly string[]): Uint8Array => {
-    const args = ['-cades', '-md', 'sha256', '-econtent_type', '1.2.840.113549.1.9.16.1.4'];
+    const args = CMS;
     const extra = chain.map((name) => authority.pem(name)).join('');
     if (!extra) return authority.forge(data, { signer, nonce, time: inDays(days), args });
     authority.bundle('extra.pem', extra);
@@ -89,6 +89,10 @@ t.test('everything else is refused, by name', { skip }, (t) => {
       args: [...args, '-certfile', 'extra.pem'],
     });
   };
+  const namesake = new TestAuthority(t);
+  const twice = authority.forge(data, {
+    args: [...CMS, '-signer', 'ca-short.pem', '-inkey', 'ca-short.key'],
+  });
   const rows: [string, Uint8Array, TimestampFault | 'good'][] = [
     ['nothing', Buffer.alloc(0), 'timestamp_malformed'],
     ['text', Buffer.from('<html>Sorry'), 'timestamp_malformed'],
@@ -103,6 +107,8 @@ t.test('everything else is refused, by name', { skip }, (t) => {
     ['without saying which certificate', authority.forge(data, { args: ['-md', 'sha256', '-econtent_type', '1.2.840.113549.1.9.16.1.4'] }), 'timestamp_wrong_signer'],
     ['content of another type', authority.forge(data, { args: ['-cades', '-md', 'sha256'] }), 'timestamp_malformed'],
     ['version 2', authority.forge(data, { version: 2 }), 'timestamp_malformed'],
+    ['an extension that must be understood', authority.forge(data, { nonce, critical: true }), 'timestamp_malformed'],
+    ['two signers', twice, 'timestamp_malformed'],
     ['content changed', spoil(good, Uint8Array.of(0x41, 2, 3, 4, 5), Uint8Array.of(0x41, 2, 3, 4, 6)), 'timestamp_bad_signature'],
     ['a SHA-1 signature', authority.forge(data, { args: ['-cades', '-md', 'sha1', '-econtent_type', '1.2.840.113549.1.9.16.1.4'] }), 'timestamp_weak'],
     ['a short RSA key', signedBy('weak'), 'timestamp_weak'],
@@ -114,6 +120,7 @@ t.test('everything else is refused, by name', { skip }, (t) => {
     ['a signer that has run out', signedBy('tsa', 11), 'timestamp_expired'],
     ['a signer that was not there yet', signedBy('tsa', -2), 'timestamp_expired'],
     ['another root', signedBy('stranger', 0, 'other-root'), 'timestamp_untrusted'],
+    ['a namesake of the root', namesake.forge(data, { nonce }), 'timestamp_untrusted'],
     ['its own root', signedBy('itself'), 'timestamp_untrusted'],
     ['issued by a signer', signedBy('below-leaf', 0, 'tsa'), 'timestamp_untrusted'],
     ['an authority that is missing', signedBy('below-ca-brief'), 'timestamp_untrusted'],
