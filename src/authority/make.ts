@@ -1,11 +1,11 @@
 /** Makes the key of an authority and lets one sidecar trust it. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { toJwk } from '../crypto/key.ts';
 import { loadSigner, newKey } from '../crypto/node.ts';
 import { parseAuthorities } from '../grant/authorities.ts';
 import type { Authority } from '../grant/authorities.ts';
-import { replaceFile } from '../lineage/durable.ts';
+import { createFile, makeDirectory, replaceFile } from '../lineage/durable.ts';
 
 /** Where the key and its trust go. */
 export interface NewAuthority {
@@ -22,8 +22,8 @@ export function makeAuthority({ keyFile, anchors, iss }: NewAuthority): Authorit
   const before = existsSync(anchors) ? trustedIn(anchors) : [];
   const jwk = newKey();
   const { key } = loadSigner(jwk);
-  mkdirSync(dirname(keyFile), { recursive: true, mode: 0o700 });
-  writeFileSync(keyFile, `${JSON.stringify(jwk)}\n`, { mode: 0o600, flag: 'wx' });
+  makeDirectory(dirname(keyFile));
+  createFile(keyFile, `${JSON.stringify(jwk)}\n`);
   replaceFile(anchors, authoritiesText([...before, { iss, key }]));
   return { iss, key };
 }

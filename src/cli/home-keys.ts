@@ -1,5 +1,4 @@
 /** What the commands read of a home's keys and anchors. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSigner } from '../crypto/node.ts';
 import type { PrivateJwk, Signer } from '../crypto/node.ts';
@@ -14,12 +13,15 @@ export function authorityKeyFile(home: string): string {
   return join(layoutOf(home).keys, 'authority.jwk');
 }
 
-/** The signer of a private JWK file; a command failure where it is none. */
+/** The signer of a private JWK file; a command failure, which tells nothing of what the file holds, where it is none. */
 export function readPrivateKey(file: string): Signer {
+  const text = readText(file);
+  if (text === undefined)
+    throw unable(`${file} cannot be read`, 'It must be a file that this user may read.');
   try {
-    return loadSigner(JSON.parse(readFileSync(file, 'utf8')) as PrivateJwk); // loadSigner checks it
-  } catch (cause) {
-    throw unable(`${file} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return loadSigner(JSON.parse(text) as PrivateJwk); // loadSigner checks it
+  } catch {
+    throw unable(`${file} is not an Ed25519 private key as JWK`, 'Restore it, or make a new one.');
   }
 }
 

@@ -47,20 +47,24 @@ export function createLog({ home, name, now }: NewLog): CreatedLog {
       `A log cannot be named ${JSON.stringify(name)}: use letters, digits and ._~:/-`,
     );
   const layout = layoutOf(home);
-  const parts = [layout.logKey, layout.receiptKey, layout.checkpoint, layout.segments].map((path) =>
-    existsSync(path),
-  );
-  if (!existsSync(layout.unfinished)) {
-    if (parts.every(Boolean)) return { origin: readIdentity(layout).origin, created: false };
-    if (parts.some(Boolean)) throw halfMade(layout);
-  }
+  if (isMade(layout)) return { origin: readIdentity(layout).origin, created: false };
   for (const directory of [home, layout.keys, layout.directory]) makeDirectory(directory);
   const lock = lockLog(layout.lock);
   try {
+    if (isMade(layout)) return { origin: readIdentity(layout).origin, created: false }; // by whoever held the lock
     return { origin: make(layout, name, now), created: true };
   } finally {
     lock.release();
   }
+}
+
+/** Whether a whole log is there. Throws where parts of one are, and it was no attempt of ours that left them. */
+function isMade(layout: LogLayout): boolean {
+  if (existsSync(layout.unfinished)) return false;
+  const { logKey, receiptKey, checkpoint, segments } = layout;
+  const parts = [logKey, receiptKey, checkpoint, segments].map((path) => existsSync(path));
+  if (parts.some(Boolean) && !parts.every(Boolean)) throw halfMade(layout);
+  return parts.every(Boolean);
 }
 
 /** Everything between the marker's coming and going may be done again from the start. */

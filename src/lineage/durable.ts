@@ -1,6 +1,6 @@
 /** Writes that survive a power cut once they return. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** Makes the names in a directory durable. */
 export function syncDirectory(directory: string): void {
@@ -43,8 +43,24 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
   syncDirectory(dirname(path));
 }
 
-/** Makes a directory that only its owner may enter, and its name durable. */
-export function makeDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+/** Puts a file where none is, durable on return. Throws `EEXIST` where one is. */
+export function createFile(path: string, content: string, mode = 0o600): void {
+  const fd = openSync(path, 'wx', mode);
+  try {
+    writeFully(fd, Buffer.from(content), 0);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
   syncDirectory(dirname(path));
+}
+
+/** Makes a directory that only its owner may enter, with those above it that are not there, and their names durable. */
+export function makeDirectory(path: string): void {
+  const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+  const top = dirname(resolve(made ?? path));
+  for (let above = dirname(resolve(path)); above.length >= top.length; above = dirname(above)) {
+    syncDirectory(above);
+    if (above === top) return;
+  }
 }

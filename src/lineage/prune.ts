@@ -12,7 +12,7 @@ import { checkPruned, findPruning, holeIn, notePruning } from './pruned.ts';
 import type { Pruning } from './pruned.ts';
 import { readProven } from './read-proven.ts';
 import { batchAt } from './segment.ts';
-import { secureTile } from './tile-files.ts';
+import { secureTiles } from './tile-files.ts';
 import { TILE_WIDTH } from './tile.ts';
 import type { Tree } from './tree.ts';
 
@@ -92,8 +92,7 @@ export interface Drop {
 /** Drops it; answers the entry that tells so. Rejects where that could not be recorded: then nothing was dropped. */
 export async function prune({ layout, tree, prunable, record }: Drop): Promise<number> {
   const { until, segments } = prunable;
-  for (let index = 0; index * TILE_WIDTH < until; index++)
-    secureTile(layout.directory, index, tree.leaves(index));
+  secureTiles(layout.directory, Math.ceil(until / TILE_WIDTH), (index) => tree.leaves(index));
   const pruning = await pruningOf({ layout, tree, until, record });
   notePruning(layout, pruning);
   for (const segment of segments) drop(layout, segment);

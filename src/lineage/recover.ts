@@ -66,6 +66,7 @@ export function recover(rules: LogRules): Recovered {
   const composer = new Composer(start);
   const path = tail.segment.path;
   if (tail.start === tail.length) return { composer, head, path, length: tail.length };
+  if (tail.endsInGap) syncDirectory(layout.segments); // it may have been killed before it did so itself
   const mended = tail.endsInGap ? { head, path, length: tail.length } : rewriteTail(rules, composer, tail);
   replaceFile(layout.checkpoint, mended.head);
   return { composer, ...mended };

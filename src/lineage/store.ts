@@ -1,6 +1,10 @@
 /** The log on disk, as its one writer has it open. After a failure it acknowledges nothing any more. */
+import { equalBytes } from '../crypto/bytes.ts';
+import { node } from '../crypto/node.ts';
 import { replaceFile } from './durable.ts';
+import { damaged } from './fault.ts';
 import { segmentFirst, segmentPath } from './layout.ts';
+import { leafHash } from './merkle.ts';
 import { findPosition } from './position.ts';
 import { recover } from './recover.ts';
 import type { LogRules } from './recover.ts';
@@ -95,9 +99,13 @@ export class Store {
     return Buffer.concat(Array.from({ length: width }, (_, i) => hash(i)));
   }
 
-  /** The bytes of an entry; undefined where there is no such entry. */
+  /** The bytes of an entry; undefined where there is none. Throws where they are not those that the tree has: they get signed. */
   entry(seq: number): Uint8Array | undefined {
-    return this.#isEntry(seq) ? readEntry(this.#rules.layout.segments, seq) : undefined;
+    const entry = this.#isEntry(seq) ? readEntry(this.#rules.layout.segments, seq) : undefined;
+    if (!entry) return undefined;
+    const leaf = this.#composer.tree.hashOf({ start: seq, end: seq + 1 });
+    if (equalBytes(leafHash(node, entry), leaf)) return entry;
+    throw damaged({ index: seq, what: 'the entry is not the one that the signed tree has' });
   }
 
   /** Brings the `checkpoint` file up to the released head. */

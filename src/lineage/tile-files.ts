@@ -52,15 +52,28 @@ export function mendTileFile(directory: string, tile: Tile): void {
   if (!present || Buffer.compare(present, tile.hashes()) !== 0) writeTileFile(directory, tile);
 }
 
-/** Leaves of a full tile, durable: from here on no entry is needed to make them again. */
-export function secureTile(directory: string, index: number, leaves: Uint8Array): void {
+/**
+ * The leaf hashes of tiles 0 to `count` − 1, durable with the names of their files and folders: from here on no entry is
+ * needed to make them again.
+ */
+export function secureTiles(directory: string, count: number, leaves: (index: number) => Uint8Array): void {
+  const folders = new Set<string>();
+  for (let index = 0; index < count; index++) {
+    const path = secureTile(directory, index, leaves(index));
+    for (let above = dirname(path); above.length >= directory.length; above = dirname(above))
+      folders.add(above);
+  }
+  for (const folder of folders) syncDirectory(folder);
+}
+
+function secureTile(directory: string, index: number, leaves: Uint8Array): string {
   const address = { level: 0, index };
   const path = join(directory, tilePath(address));
   const present = readTileFile(directory, address);
-  if (!present || Buffer.compare(present, leaves) !== 0) {
+  if (present && Buffer.compare(present, leaves) === 0) syncFile(path);
+  else {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    return replaceFile(path, leaves);
+    replaceFile(path, leaves);
   }
-  syncFile(path);
-  syncDirectory(dirname(path));
+  return path;
 }

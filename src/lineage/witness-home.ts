@@ -1,5 +1,5 @@
 /** A witness on disk: its key, its memory, the logs that it knows. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import { loadSigner, newKey, node, sha256Hex } from '../crypto/node.ts';
@@ -73,9 +73,9 @@ export function readLogs(path: string): readonly NoteKey[] | { readonly fault: s
 
 /** Keeps a proof of forking, once, and a hundred of them at most; answers its path. */
 export function keepFork(forks: string, proof: string): string | undefined {
-  mkdirSync(forks, { recursive: true, mode: 0o700 });
+  makeDirectory(forks);
   const path = join(forks, `${sha256Hex(proof).slice(0, 32)}.json`);
   if (!existsSync(path) && readdirSync(forks).length >= MAX_FORKS) return undefined;
-  writeFileSync(path, proof, { mode: 0o600 });
+  replaceFile(path, proof);
   return path;
 }

@@ -1,9 +1,9 @@
 /** The home on disk (design.md §7): made in one step by `writ init`; `serve` never makes one. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { toBase64url } from '../crypto/base64.ts';
-import { makeDirectory, replaceFile } from '../lineage/durable.ts';
+import { makeDirectory, replaceFile, syncDirectory } from '../lineage/durable.ts';
 
 /** Where everything beside keys and log lies. */
 export interface HomeLayout {
@@ -53,7 +53,9 @@ export type HomeState = 'complete' | 'missing' | 'half-made' | 'foreign';
 
 /** What stands at this path. */
 export function homeState(home: string): HomeState {
-  const names = existsSync(home) ? readdirSync(home).filter((name) => name !== 'lost+found') : [];
+  const found = statSync(home, { throwIfNoEntry: false });
+  if (found && !found.isDirectory()) return 'foreign';
+  const names = found ? readdirSync(home).filter((name) => name !== 'lost+found') : [];
   if (names.length === 0) return 'missing';
   if (existsSync(homeLayout(home).marker)) return 'half-made';
   return names.includes('keys') || names.includes('lineage') ? 'complete' : 'foreign';
@@ -70,6 +72,7 @@ export function makeHome({ home, policy, createLog }: HomeParts): void {
   if (!existsSync(layout.authorities)) replaceFile(layout.authorities, '{"authorities":[]}\n');
   installPolicy(home, policy);
   rmSync(layout.marker);
+  syncDirectory(home);
 }
 
 /** Puts a bundle into `policy/<digest>` and makes it the active one, in one step for whoever reads it meanwhile. */
@@ -83,4 +86,5 @@ export function installPolicy(home: string, { digest, files }: FirstPolicy): voi
   rmSync(link, { force: true });
   symlinkSync(digest, link);
   renameSync(link, activePolicy);
+  syncDirectory(policies);
 }

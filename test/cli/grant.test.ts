@@ -141,6 +141,11 @@ t.test('a new authority is trusted, its key is private, and the next one does no
   rmSync(file);
   t.match(writ(['keys', 'new', 'authority', '--iss', 'urn:second', '--home', home]), { status: 0 });
   t.match(writ(['keys', 'show', '--home', home]).stdout, /urn:writ:authority:dev[^]*urn:second/);
+
+  writeFileSync(file, before.replace('"d":"', '"d":'));
+  const damaged = writ(['keys', 'show', '--home', home]);
+  t.match(damaged, { status: 3, stderr: /authority\.jwk is not an Ed25519 private key as JWK/ });
+  t.notMatch(damaged.stderr, d.slice(0, 6), 'what is said of a damaged key tells nothing of it');
   t.end();
 });
 

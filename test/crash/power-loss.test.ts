@@ -1,6 +1,7 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { listSegments } from '../../src/lineage/layout.ts';
 import { missing } from '../e2e/program.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { openStore, scratchLog } from '../lineage/scratch-log.ts';
@@ -55,6 +56,42 @@ t.test(
       [],
       'nothing was acknowledged that no sync had covered',
     );
+  },
+);
+
+t.test(
+  'what a recovery left that was killed before its last sync is durable before the next one vouches for it',
+  { skip: missing('strace') },
+  async (t) => {
+    const folder = scratchFolder(t);
+    const { home, identity, layout } = makeUncleanLog(join(folder, 'home'));
+    const before = listSegments(layout.segments).length;
+    const rehearsal = join(folder, 'rehearsal');
+    cpSync(home, rehearsal, { recursive: true });
+    const disk = new Disk(home);
+    const random = seeded(1);
+    const whole = await runWatched(rehearsal, folder);
+    if (!whole) return void t.plan(0, 'this machine lets nobody trace a process');
+    const syncs = whole.calls.filter(({ name }) => name === 'fsync');
+    const when = 1 + syncs.findIndex(({ on }) => on.endsWith('/lineage/segments>'));
+    t.ok(when > 1, 'the folder is synced after the new segment is');
+    const killed = await runWatched(home, folder, { call: 'fsync', when, with: 'SIGKILL' });
+    t.equal(killed?.end, undefined);
+    t.equal(listSegments(layout.segments).length, before + 1, 'the new segment has its name');
+    const next = await runWatched(home, folder);
+    t.equal(next?.end, 'closed');
+    for (const call of killed?.calls ?? []) disk.take(call);
+    const left = join(folder, 'left');
+    for (const call of next?.calls ?? []) {
+      disk.take(call);
+      if (call.name !== 'fsync') continue;
+      disk.leave(left, 'all is lost', random);
+      t.strictSame(
+        afterwards(left, identity.origin, new Set()),
+        [],
+        `all is lost after a sync of ${call.on}`,
+      );
+    }
   },
 );
 

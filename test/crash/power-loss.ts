@@ -19,7 +19,7 @@ const SECTOR = 512;
 
 type Change = { readonly at: number; readonly bytes: Buffer } | { readonly length: number };
 
-/** A file or, where `folder`, a directory. */
+/** A file, a link (its bytes name its target) or, where `folder`, a directory. */
 class Inode {
   readonly folder: boolean;
   /** Of a file: its bytes as of the last sync, and what was done to it since. */
@@ -115,6 +115,8 @@ export class Disk {
         return this.#name(paths[0] ?? '', undefined);
       case 'mkdir':
         return this.#name(paths[0] ?? '', new Inode(undefined));
+      case 'symlink':
+        return this.#name(paths[1] ?? '', new Inode(Buffer.from(paths[0] ?? '')));
     }
   }
 

@@ -26,6 +26,12 @@ const CHANGING =
   'openat,write,writev,pwrite64,fdatasync,fsync,rename,renameat,renameat2,ftruncate,truncate,unlink,unlinkat,mkdir,mkdirat';
 const ALL_BYTES = '16777216';
 
+/** A program, to be run with all its threads watched for what they do to files; `file` takes the trace. */
+export function traced(file: string, program: readonly string[]): readonly string[] {
+  const watched = ['-f', '-qq', '-y', '-s', ALL_BYTES, '-o', file, '-e', `trace=${CHANGING},symlink`];
+  return [...watched, 'env', '-u', 'NODE_OPTIONS', ...program];
+}
+
 /** A process that is being watched. */
 export interface Watch {
   /** Resolves once the process has ended and all of it is written down. */

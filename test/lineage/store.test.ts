@@ -9,8 +9,10 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import t from 'tap';
 import { toHex } from '../../src/crypto/bytes.ts';
 import { node } from '../../src/crypto/node.ts';
@@ -23,6 +25,7 @@ import { checkpointOver } from '../../src/lineage/prove.ts';
 import { findPosition } from '../../src/lineage/position.ts';
 import { rootOfInclusion } from '../../src/lineage/proof.ts';
 import { readEntries, readEntry } from '../../src/lineage/read.ts';
+import { BATCH_MAGIC } from '../../src/lineage/segment.ts';
 import type { Store } from '../../src/lineage/store.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
 import { scratchFolder } from './scratch-folder.ts';
@@ -76,6 +79,29 @@ t.test('each entry is proven under the released head, also over tiles and segmen
   });
   t.end();
 });
+
+t.test(
+  'an entry that was changed on disk is not given, whatever its checksum: what is given gets signed',
+  (t) => {
+    const log = makeScratchLog(scratchFolder(t));
+    const store = openStore(log);
+    store.append([callDraft('/asked')]);
+    const path = segmentPath(log.layout.segments, 0);
+    const bytes = readFileSync(path);
+    const batch = bytes.subarray(bytes.lastIndexOf(Buffer.from(BATCH_MAGIC)));
+    batch.write('/other', batch.indexOf('/asked'));
+    batch.writeUInt32BE(crc32(batch.subarray(0, -4)), batch.length - 4);
+    writeFileSync(path, bytes);
+    t.match(
+      Buffer.from(readEntry(log.layout.segments, 1) ?? []).toString(),
+      '"path":"/other"',
+      'it reads well',
+    );
+    t.throws(() => store.entry(1), { code: 'log_damaged', index: 1 });
+    store.close();
+    t.end();
+  },
+);
 
 t.test('a closed log goes on where it stopped, with the same head', (t) => {
   const log = makeScratchLog(scratchFolder(t));

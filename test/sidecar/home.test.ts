@@ -38,6 +38,7 @@ t.test('what stands at a path', async (t) => {
     ['our marker', (path) => writeFileSync(join(path, '.initialising'), ''), 'half-made'],
     ['a log', (path) => mkdirSync(join(path, 'lineage')), 'complete'],
     ['keys', (path) => mkdirSync(join(path, 'keys')), 'complete'],
+    ['a file', (path) => (rmSync(path, { recursive: true }), writeFileSync(path, '')), 'foreign'],
     ['somebody’s files', (path) => writeFileSync(join(path, 'thesis.doc'), ''), 'foreign'],
   ];
   for (const [name, make, state] of rows) {
