@@ -58,8 +58,9 @@ export class Metrics implements Observer {
     bytes.inc({ direction: 'response', host: label }, response.bytes);
     duration.observe({ ended }, duration_ms / MS);
     if (ended === 'cut') cut.inc({ code: by ?? 'none' });
-    tokens.inc({ kind: 'input' }, usage?.input_tokens ?? 0);
-    tokens.inc({ kind: 'output' }, usage?.output_tokens ?? 0);
+    if (!usage) return;
+    tokens.inc({ kind: 'input' }, usage.input_tokens ?? 0);
+    tokens.inc({ kind: 'output' }, usage.output_tokens ?? 0);
   }
 
   tunnelled(): void {
