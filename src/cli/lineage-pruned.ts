@@ -1,6 +1,6 @@
 /** How commands speak of entries that were pruned. */
 import type { LogLayout } from '../lineage/layout.ts';
-import { holeOf } from '../lineage/pruned.ts';
+import { holeOf } from '../lineage/hole.ts';
 
 /** `entries 1 to 299`, where entry `until` is the first that stays. */
 export function prunedRange(until: number): string {

@@ -14,7 +14,7 @@ import { readIdentity } from '../lineage/identity.ts';
 import type { LogIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
-import { holeOf } from '../lineage/pruned.ts';
+import { holeOf } from '../lineage/hole.ts';
 import { readVouched } from '../lineage/replay.ts';
 import { prunedRange, whyPruned } from './lineage-pruned.ts';
 import { err } from './screen.ts';

@@ -15,7 +15,7 @@ import type { EntryFilter } from './filter.ts';
 import type { LogLayout } from './layout.ts';
 import { locateEntries, readLocated } from './locate.ts';
 import type { Place } from './locate.ts';
-import { holeOf } from './pruned.ts';
+import { holeOf } from './hole.ts';
 
 /** An entry that was found. */
 export interface Found {

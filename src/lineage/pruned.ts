@@ -11,11 +11,9 @@ import { node } from '../crypto/node.ts';
 import { replaceFile } from './durable.ts';
 import { damaged } from './fault.ts';
 import type { LogFault } from './fault.ts';
-import { listSegments } from './layout.ts';
-import type { LogLayout, SegmentName } from './layout.ts';
+import type { LogLayout } from './layout.ts';
 import { HASH_LENGTH, leafHash } from './merkle.ts';
 import { readEntries, readEntry } from './read.ts';
-import { sizeAtEnd } from './segment-end.ts';
 import { draft } from './statement.ts';
 import type { Draft } from './statement.ts';
 import { TileReader } from './tile-files.ts';
@@ -35,18 +33,6 @@ export interface Pruning {
 /** The draft of the entry that owns up to a pruning; it is durable before anything is dropped. */
 export function pruningDraft({ until, root }: Pick<Pruning, 'until' | 'root'>): Draft {
   return draft('gap', randomUUID(), { cause: 'pruned', first: 1, root: toHex(root), until });
-}
-
-/** The first entry after the hole that begins at entry 1; undefined where the segments have none. */
-export function holeIn(segments: readonly SegmentName[]): number | undefined {
-  const [first, second] = segments;
-  if (first?.first !== 0 || !second || second.first === 1) return undefined;
-  return sizeAtEnd(first.path) === 1 ? second.first : undefined;
-}
-
-/** The same, of a log on disk. */
-export function holeOf({ segments }: LogLayout): number | undefined {
-  return holeIn(listSegments(segments));
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Reads a log without a lock: what a running sidecar has written so far, up to its last whole batch. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { damaged } from './fault.ts';
+import { wasPruned } from './hole.ts';
 import { listSegments } from './layout.ts';
 import type { SegmentName } from './layout.ts';
 import { batchLength, HEADER_LENGTH, parseBatch, parseHeader, TRAILER_LENGTH } from './segment.ts';
@@ -65,7 +66,8 @@ export function* batchesOf(
   name: Pick<SegmentName, 'path' | 'first'>,
   { from = 0, until }: { readonly from?: number; readonly until: number },
 ): Generator<Batch, SegmentEnd> {
-  const fd = openSync(name.path, 'r');
+  const fd = openListed(name);
+  if (fd === undefined) return { offset: 0, seq: name.first, length: 0 };
   try {
     const file = new Window(fd);
     let offset = 0;
@@ -86,6 +88,16 @@ export function* batchesOf(
     return { offset, seq, length: file.size };
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Undefined where the segment was pruned after it was listed: it is as empty then. */
+function openListed(name: Pick<SegmentName, 'path' | 'first'>): number | undefined {
+  try {
+    return openSync(name.path, 'r');
+  } catch (cause) {
+    if (wasPruned(name, cause)) return undefined;
+    throw cause;
   }
 }
 

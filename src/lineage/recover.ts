@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { Composer } from './composer.ts';
 import type { ComposerStart } from './composer.ts';
 import { replaceFile, syncDirectory, writeFully } from './durable.ts';
+import { whilePruned } from './hole.ts';
 import { segmentPath } from './layout.ts';
 import type { LogLayout } from './layout.ts';
 import { notePruning } from './pruned.ts';
@@ -59,7 +60,8 @@ export function recover(rules: LogRules): Recovered {
     everyHead: false,
     onTile: (tile) => mendTileFile(layout.directory, tile),
   };
-  const { audit, head, tail, pruned } = replayTail(reading) ?? replay(reading);
+  const { audit, head, tail, pruned } =
+    whilePruned(layout, () => replayTail(reading)) ?? whilePruned(layout, () => replay(reading));
   if (pruned) notePruning(layout, pruned.by);
   const start: ComposerStart = { origin: logKey.name, tree: audit.tree, prev: audit.prev, seal };
   removeUnfinished(layout);

@@ -2,7 +2,7 @@
 import { Audit } from './audit.ts';
 import { listSegments } from './layout.ts';
 import { formatNoteKey } from './note.ts';
-import { holeIn } from './pruned.ts';
+import { holeIn } from './hole.ts';
 import { readVouched, Replay } from './replay.ts';
 import type { Replayed, ReplayRules } from './replay.ts';
 import type { ScanJob, SegmentScan } from './scanned.ts';

@@ -10,7 +10,8 @@ import type { TreeHead } from './checkpoint.ts';
 import { damaged, LogFault } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import { leafHash } from './merkle.ts';
-import { holeOf, passHole } from './pruned.ts';
+import { holeOf, whilePruned } from './hole.ts';
+import { passHole } from './pruned.ts';
 import { readEntries } from './read.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { treeOn } from './tree-files.ts';
@@ -28,8 +29,10 @@ export function resume(layout: LogLayout, head: TreeHead): Audit | undefined {
 
 /** The tree of a head that the log's key signed: resumed, or from every entry. Throws `log_damaged`. */
 export function treeAt(layout: LogLayout, head: TreeHead): Tree {
-  const resumed = resume(layout, head)?.tree;
-  if (resumed) return resumed;
+  return resume(layout, head)?.tree ?? whilePruned(layout, () => treeFromEntries(layout, head));
+}
+
+function treeFromEntries(layout: LogLayout, head: TreeHead): Tree {
   const tree = treeOn(layout);
   const hole = holeOf(layout);
   for (const { seq, bytes } of readEntries(layout.segments)) {

@@ -7,7 +7,7 @@ import { replaceFile } from './durable.ts';
 import { damaged } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import type { Vouched } from './replay.ts';
-import { holeOf } from './pruned.ts';
+import { holeOf } from './hole.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { resourcePath, tilesOf } from './tiles-path.ts';
 import type { TileResource } from './tiles-path.ts';

@@ -6,7 +6,7 @@ import type { Lineage } from './lineage.ts';
 import { HASH_LENGTH } from './merkle.ts';
 import { parseNote } from './note.ts';
 import { formatProof } from './proof.ts';
-import { holeOf } from './pruned.ts';
+import { holeOf } from './hole.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { TiledTree } from './tiles-proof.ts';
 import type { GiveTile } from './tiles-proof.ts';

@@ -3,6 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { node } from '../crypto/node.ts';
+import { wasPruned } from './hole.ts';
 import { listSegments } from './layout.ts';
 import type { LogLayout, SegmentName } from './layout.ts';
 import { HASH_LENGTH, leafHash } from './merkle.ts';
@@ -85,14 +86,15 @@ async function entriesFrom(layout: LogLayout, from: number, count: number): Prom
  * the sidecar's main thread must be able to cut a call meanwhile.
  */
 async function* batchesFrom(
-  { path, first }: SegmentName,
+  name: SegmentName,
   { from, until }: { readonly from: number; readonly until: number },
 ): AsyncGenerator<Batch, void> {
-  const file = await open(path, 'r');
+  const file = await openListed(name);
+  if (!file) return;
   try {
     const window = new AsyncWindow(file);
     let offset = 0;
-    for (let seq = first; seq < until;) {
+    for (let seq = name.first; seq < until;) {
       const header = parseHeader(await window.read(offset, HEADER_LENGTH));
       if (!header) return;
       const trailer = await window.read(offset + HEADER_LENGTH + header.entriesLength, TRAILER_LENGTH);
@@ -108,6 +110,16 @@ async function* batchesFrom(
     }
   } finally {
     await file.close();
+  }
+}
+
+/** Undefined where the segment was pruned after it was listed. */
+async function openListed(name: SegmentName): Promise<FileHandle | undefined> {
+  try {
+    return await open(name.path, 'r');
+  } catch (cause) {
+    if (wasPruned(name, cause)) return undefined;
+    throw cause;
   }
 }
 

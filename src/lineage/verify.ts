@@ -5,6 +5,7 @@
 import { equalBytes, toHex } from '../crypto/bytes.ts';
 import type { TreeHead } from './checkpoint.ts';
 import { damaged, LogFault } from './fault.ts';
+import { HoleWatch, whilePruned } from './hole.ts';
 import type { LogLayout } from './layout.ts';
 import type { NoteKey } from './note.ts';
 import { readVouched, replay } from './replay.ts';
@@ -56,7 +57,7 @@ export interface BadLog {
 /** Positions, chain, tree, heads, tiles, and the `checkpoint` file. Throws only what the file system throws. */
 export function verifyLog(verification: LogVerification): GoodLog | BadLog {
   try {
-    return new Verification(verification).run();
+    return whilePruned(verification.layout, () => new Verification(verification).run());
   } catch (cause) {
     return verdictOn(cause);
   }
@@ -67,11 +68,14 @@ export async function verifyLargeLog(
   verification: LogVerification,
   scan: Scanner,
 ): Promise<GoodLog | BadLog> {
+  const watch = new HoleWatch(verification.layout);
   try {
-    return (await new Verification(verification).runWith(scan)) ?? verifyLog(verification);
+    const good = await new Verification(verification).runWith(scan);
+    if (good) return good;
   } catch (cause) {
-    return verdictOn(cause);
+    if (!watch.hasGrown()) return verdictOn(cause);
   }
+  return watch.hasGrown() ? verifyLargeLog(verification, scan) : verifyLog(verification);
 }
 
 function verdictOn(cause: unknown): BadLog {

@@ -118,6 +118,32 @@ t.test('the catalogue forgets what was pruned, and is made anew from what stays'
   rebuilt.close();
 });
 
+t.test('entries that are pruned while they are read are passed over', async (t) => {
+  const whole = segmentedLog(scratchFolder(t));
+  const [some, proven, bundled] = [0, 1, 2].map(() => scratchLog(copyOf(t, whole)));
+  if (!some || !proven || !bundled) throw new Error('there are three');
+  const readRest = async (log: ScratchLog, entries: Iterator<{ seq: number }>): Promise<void> => {
+    entries.next();
+    const { until, entry } = await pruneLog(log);
+    const seqs = [...{ [Symbol.iterator]: () => entries }].map(({ seq }) => seq);
+    const end = seqs.at(-1) ?? 0;
+    const opened = seqs.indexOf(until); // the file that was open is read to its end
+    t.ok(opened > 1 && opened < 100, 'then comes what stays');
+    t.strictSame(seqs, [...range(1, opened + 1), ...range(until, end + 1)]);
+    t.ok(end >= entry - 1);
+  };
+  await readRest(some, readEntries(some.layout.segments));
+  const tree = treeAt(proven.layout, readVouched(proven.layout, proven.identity.logKey));
+  await readRest(proven, readProven(proven.layout, tree, 0));
+  const bundle = readEntryBundle(bundled.layout, 0, 256);
+  await pruneLog(bundled);
+  t.equal(await bundle, undefined);
+  const entries = readEntries(whole.layout.segments);
+  entries.next();
+  rmSync(listSegments(whole.layout.segments)[2]?.path ?? '');
+  t.throws(() => [...entries], { code: 'ENOENT' }, 'what went and was not pruned is missed');
+});
+
 t.test('a hole that no entry owns up to is damage', async (t) => {
   const honest = segmentedLog(scratchFolder(t));
   const hidden = scratchLog(copyOf(t, honest));
