@@ -124,7 +124,7 @@ class Replay {
 
   async #openKept(digest: string, revision: string): Promise<string | undefined> {
     const loaded = await loadBundle(join(this.#policies, digest));
-    if (!loaded.ok) return `policy ${revision} is not kept: ${loaded.fault}`;
+    if (!loaded.ok) return `policy ${revision} is not kept as it was: ${loaded.fault}`;
     if (loaded.bundle.identity.digest !== digest) return `policy ${revision} was changed since`;
     return this.#open(loaded.bundle);
   }

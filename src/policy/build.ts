@@ -5,7 +5,7 @@ import { contentMembers } from '../call/content.ts';
 import { encodeUtf8 } from '../crypto/bytes.ts';
 import { canonicalJson } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
-import { type BundleFiles, ENTRYPOINT, identify } from './bundle.ts';
+import { type BundleDigests, type BundleFiles, ENTRYPOINT, identify } from './bundle.ts';
 import type { Compiler, PolicyFiles, PolicySource } from './compiler.ts';
 import type { BundleIdentity } from './decision.ts';
 import { type Compiled, faultText } from './fault.ts';
@@ -23,6 +23,7 @@ export interface BundleManifest {
   readonly content: readonly string[];
   /** SHA-256 over JCS of `{path: SHA-256 of the file}` of every source but tests, the base policy's included. */
   readonly sources: string;
+  readonly digests: BundleDigests;
   readonly roots: readonly string[];
   readonly wasm: readonly { readonly entrypoint: string; readonly module: string }[];
 }
@@ -58,6 +59,7 @@ export async function buildBundle(
     entrypoint: ENTRYPOINT,
     content: needs?.content ?? contentMembers,
     sources,
+    digests: { 'data.json': sha256Hex(data), 'policy.wasm': sha256Hex(wasm) },
     roots: [''],
     wasm: [{ entrypoint: ENTRYPOINT, module: '/policy.wasm' }],
   };

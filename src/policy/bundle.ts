@@ -74,8 +74,10 @@ export async function readBundle(files: BundleFiles): Promise<Loaded> {
   if (dataFault) return fault(`data.json ${dataFault}`);
   const module = await compile(files['policy.wasm']);
   if (!module.ok) return module;
-  const { revision, content } = manifest.value;
+  const { revision, content, digests } = manifest.value;
   const identity = identify(revision, files);
+  if (digests['policy.wasm'] !== identity.wasm || digests['data.json'] !== identity.data)
+    return fault('.manifest is of other files than these: build the bundle again with writ policy build');
   const data = Uint8Array.from(files['data.json']).buffer;
   return { ok: true, bundle: { identity, content, module: module.value, data }, files };
 }
@@ -99,18 +101,26 @@ async function readFile(folder: string, name: FileName): Promise<Read<Uint8Array
   }
 }
 
+/** The SHA-256 of the files that a manifest is for, hex. Without it, one that was written halfway would lend its `content` to other rules. */
+export type BundleDigests = Readonly<Record<'data.json' | 'policy.wasm', string>>;
+
+interface Manifest extends Pick<Bundle, 'content'> {
+  readonly revision: string;
+  readonly digests: Partial<BundleDigests>;
+}
+
 /** Other members are OPA's own, or later ones of ours. */
-function readManifest(bytes: Uint8Array): Read<Pick<Bundle, 'content'> & { revision: string }> {
+function readManifest(bytes: Uint8Array): Read<Manifest> {
   const object = parseObject(bytes);
   if (typeof object === 'string') return fault(`.manifest ${object}`);
-  const { revision, entrypoint, content } = object;
+  const { revision, entrypoint, content, digests } = object;
   if (typeof revision !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(revision))
     return fault('.manifest has no revision of 1 to 128 visible ASCII characters');
   if (entrypoint !== ENTRYPOINT)
     return fault(`.manifest does not name the entrypoint ${ENTRYPOINT}: build it with writ policy build`);
   if (!isContentList(content))
     return fault('.manifest does not say what content rules read: build it with writ policy build');
-  return { ok: true, value: { revision, content } };
+  return { ok: true, value: { revision, content, digests: Object(digests) as Partial<BundleDigests> } }; // compared with texts
 }
 
 /** A member that this release does not know is a fault: nobody would read it. */

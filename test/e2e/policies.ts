@@ -11,7 +11,7 @@ import { wasmModule } from '../policy/wasm-module.ts';
 import type { ModuleShape } from '../policy/wasm-module.ts';
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/writ-test-policies/', import.meta.url));
-const compiler = new URL('../../rego/compiler/opa.wasm.br.sha256', import.meta.url);
+const makers = ['../../rego/compiler/opa.wasm.br.sha256', '../../src/policy/build.ts'];
 
 /** The first path segment picks what this policy answers. */
 export const PLAYGROUND = {
@@ -51,10 +51,9 @@ export const READS_CONTENT = {
 /** The folder of a compiled bundle. */
 export async function compiled(files: Readonly<Record<string, string>>): Promise<string> {
   const source = await withBasePolicy(files);
-  const name = createHash('sha256')
-    .update(JSON.stringify(source))
-    .update(readFileSync(compiler))
-    .digest('hex');
+  const hash = createHash('sha256').update(JSON.stringify(source));
+  for (const maker of makers) hash.update(readFileSync(new URL(maker, import.meta.url)));
+  const name = hash.digest('hex');
   const folder = join(cache, name);
   if (existsSync(folder)) return folder;
   const opa = new Compiler();
@@ -76,8 +75,8 @@ export async function compiled(files: Readonly<Record<string, string>>): Promise
 /** Writes a bundle around a hand-made module: what no compiler of ours would emit. */
 export function handmadeBundle(folder: string, shape: ModuleShape, revision = 'handmade'): string {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'policy.wasm'), wasmModule(shape));
-  writeFileSync(join(folder, 'data.json'), '{}');
-  writeFileSync(join(folder, '.manifest'), manifest({ revision }));
+  const parts = { 'policy.wasm': wasmModule(shape), 'data.json': Buffer.from('{}') };
+  const files = { ...parts, '.manifest': manifest({ revision }, parts) };
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
   return folder;
 }

@@ -1,5 +1,6 @@
 /** Bundles for tests: the committed default policy, and hand-made modules. */
 import { readFile } from 'node:fs/promises';
+import { sha256Hex } from '../../src/crypto/node.ts';
 import { readBundle } from '../../src/policy/bundle.ts';
 import type { Bundle, BundleFiles, UsableBundle } from '../../src/policy/bundle.ts';
 import { wasmModule } from './wasm-module.ts';
@@ -17,9 +18,16 @@ export async function defaultFiles(): Promise<BundleFiles> {
   };
 }
 
-/** A manifest, with what is given laid over a good one. */
-export function manifest(members: Readonly<Record<string, unknown>> = {}): Uint8Array {
-  const good = { revision: 'r1', entrypoint: 'writ/decision', content: [] };
+/** A manifest of these files, by default of the smallest ones; with what is given laid over a good one. */
+export function manifest(
+  members: Readonly<Record<string, unknown>> = {},
+  files: Omit<BundleFiles, '.manifest'> = { 'policy.wasm': wasmModule(), 'data.json': Buffer.from('{}') },
+): Uint8Array {
+  const digests = {
+    'data.json': sha256Hex(files['data.json']),
+    'policy.wasm': sha256Hex(files['policy.wasm']),
+  };
+  const good = { revision: 'r1', entrypoint: 'writ/decision', content: [], digests };
   return Buffer.from(JSON.stringify({ ...good, ...members }));
 }
 
@@ -43,11 +51,8 @@ export async function usable(
   shape: ModuleShape,
   members: Readonly<Record<string, unknown>>,
 ): Promise<UsableBundle> {
-  const loaded = await readBundle({
-    'policy.wasm': wasmModule(shape),
-    'data.json': Buffer.from('{}'),
-    '.manifest': manifest(members),
-  });
+  const files = { 'policy.wasm': wasmModule(shape), 'data.json': Buffer.from('{}') };
+  const loaded = await readBundle({ ...files, '.manifest': manifest(members, files) });
   if (!loaded.ok) throw new Error(loaded.fault);
   return loaded;
 }

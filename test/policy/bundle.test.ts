@@ -29,7 +29,8 @@ t.test('a bundle is known by the bytes of its files', async (t) => {
 });
 
 t.test('a revision is a name only: the digest does not hang on it', async (t) => {
-  const files = { ...(await defaultFiles()), '.manifest': manifest({ revision: 'mine', content: ['json'] }) };
+  const known = await defaultFiles();
+  const files = { ...known, '.manifest': manifest({ revision: 'mine', content: ['json'] }, known) };
   const [one, other] = await Promise.all([readBundle(files), readBundle(await defaultFiles())]);
   if (!one.ok || !other.ok) throw new Error('both are good');
   t.equal(one.bundle.identity.digest, other.bundle.identity.digest);
@@ -41,12 +42,10 @@ t.test('a link that is turned meanwhile never mixes two bundles', async (t) => {
   const home = t.testdir();
   const revisions = ['a', 'b'] as const;
   const dataOf = (revision: string): string => JSON.stringify({ revision });
-  for (const revision of revisions)
-    await written(join(home, revision), {
-      'policy.wasm': wasmModule({}),
-      'data.json': Buffer.from(dataOf(revision)),
-      '.manifest': manifest({ revision }),
-    });
+  for (const revision of revisions) {
+    const files = { 'policy.wasm': wasmModule({}), 'data.json': Buffer.from(dataOf(revision)) };
+    await written(join(home, revision), { ...files, '.manifest': manifest({ revision }, files) });
+  }
   const turn = async (to: string): Promise<void> => {
     await symlink(to, join(home, 'next'));
     await rename(join(home, 'next'), join(home, 'active'));
@@ -125,6 +124,9 @@ t.test('what is wrong with the files is said', async (t) => {
     ['a revision with a line end', named({ revision: 'a\nb' }), /no revision/],
     ['no entrypoint', named({ entrypoint: undefined }), /entrypoint writ\/decision/],
     ['another entrypoint', named({ entrypoint: 'writ/other' }), /entrypoint writ\/decision/],
+    ['data of another build', data('{"a":1}'), /of other files than these/],
+    ['a module of another build', wasm(wasmModule({ answer: '[]' })), /of other files than these/],
+    ['no word on the files', named({ digests: undefined }), /of other files than these/],
     ['no word on content', named({ content: undefined }), /what content rules read/],
     ['content as text', named({ content: 'none' }), /what content rules read/],
     ['content that is not known', named({ content: ['xml'] }), /what content rules read/],

@@ -186,10 +186,11 @@ t.test('what only an instance can tell is told at load', async (t) => {
 });
 
 t.test('data that does not fit is told at load', async (t) => {
-  const files = {
+  const parts = {
     ...(await defaultFiles()),
     'data.json': Buffer.from(JSON.stringify({ x: 'x'.repeat(2 ** 20) })),
   };
+  const files = { ...parts, '.manifest': manifest({}, parts) };
   const opened = Engine.open(await bundleOf(files), { ...engineLimits, memoryBytes: 2 ** 20 });
   t.match(opened, { ok: false, fault: /cannot be loaded/ });
 });
@@ -201,7 +202,8 @@ t.test('rules compiled by the real OPA', async (t) => {
     const text = `package writ\n\nimport rego.v1\n\n${rules}\n`;
     const built = await compiler.build({ files: { 'writ/decision.rego': text } }, ['writ/decision']);
     if (!built.ok) throw new Error(JSON.stringify(built.faults));
-    const files = { 'policy.wasm': built.value.wasm, 'data.json': built.value.data, '.manifest': manifest() };
+    const parts = { 'policy.wasm': built.value.wasm, 'data.json': built.value.data };
+    const files = { ...parts, '.manifest': manifest({}, parts) };
     const opened = Engine.open(await bundleOf(files), { ...engineLimits, ...limits });
     if (!opened.ok) throw new Error(opened.fault);
     return opened.engine;
