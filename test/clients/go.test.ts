@@ -29,6 +29,7 @@ const rows = [
   ['HTTP/1.1', forward],
   ['HTTP/2.0', redirected],
   ['HTTP/1.1', redirected],
+  ['HTTP/2.0', reverse],
   ['HTTP/1.1', reverse],
 ] as const;
 

@@ -15,6 +15,8 @@ import { identity } from './site.ts';
 import { assertOutcome, QUESTION, startSidecar } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { talk } from './talk.ts';
+import { assertWay } from './ways.ts';
+import type { Way } from './ways.ts';
 
 /** A service that listens. */
 interface Service {
@@ -37,29 +39,31 @@ const ANSWERS: Readonly<Record<(typeof KINDS)[number], readonly string[]>> = {
   bidi: ['echo one', 'echo two', 'echo three'],
 };
 
-const TLS = 'TLS in CONNECT';
-const CLEAR = 'in the clear in CONNECT';
-const REVERSE = 'in the clear to the reverse port';
-
-/** A client program. */
-type GrpcClient = readonly [program: string, file: string];
-
 /** Runs a client on each way: all four kinds, permitted and denied, and a tunnel to another host. */
-export async function checkClient(t: Test, client: GrpcClient): Promise<void> {
+export async function checkClient(t: Test, client: Command, skip: string | false = false): Promise<void> {
   const [secure, clear] = [await startService(t, true), await startService(t, false)];
   const settings = { routes: [{ upstream: clear.url }], tls: { plain_in_tunnel: true } };
   const stage = await startSidecar(t, { origins: [secure, clear], settings });
-  for (const way of [TLS, CLEAR, REVERSE] as const)
-    await t.test(way, (t) => checkWay(t, client, { way, stage, service: way === TLS ? secure : clear }));
+  const { forward, redirected, reverse } = stage.ways;
+  for (const [way, service] of [
+    [forward, secure],
+    [forward, clear],
+    [redirected, secure],
+    [reverse, clear],
+  ] as const) {
+    const name = `${service === secure ? 'in TLS' : 'in the clear'}, ${way.name}`;
+    t.test(name, { skip: skip || way.skip }, (t) => checkWay(t, client, { way, stage, service }));
+  }
 }
 
-async function checkWay(t: Test, client: GrpcClient, given: Given): Promise<void> {
+async function checkWay(t: Test, client: Command, given: Given): Promise<void> {
   const { way, stage, service } = given;
   const { home } = stage;
   const { args, env } = directions(given);
+  const entries = home.entries().length;
   const pieces: Record<string, string[]> = {};
   const from = service.seen.length;
-  const heard = await talk([...client, ...args], { ...stage.environment(), ...env }, ({ did, piece }) => {
+  const heard = await talk([...client, ...args], env, ({ did, piece }) => {
     if (piece === undefined) return;
     (pieces[did] ??= []).push(piece);
     if (did === 'server') service.advance();
@@ -74,30 +78,32 @@ async function checkWay(t: Test, client: GrpcClient, given: Given): Promise<void
     assertReceipt(t, home, { body, code: 'scope_path' });
   }
   t.equal(heard.get('unary')?.headers?.['x-trailer'], '1', 'trailers arrive');
-  const refused = way === REVERSE ? undefined : status.UNAVAILABLE;
+  const refused = way === stage.ways.forward ? status.UNAVAILABLE : undefined;
   t.equal(heard.get('refused')?.status, refused, 'a refused CONNECT is UNAVAILABLE');
+  assertWay(t, home, way, entries);
   t.strictSame(service.seen.slice(from), KINDS, 'what reached the service');
 }
 
 interface Given {
-  readonly way: typeof TLS | typeof CLEAR | typeof REVERSE;
+  readonly way: Way;
   readonly stage: Omit<Stage, 'site'>;
   readonly service: Service;
 }
 
-/** What a client is told. */
-function directions({ way, stage, service }: Given): Directions {
+/** What a client is told: the service, whether it has TLS, and the grant where no proxy brings it. */
+function directions({ way, stage, service }: Given): {
+  readonly args: Command;
+  readonly env: NodeJS.ProcessEnv;
+} {
   const grant = stage.grant({ entry: { paths: ['/test.Echo/*'] } });
-  if (way === REVERSE) return { args: [new URL(stage.reverse).host, 'clear', grant], env: {} };
-  const [there, grpc_proxy] = [`localhost:${service.port}`, stage.proxy(grant)];
-  if (way === CLEAR) return { args: [there, 'clear'], env: { grpc_proxy } };
-  return { args: [there, 'tls'], env: { grpc_proxy, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: stage.ca } };
+  const { HTTPS_PROXY, ...told } = way.environment({ trust: 'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', grant });
+  const { host } = new URL(way === stage.ways.reverse ? stage.reverse : service.url); // its paths take no prefix
+  const args = [host, service.url.startsWith('https:') ? 'tls' : 'clear'];
+  if (HTTPS_PROXY) return { args, env: { ...told, grpc_proxy: HTTPS_PROXY } };
+  return { args: [...args, grant], env: told };
 }
 
-interface Directions {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
+type Command = readonly string[];
 
 async function startService(t: Teardown, secure: boolean): Promise<Service> {
   const seen: string[] = [];

@@ -4,8 +4,8 @@ import t from 'tap';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { runTool, unlessInstalled } from '../third-party/tool.ts';
 import { assertCalls } from './calls.ts';
-import { startStage } from './stage.ts';
-import { programFile } from './talk.ts';
+import { assertRefused, startStage } from './stage.ts';
+import { answer, programFile, talk } from './talk.ts';
 import type { Way } from './ways.ts';
 
 const skip = unlessInstalled('javac', '-version') || unlessInstalled('keytool', '-help');
@@ -46,11 +46,20 @@ const rows: readonly (readonly [
   ['with a header of its own', reverse, 'HTTP_1_1', []],
 ];
 
+const run = (...args: readonly string[]): readonly string[] => ['java', QUICK, '-cp', folder, ...args];
+
 for (const [name, way, version, flags, more] of rows)
   t.test(`${version}, ${name}, ${way.name}`, { skip: skip || way.skip }, async (t) => {
     const { HTTPS_PROXY, ...told } = way.environment();
     const { port, password } = new URL(HTTPS_PROXY ?? stage.forward);
     const env = { ...told, ...(HTTPS_PROXY && { PROXY_PORT: port, TOKEN: password }), ...more };
-    const command = ['java', QUICK, ...flags, '-cp', folder, 'Calls', version];
+    const command = run(...flags, 'Calls', version);
     await assertCalls(t, stage, { way, command, env, version, refusal: /Tunnel failed, got: 403$/ });
   });
+
+t.test('HTTP_2 in the clear, which asks for an upgrade, is refused', { skip }, async (t) => {
+  const from = stage.site.seen.length;
+  const heard = await talk([...run('Calls', 'HTTP_2'), reverse.url], reverse.environment());
+  assertRefused(t, stage.home, { ...answer(heard, 'echo'), code: 'upgrade_unsupported' });
+  t.equal(stage.site.seen.length, from);
+});

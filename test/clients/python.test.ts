@@ -57,7 +57,6 @@ const lacking = new Set(
 for (const [name, { imports, file, args = [], trust, refusal }] of Object.entries(clients))
   for (const way of Object.values(stage.ways)) {
     const [version] = args;
-    if (version === 'HTTP/2' && way === stage.ways.reverse) continue; // which does not speak it
     const skip = lacking.has(imports) ? `${PYTHON} cannot import ${imports}` : way.skip;
 
     t.test(`${name}, ${way.name}`, { skip }, async (t) => {

@@ -36,8 +36,6 @@ export interface Stage {
   grant(wish?: GrantWish): string;
   /** The forward port as a proxy URL with this grant, or a fresh one. */
   proxy(grant?: string): string;
-  /** A program's environment: the proxy with a fresh grant, nothing of this process's own but PATH. */
-  environment(more?: Readonly<Record<string, string>>): NodeJS.ProcessEnv;
   /** The ways to the first origin. */
   readonly ways: Ways;
 }
@@ -73,9 +71,8 @@ export async function startSidecar(t: Teardown, plan: Served): Promise<Omit<Stag
   const proxy = (token = grant()): string => `http://grant:${token}@${address}`;
   const [forward, reverse] = [`http://${address}`, `http://127.0.0.1:${sidecar.port('reverse')}`];
   const ways = waysTo({ site: origins[0].url, reverse, ca, grant, proxy });
-  const environment = (more = {}): NodeJS.ProcessEnv => ({ ...ways.forward.environment(), ...more });
   redirect(origins[0].port, sidecar.port('transparent'));
-  return { sidecar, home, ca, forward, reverse, ways, grant, proxy, environment };
+  return { sidecar, home, ca, forward, reverse, ways, grant, proxy };
 }
 
 /** What a client asks of `/echo`: 108,889 bytes that are nowhere the same. */

@@ -27,11 +27,7 @@ export interface Way {
 }
 
 /** All of them. */
-export interface Ways {
-  readonly forward: Way;
-  readonly reverse: Way;
-  readonly redirected: Way;
-}
+export type Ways = Readonly<Record<'forward' | 'reverse' | 'redirected', Way>>;
 
 /** What they are made of. */
 export interface Places {

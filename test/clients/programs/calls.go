@@ -21,6 +21,9 @@ func main() {
 	if version == "HTTP/1.1" {
 		transport.Protocols = new(http.Protocols)
 		transport.Protocols.SetHTTP1(true)
+	} else if strings.HasPrefix(base, "http:") {
+		transport.Protocols = new(http.Protocols)
+		transport.Protocols.SetUnencryptedHTTP2(true)
 	}
 	client := &http.Client{Transport: transport}
 

@@ -6,7 +6,7 @@ import httpx
 from calls import HEADERS, QUESTION, say, say_answer
 
 version, base, *elsewhere = sys.argv[1:]
-client = httpx.Client(headers=HEADERS, http2=version == "HTTP/2")
+client = httpx.Client(headers=HEADERS, http1=version == "HTTP/1.1", http2=version == "HTTP/2")
 
 response = client.post(f"{base}/echo", content=QUESTION)
 say_answer("echo", response.status_code, response.headers, response.text, version=response.http_version)
