@@ -9,6 +9,7 @@ import { announcedNames } from './trailers.ts';
 const DROPPED: ReadonlySet<string> = new Set(['alt-svc', 'content-length', 'proxy-status']);
 
 const MAX_HEADERS = 100;
+const MAX_OCTETS = 16 * 1024;
 
 /** A response head that can be passed on; `none` is a body until the connection's end. */
 export interface CleanResponse {
@@ -30,6 +31,7 @@ export interface ResponseFault {
 /** The clean form of `name, value, …` as an upstream sent them (octets as latin1, attacker-controlled). */
 export function cleanResponseHeaders(raw: readonly string[]): CleanResponse | ResponseFault {
   if (raw.length > 2 * MAX_HEADERS) return { ok: false, fault: 'header_count' };
+  if (raw.join('').length > MAX_OCTETS) return { ok: false, fault: 'head_too_large' };
   const section = readHeaders(raw);
   if (!section.ok) return { ok: false, fault: section.code };
   const repeated = repeatedHeader(section.value);

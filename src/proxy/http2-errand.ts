@@ -20,6 +20,7 @@ export class StreamErrand {
   #paused = false;
   #over = false;
   #answered = false;
+  #whole = false;
   #stopTimer: () => void = () => undefined;
 
   constructor(trunk: Trunk, given: { clock: Clock; request: Outgoing; errand: Errand }) {
@@ -64,6 +65,7 @@ export class StreamErrand {
   }
 
   #listen(stream: ClientHttp2Stream): void {
+    this.#watchEnd(stream);
     stream.on('headers', (headers, _flags, raw) => this.#inform(headers, raw));
     stream.on('response', (headers, flags, raw) => this.#head(headers, flags, raw));
     stream.on('trailers', (_headers, _flags, raw) => {
@@ -72,6 +74,18 @@ export class StreamErrand {
     stream.on('end', () => this.#end());
     stream.on('error', (cause) => (this.#cause = cause));
     stream.on('close', () => this.#close(stream.rstCode));
+  }
+
+  /**
+   * Whether the end of the response was sent (END_STREAM). node:http2 tells of an end also where the stream was reset
+   * without an error or with CANCEL, or its connection lost; then it is closed before its readable side ends.
+   */
+  #watchEnd(stream: ClientHttp2Stream): void {
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+      if (chunk === null && !stream.closed) this.#whole = true;
+      return push(chunk, encoding);
+    };
   }
 
   #sendWhole(stream: ClientHttp2Stream, body: Uint8Array | undefined): void {
@@ -127,7 +141,7 @@ export class StreamErrand {
   }
 
   #end(): void {
-    if (this.#over || !this.#answered) return;
+    if (this.#over || !this.#answered || !this.#whole) return; // what is not whole is told by `close`
     this.#over = true;
     this.#stopTimer();
     this.#errand.ended(this.#trailers);

@@ -44,6 +44,9 @@ const SPEECH: Readonly<Record<CarrierName, Speech>> = {
   'transparent-tls': 'tls',
 };
 
+/** Where everything happens at once, nothing is quick. */
+const PATIENT = { connect_timeout_ms: 60_000, dns_timeout_ms: 60_000 };
+
 /** Starts a carrier; it goes with the test. */
 export async function startCarrier(t: Teardown, name: CarrierName, script?: Script): Promise<Carrier> {
   const speech = SPEECH[name];
@@ -52,7 +55,7 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
     origins: [origin],
     settings: {
       routes: [{ upstream: origin.url }],
-      upstream: { http: speech === 'h2' ? 'h2' : 'auto' },
+      upstream: { http: speech === 'h2' ? 'h2' : 'auto', ...PATIENT },
       tls: { plain_in_tunnel: name === 'plain-tunnel' },
       lineage: { inputs: 'keep' },
       log: { level: 'error' },

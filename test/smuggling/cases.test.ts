@@ -1,10 +1,17 @@
 import t from 'tap';
 import { connectRows, earlyRows, insideRows } from './cases-connect.ts';
+import { http2UpstreamRows } from './cases-http2-upstream.ts';
 import { http2Rows } from './cases-http2.ts';
 import { upstreamRows } from './cases-upstream.ts';
 import { http1Rows } from './http1-rows.ts';
 
-const tables = { http1Rows, http2Rows, connectRows, earlyRows, insideRows, upstreamRows };
+/** Frames are made when they are asked for. */
+const http2Replies = http2UpstreamRows.map(([name, reply, ...rest]) => {
+  const frames = reply({ stream: 1, json: '{}' }).map((one) => one && Buffer.from(one).toString('latin1'));
+  return [name, frames, ...rest] as const;
+});
+
+const tables = { http1Rows, http2Rows, connectRows, earlyRows, insideRows, upstreamRows, http2Replies };
 
 t.test('every case is another one', async (t) => {
   for (const [table, rows] of Object.entries(tables)) {

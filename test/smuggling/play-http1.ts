@@ -47,6 +47,6 @@ async function talk(socket: Socket, latin1: string, fin: boolean): Promise<strin
 
 /** After a permit, and after a denial of a call that broke no rule, the connection goes on. */
 function leavesOpen(answer: Answer): boolean {
-  if (typeof answer === 'object') return answer.then !== 'cut';
+  if (typeof answer === 'object') return answer.then !== 'cut' && answer.then !== 'torn';
   return /^(?:grant_(?!ambiguous)|scope_|policy_)/.test(String(answer));
 }

@@ -12,8 +12,11 @@ export interface LetOut {
   readonly permit: string;
   /** And what followed it, `name, value, …`. */
   readonly trailers?: readonly string[];
-  /** How it ended, where that was not well: what its failure is called, or `cut` in the middle of its reply. */
-  readonly then?: FailureName | 'cut';
+  /**
+   * How it ended, where that was not well: what its failure is called, or `cut` in the middle of its reply. `torn`: its
+   * upstream failed when all was said; the agent may have it whole or cut.
+   */
+  readonly then?: FailureName | 'cut' | 'torn';
 }
 
 /**
