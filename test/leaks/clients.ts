@@ -57,20 +57,52 @@ export const clients: Readonly<Record<string, Client>> = {
     if (i % 4 < 2) socket.write(Buffer.from('160301020001', 'hex')); // a hello's first bytes, and no more
     leave(socket, i);
   },
+  unspoken: async (on, i) => {
+    const { socket } = new RawAgent(on.sidecar.port('reverse'));
+    socket.write(BEGINNINGS[i % BEGINNINGS.length] ?? '');
+    await once(socket, 'connect');
+    leave(socket, i);
+  },
 };
 
-/** One connection with so many streams, of which every other is reset, and then all are gone at once. */
-export async function leaveStreams(on: Stage, streams: number): Promise<void> {
-  const { socket, tls } = await openTls(on, 'h2');
-  const session = connectHttp2(`https://${on.tls}`, { createConnection: () => tls });
-  session.on('error', () => undefined);
-  await Promise.all(Array.from({ length: streams }, (_, i) => leaveStream(session, on, i)));
-  session.destroy();
-  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve)); // with or without a reset
+/** How a connection to the reverse port may begin: as HTTP/2, as HTTP/1, or as either. */
+const BEGINNINGS = ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'GET /api/part HTT', 'PRI * ', ''];
+
+/** A session with so many streams, of which every other is reset, and then all are gone at once. */
+type Streams = (on: Stage, count: number) => Promise<void>;
+
+/** Every kind of session. */
+export const sessions: Readonly<Record<string, Streams>> = {
+  streams: async (on, count) => {
+    const { socket, tls } = await openTls(on, 'h2');
+    const session = connectHttp2(`https://${on.tls}`, { createConnection: () => tls });
+    await leaveStreams(session, on, { count, path: '/part' });
+    if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve)); // with or without a reset
+  },
+  clearStreams: async (on, count) => {
+    const session = connectHttp2(`http://127.0.0.1:${on.sidecar.port('reverse')}`);
+    await leaveStreams(session, on, { count, path: '/api/part' });
+  },
+};
+
+interface Streamed {
+  readonly count: number;
+  readonly path: string;
 }
 
-async function leaveStream(session: ClientHttp2Session, on: Stage, i: number): Promise<void> {
-  const fields = [':method', 'GET', ':scheme', 'https', ':authority', on.tls, ':path', '/part'];
+async function leaveStreams(session: ClientHttp2Session, on: Stage, of: Streamed): Promise<void> {
+  session.on('error', () => undefined);
+  await Promise.all(Array.from({ length: of.count }, (_, i) => leaveStream(session, on, { ...of, i })));
+  session.destroy();
+}
+
+async function leaveStream(
+  session: ClientHttp2Session,
+  on: Stage,
+  { path, i }: { readonly path: string; readonly i: number },
+): Promise<void> {
+  const scheme = session.encrypted ? 'https' : 'http';
+  const fields = [':method', 'GET', ':scheme', scheme, ':authority', on.tls, ':path', path];
   const stream = session.request([...fields, 'writ-grant', on.grant]);
   stream.on('error', () => undefined);
   await once(stream, 'data');

@@ -1,5 +1,5 @@
 /** Rounds of agents that go away, side by side, and what is left of them. */
-import { clients, leaveStreams } from './clients.ts';
+import { clients, sessions } from './clients.ts';
 import type { Reachable } from './insides.ts';
 import { open, reachable } from './stage.ts';
 import type { Open, Stage } from './stage.ts';
@@ -8,7 +8,7 @@ import type { Open, Stage } from './stage.ts';
 export type Held = Open & Reachable;
 
 /** Every kind of client that `leave` knows. */
-export const kinds: readonly string[] = [...Object.keys(clients), 'streams'];
+export const kinds: readonly string[] = [...Object.keys(clients), ...Object.keys(sessions)];
 
 const SIDE_BY_SIDE = 25;
 const STREAMS_EACH = 25;
@@ -21,7 +21,7 @@ const REACHABLE = ['emitters', 'timers'] as const;
 export async function leave(on: Stage, kind: string, count: number): Promise<void> {
   const client = clients[kind];
   if (!client) {
-    for (let i = 0; i < count; i += STREAMS_EACH) await leaveStreams(on, STREAMS_EACH);
+    for (let i = 0; i < count; i += STREAMS_EACH) await sessions[kind]?.(on, STREAMS_EACH);
     return;
   }
   let next = 0;

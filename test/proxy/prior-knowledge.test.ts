@@ -108,29 +108,44 @@ class HandClock implements Clock {
   }
 }
 
+/** A reverse port whose clock is the test's. */
+async function startTimed(t: Teardown) {
+  const clock = new HandClock();
+  const malformed: unknown[] = [];
+  const parts = { maxConnections: 9, maxStreams: 9, headMs: 10_000, keepAliveMs: 10_000 };
+  const gate = { run: () => Promise.resolve() };
+  const onMalformed = (event: unknown): unknown => malformed.push(event);
+  const listener = new Listener({ carrier: 'reverse', gate, clock, ...parts, onMalformed });
+  t.teardown(() => listener.stop());
+  const { port } = await listener.listen(0, '127.0.0.1');
+  return { clock, malformed, agent: new RawAgent(port) };
+}
+
 t.test('what a head has of time begins with the connection, not behind its first bytes', async (t) => {
   for (const [name, bytes, looking] of [
     ['nothing', '', true],
     ['half a preface', PREFACE.slice(0, 20), true],
     ['half a head', HTTP1.slice(0, 20), false],
   ] as const) {
-    const clock = new HandClock();
-    const malformed: unknown[] = [];
-    const parts = { maxConnections: 9, maxStreams: 9, headMs: 10_000, keepAliveMs: 10_000 };
-    const gate = { run: () => Promise.resolve() };
-    const onMalformed = (event: unknown): unknown => malformed.push(event);
-    const listener = new Listener({ carrier: 'reverse', gate, clock, ...parts, onMalformed });
-    t.teardown(() => listener.stop());
-    const { port } = await listener.listen(0, '127.0.0.1');
-    const agent = new RawAgent(port);
+    const { clock, malformed, agent } = await startTimed(t);
     agent.socket.write(bytes);
-    await clock.has(2);
-    if (!looking) await clock.has(1);
+    await clock.has(looking ? 2 : 1);
     for (const ring of clock.alarms) ring();
     await agent.closed();
     t.match(agent.heard, /^HTTP\/1\.1 408 /, name);
     t.match(malformed, [{ carrier: 'reverse', status: 408, why: 'ERR_HTTP_REQUEST_TIMEOUT' }], name);
   }
+});
+
+t.test('who sent a preface has its time for a request, and hears no HTTP/1', async (t) => {
+  const { clock, malformed, agent } = await startTimed(t);
+  agent.socket.write(PREFACE);
+  await once(agent.socket, 'data');
+  for (const ring of clock.alarms) ring();
+  await agent.closed();
+  t.equal(agent.heard.charCodeAt(3), TYPE.SETTINGS);
+  t.notMatch(agent.heard, /HTTP/);
+  t.strictSame(malformed, []);
 });
 
 t.test('a head that came stops the clock', async (t) => {
