@@ -2,9 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Credential } from '../call/call.ts';
-import type { Clock, Ended, Exchange, Passage, TunnelMouth } from '../gate/outside.ts';
+import type { Ended, Exchange, Passage, TunnelMouth } from '../gate/outside.ts';
 import { failureOf } from './failure.ts';
 import { Http1Exchange } from './http1-exchange.ts';
+import type { AgentWait } from './http1-exchange.ts';
 import type { Interceptor, Opened, Serving } from './intercept.ts';
 import { failureReply } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -18,10 +19,9 @@ export interface TunnelParts {
 }
 
 /** What a CONNECT's end is made of. */
-export interface ConnectParts extends TunnelParts {
+export interface ConnectParts extends TunnelParts, AgentWait {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly after: Clock['after'];
   readonly serving: Serving;
 }
 
@@ -34,7 +34,7 @@ export class ConnectExchange extends Http1Exchange implements TunnelMouth {
   #established = false;
 
   constructor(parts: ConnectParts) {
-    super(parts.request, parts.response, parts.after);
+    super(parts.request, parts.response, parts);
     this.#parts = parts;
     this.#socket = parts.request.socket;
   }

@@ -18,12 +18,19 @@ import { readWhole } from './whole-body.ts';
 const DISCARD_BYTES = 1024 * 1024;
 const DISCARD_MS = 2000;
 
+/** How long an agent is waited for. */
+export interface AgentWait {
+  readonly after: Clock['after'];
+  /** To take a reply of ours, in milliseconds; 0 waits for ever. */
+  readonly agentMs: number;
+}
+
 /** The agent's end of a call on HTTP/1. A cut or dropped call takes its connection with it. */
 export class Http1Exchange implements AgentExchange {
   readonly http2 = false;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #after: Clock['after'];
+  readonly #wait: AgentWait;
   #gone = false;
   #begun = false;
   #flowing = false;
@@ -37,10 +44,10 @@ export class Http1Exchange implements AgentExchange {
   #body: Readable | undefined;
   #announced: ReadonlySet<string> | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, after: Clock['after']) {
+  constructor(request: IncomingMessage, response: ServerResponse, wait: AgentWait) {
     this.#request = request;
     this.#response = response;
-    this.#after = after;
+    this.#wait = wait;
     request.on('error', () => this.#leave());
     response.on('error', () => this.#leave());
     response.on('close', () => {
@@ -131,12 +138,12 @@ export class Http1Exchange implements AgentExchange {
     this.#response.writeHead(status, [...headers, 'content-length', String(bytes.length)]);
     if (!unread) {
       this.#request.resume();
-      atEndOfTurn(() => this.#response.end(bytes));
+      atEndOfTurn(() => this.#endReply(bytes));
       return;
     }
     this.#response.write(bytes);
     this.#response.flushHeaders(); // write() sends no head for HEAD
-    this.#discard(() => this.#response.end());
+    this.#discard(() => this.#endReply());
   }
 
   begin(status: number, headers: readonly string[], { announced }: Following): void {
@@ -200,6 +207,14 @@ export class Http1Exchange implements AgentExchange {
     return { stream: request, begin: () => this.#proceed(), trailers: () => request.rawTrailers };
   }
 
+  /** A reply of ours has no lease that would end it. */
+  #endReply(bytes?: Buffer): void {
+    const response = this.#response;
+    const { after, agentMs } = this.#wait;
+    response.end(bytes);
+    if (agentMs > 0 && response.writableLength > 0) response.once('close', after(agentMs, () => this.drop())); // prettier-ignore
+  }
+
   #startReading(): void {
     this.#reading = true;
     if (!this.#broken) return;
@@ -250,7 +265,7 @@ export class Http1Exchange implements AgentExchange {
       request.off('end', stop).off('close', stop);
       done();
     };
-    const cancel = this.#after(DISCARD_MS, stop);
+    const cancel = this.#wait.after(DISCARD_MS, stop);
     request.on('data', (chunk: Buffer) => {
       left -= chunk.length;
       if (left <= 0) request.pause();

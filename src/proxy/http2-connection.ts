@@ -4,6 +4,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { streamHead } from '../call/stream.ts';
 import type { Clock } from '../gate/outside.ts';
+import type { AgentWait } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
 import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } from './http2-limits.ts';
 import type { ConnectionContext } from './connection-context.ts';
@@ -20,6 +21,8 @@ export interface Http2Parts {
   readonly headMs: number;
   /** How long an idle connection is kept, in milliseconds. */
   readonly keepAliveMs: number;
+  /** For an agent to take a reply of ours, in milliseconds; 0 or absent: waits for ever. */
+  readonly agentMs?: number;
   /** Shared by all connections of a listener. */
   readonly streams: StreamBudget;
   /** Hears of each request's head. */
@@ -66,6 +69,11 @@ export class Http2Connection {
     else this.#session.close();
   }
 
+  wait(): AgentWait {
+    const { clock, agentMs = 0 } = this.#parts;
+    return { after: clock.after, agentMs };
+  }
+
   /** Ends whatever runs. */
   destroy(): void {
     this.#session.destroy();
@@ -86,7 +94,10 @@ export class Http2Connection {
     gate
       .run({ ...context, head, exchange })
       .catch(() => exchange.drop())
-      .finally(() => this.#leave());
+      .finally(() => {
+        if (stream.destroyed) this.#leave();
+        else stream.once('close', () => this.#leave()); // a reply that nobody takes is still ours to keep
+      });
   }
 
   #leave(): void {

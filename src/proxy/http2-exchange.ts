@@ -7,6 +7,7 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
 import type { KeepPiece } from '../gate/outside.ts';
 import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
+import type { AgentWait } from './http1-exchange.ts';
 import { grpcHead, isGrpc } from './grpc.ts';
 import { denialReply } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -20,6 +21,7 @@ export interface StreamCarrier {
   stop(): void;
   /** Closes it now. */
   destroy(): void;
+  wait(): AgentWait;
 }
 
 /** The agent's end of a call on HTTP/2. */
@@ -102,7 +104,7 @@ export class Http2Exchange implements AgentExchange {
     const bytes = Buffer.from(reply.body);
     if (this.#grpc) this.#respond(reply.status, grpcHead(reply), true);
     else this.#respond(reply.status, [...reply.headers, 'content-length', String(bytes.length)], false);
-    if (!this.#whole) this.#stream.end(bytes);
+    if (!this.#whole) this.#endReply(bytes);
     if (reply.close) this.#carrier.stop();
   }
 
@@ -137,6 +139,14 @@ export class Http2Exchange implements AgentExchange {
 
   drop(): void {
     this.#carrier.destroy();
+  }
+
+  /** A reply of ours has no lease that would end it, where no window is opened for it. */
+  #endReply(bytes: Buffer): void {
+    const stream = this.#stream;
+    const { after, agentMs } = this.#carrier.wait();
+    if (agentMs > 0) stream.once('close', after(agentMs, () => stream.close(constants.NGHTTP2_CANCEL))); // prettier-ignore
+    stream.end(bytes);
   }
 
   #source(): BodySource {

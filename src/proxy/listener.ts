@@ -16,6 +16,7 @@ import { FloodPenalty } from './flood-penalty.ts';
 import { HalfClosed } from './half-closed.ts';
 import { prefaceIn } from './http-opening.ts';
 import { Http1Exchange } from './http1-exchange.ts';
+import type { AgentWait } from './http1-exchange.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Serving } from './intercept.ts';
 import { answerMalformed, HeadTimeout } from './malformed.ts';
@@ -36,6 +37,8 @@ export interface ListenerParts {
   readonly headMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
+  /** For an agent to take a reply of ours; 0 or absent: waits for ever. */
+  readonly agentMs?: number;
   /** For what comes through CONNECT; absent: every CONNECT is refused. */
   readonly tunnels?: TunnelParts;
   /** Calls at once that are not the only one on their HTTP/2 connection. */
@@ -51,6 +54,8 @@ export interface ListenerParts {
 /** threats.md §2: one head. */
 const MAX_HEAD_BYTES = 16 * 1024;
 const CHECK_MS = 1000;
+/** Of a connection, each way; what an agent does not take stays with its origin. */
+const BUFFERED_BYTES = 16 * 1024;
 /** So many of a hundred may come at once beyond the limit, while others are making room for them. */
 const CLOSING_PERCENT = 3;
 
@@ -232,7 +237,7 @@ export class Listener {
 
   /** Bytes that came early wait in the socket for the decision; they are the tunnel's. */
   #takeConnect(request: IncomingMessage, socket: Duplex, early: Buffer): void {
-    const { tunnels, clock } = this.#parts;
+    const { tunnels } = this.#parts;
     const open = this.#connections.get(socket);
     if (!tunnels || request.socket !== socket) return this.#takeRaw(request, socket, early);
     socket.on('error', () => socket.destroy());
@@ -242,7 +247,7 @@ export class Listener {
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
       const serving = this.#serving(request.socket, response);
-      const mouth = new ConnectExchange({ request, response, after: clock.after, ...tunnels, serving });
+      const mouth = new ConnectExchange({ request, response, ...this.#wait(), ...tunnels, serving });
       mouth.closeAfter();
       const entering = { response, exchange: mouth, context: open.context, mouth, done };
       this.#whenForgiven(request, () => {
@@ -300,9 +305,14 @@ export class Listener {
     response: ServerResponse,
     { context, done }: Open & { readonly done: () => void },
   ): Http1Exchange {
-    const exchange = new Http1Exchange(request, response, this.#parts.clock.after);
+    const exchange = new Http1Exchange(request, response, this.#wait());
     this.#enter(request, { response, exchange, context, done });
     return exchange;
+  }
+
+  #wait(): AgentWait {
+    const { clock, agentMs = 0 } = this.#parts;
+    return { after: clock.after, agentMs };
   }
 
   #enter(request: IncomingMessage, entering: Entering): void {
@@ -340,6 +350,7 @@ interface Open {
 function hardenedServer({ headMs, keepAliveMs }: ListenerParts): HttpServer {
   const server = createHttpServer({
     insecureHTTPParser: false,
+    highWaterMark: BUFFERED_BYTES,
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headMs,
     requestTimeout: 0, // a body may take as long as its lease

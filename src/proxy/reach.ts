@@ -48,11 +48,14 @@ export async function firstAccepted(
   throw failure;
 }
 
+/** While an agent does not take what came, no more of it is read: a thousand such agents would fill our memory. */
+const NO_READ_AHEAD = { readableHighWaterMark: 0 } as const; // of stream.Duplex, which net.Socket hands it to
+
 /** One TCP connection. Rejects with an `UpstreamFailure`. */
 export function openTcp(address: Address, { permitted, signal }: Attempt, within: Within): Promise<Socket> {
   if (!permitted()) return Promise.reject(new UpstreamFailure('connect_failed', 'no longer permitted'));
   const { address: host, family, port } = address;
-  const socket = connect({ host, family, port, noDelay: true, keepAlive: true });
+  const socket = connect({ host, family, port, noDelay: true, keepAlive: true, ...NO_READ_AHEAD });
   return ready(socket, { event: 'connect', error: 'connect_failed', signal, ...within });
 }
 

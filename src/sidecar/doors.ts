@@ -131,6 +131,7 @@ function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: Doo
     onShed: (what) => shed(carrier, what, parts),
     headMs: limits.header_timeout_ms,
     keepAliveMs: KEEP_ALIVE_MS,
+    agentMs: limits.idle_timeout_ms,
     ...(carrier === 'forward' && { tunnels: makeTunnels(limits, parts) }),
     onOpen: (ports) => parts.exposure.look(ports),
     onMalformed: ({ carrier, status, why }) => {

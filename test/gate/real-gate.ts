@@ -118,6 +118,7 @@ export async function realGate(t: Teardown): Promise<RealGate> {
         maxStreams: 100,
         headMs: 10_000,
         keepAliveMs: 5000,
+        agentMs: 0,
       },
       gate: around(new Gate<AgentExchange>({ ...parts, ...instead })),
       onMalformed: () => undefined,

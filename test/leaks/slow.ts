@@ -24,7 +24,7 @@ export type Target = Pick<Stage, 'plain' | 'tls' | 'webSocket' | 'passthrough' |
 export const BOUND_BODY: Buffer = Buffer.alloc(1024 * 1024, 'writ');
 export const BOUND_DIGEST: string = createHash('sha256').update(BOUND_BODY).digest('hex');
 
-const COUNT = 1000;
+const COUNT = Number(process.env['WRIT_FLOOD_COUNT'] ?? 1000);
 const SIDE_BY_SIDE = 25;
 const STREAMS_EACH = 100;
 /** A byte of each body so often. */

@@ -9,6 +9,7 @@ import { lastEnded, RawAgent, startOrigin, startSidecar } from './small-gate.ts'
 import type { Sidecar } from './small-gate.ts';
 
 const AGENT_MS = 300;
+const BATCH = 30;
 const PIECE = Buffer.alloc(256 * 1024, 'x');
 
 /** An origin: `/endless` answers without an end, `/short` with two bytes, `/part` begins, `/silent` says nothing. */
@@ -64,6 +65,44 @@ t.test('a stream whose agent opens no window for the last bytes is cut as well',
   agent.on('error', () => undefined).request(fields('GET', '/short')).on('error', () => undefined); // prettier-ignore
   await sidecar.finished(1);
   t.match(lastEnded(sidecar), { ended: 'cut', by: 'agent_idle', status: 200 });
+});
+
+t.test(
+  'a denial that no window is opened for is kept only so long, and counts as a stream as long',
+  async (t) => {
+    const sidecar = await startSidecar(t, {
+      ...{ decide: () => 'policy_denied', maxStreams: 1, routes: [{ upstream: 'http://a.test' }] },
+      settings: { agentMs: AGENT_MS },
+    });
+    const agent = connect(`http://127.0.0.1:${sidecar.http2Port}`, { settings: { initialWindowSize: 0 } });
+    t.teardown(() => agent.destroy());
+    agent.on('error', () => undefined);
+    const ask = () => agent.request(fields('GET', '/')).on('error', () => undefined);
+    const deaf = [ask(), ask()];
+    await Promise.all(deaf.map((stream) => once(stream, 'response')));
+    t.match(await hear(ask()), { reset: 7 }, 'refused: both are still there');
+    for (const stream of deaf) if (!stream.closed) await once(stream, 'close');
+    t.strictSame(deaf.map(({ rstCode }) => rstCode), [8, 8], 'cancelled'); // prettier-ignore
+    await once(ask(), 'response');
+  },
+);
+
+t.test('an agent that takes none of its denials loses its connection', async (t) => {
+  const decide = (): 'policy_denied' => 'policy_denied';
+  const sidecar = await startSidecar(t, { decide, settings: { agentMs: AGENT_MS } });
+  const deaf = new RawAgent(sidecar.port);
+  deaf.socket.pause();
+  const gone = new Promise((resolve) => deaf.socket.once('close', resolve));
+  const probe = setInterval(() => deaf.socket.write('\r\n'), 100); // who reads nothing hears of no end either
+  const asks = head('GET', 'http://a.test/').repeat(BATCH);
+  for (let sent = 0; !deaf.socket.destroyed; await new Promise(setImmediate)) {
+    if (sidecar.calls.length < sent) continue; // never so many at once that this closes the connection
+    deaf.socket.write(asks);
+    sent += BATCH;
+  }
+  clearInterval(probe);
+  await gone;
+  t.ok(sidecar.calls.length > BATCH);
 });
 
 t.test(

@@ -129,6 +129,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     onShed: (what) => shed.push(what),
     headMs: plan.headMs ?? 10_000,
     keepAliveMs: 5000,
+    agentMs: plan.settings?.agentMs ?? 0,
     onMalformed: (event) => malformed.push(event),
   });
   const { port } = await listener.listen(0, '127.0.0.1');
@@ -140,6 +141,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
       context: plan.tunnel ? { carrier: 'connect', tunnel: plan.tunnel } : { carrier: 'reverse' },
       headMs: plan.headMs ?? 10_000,
       keepAliveMs: plan.keepAliveMs ?? 5000,
+      agentMs: plan.settings?.agentMs ?? 0,
       streams,
       onShed: (what) => shed.push(what),
       onMalformed: (event) => malformed.push(event),

@@ -36,6 +36,7 @@ const listener = new Listener({
   maxStreams: 1000,
   headMs: 10_000,
   keepAliveMs: 60_000,
+  agentMs: 0,
   onMalformed: () => undefined,
 });
 const { port } = await listener.listen(0, '127.0.0.1');
