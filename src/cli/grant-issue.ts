@@ -22,6 +22,7 @@ interface Issued {
 type Options = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
 
 const DEMO_UPSTREAM = 'http://127.0.0.1:18080';
+const WHAT_MAY_STAND = 'docs/grants.md says what may stand in a grant.';
 const SECONDS = { s: 1, m: 60, h: 3600 } as const;
 
 /** Prints the token alone, or everything about it with `--json`. */
@@ -67,7 +68,8 @@ async function issueRunning(home: string, wish: GrantWish): Promise<Issued | und
   if (answer.status === 201) return answer.body as unknown as Issued; // our own sidecar, proven by its token
   const said = [answer.body['title'], answer.body['detail']].filter(Boolean).join(': ');
   const exit = answer.status === 400 || answer.status === 422 ? EXIT.usage : EXIT.unable;
-  throw new CommandFailure(exit, said || `the sidecar answered ${answer.status}`);
+  const remedy = exit === EXIT.usage ? WHAT_MAY_STAND : undefined;
+  throw new CommandFailure(exit, said || `the sidecar answered ${answer.status}`, remedy);
 }
 
 function issueAlone(settings: LoadedSettings['settings'], wish: GrantWish): Issued {
@@ -81,7 +83,11 @@ function issueAlone(settings: LoadedSettings['settings'], wish: GrantWish): Issu
   const pair = readHomeAuthorities(settings.grant.authorities).pairs.find(
     ({ key }) => key.id === signer.key.id,
   );
-  if (!pair) throw unable(`${settings.grant.authorities} does not list the key in ${file}`);
+  if (!pair)
+    throw unable(
+      `${settings.grant.authorities} does not list the key in ${file}`,
+      'Add its public half (`writ keys show --json`), or move the file away for `writ keys new authority`.',
+    );
   const authority = new Authority({
     signer,
     iss: pair.iss,
@@ -91,7 +97,7 @@ function issueAlone(settings: LoadedSettings['settings'], wish: GrantWish): Issu
     uuid: () => v7(),
   });
   const issued = authority.issue(wish);
-  if (!issued.ok) throw usageFailure(`${denials[issued.code].title}: ${issued.detail}`);
+  if (!issued.ok) throw usageFailure(`${denials[issued.code].title}: ${issued.detail}`, WHAT_MAY_STAND);
   const { token, grant } = issued.value;
   return { token, jti: grant.root.jti, expires: grant.root.exp, recorded: false };
 }

@@ -13,6 +13,7 @@ export function registerInit(program: Command): void {
       'Makes the home: log key, receipt key, the empty log with its first entry, the admin token, an empty list of ' +
         'authorities and the default policy. On a complete home it changes nothing.',
     )
+    .option('--json', 'as JSON')
     .action((_options, command: Command) => initHome(command));
 }
 
@@ -27,6 +28,8 @@ async function initHome(command: Command): Promise<void> {
   const origin = await makeDefaultHome(settings).catch((cause: unknown) => {
     throw unable(cause instanceof Error ? cause.message : String(cause));
   });
+  if (command.opts()['json'])
+    return out.json({ home: settings.home, log: origin, created: state !== 'complete' });
   out.line(
     state === 'complete' ? 'The home is complete already; nothing was changed.' : 'The home is ready.',
   );

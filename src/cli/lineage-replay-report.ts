@@ -56,6 +56,7 @@ export class ReplayReport {
       ['masked', masked > 0 ? { text: String(masked), style: 'warn' } : 0],
     ]);
     for (const [why, count] of this.#whys) out.line(out.paint('dim', `${count} × ${why}`));
+    if (missing > 0) out.line('docs/replay.md tells what has to be kept: `lineage.inputs: keep`.');
   }
 }
 

@@ -7,7 +7,7 @@ import type { Log } from '../config/log.ts';
 import { endpoint } from '../config/values.ts';
 import type { Endpoint } from '../config/values.ts';
 import { node } from '../crypto/node.ts';
-import { formatNoteKey } from '../lineage/note.ts';
+import { formatNoteKey, isNoteName } from '../lineage/note.ts';
 import type { NoteKey } from '../lineage/note.ts';
 import { createWitness, keepFork, readCosigner, readLogs, witnessLayout } from '../lineage/witness-home.ts';
 import type { WitnessLayout } from '../lineage/witness-home.ts';
@@ -43,6 +43,8 @@ function withFolder(command: Command): Command {
 }
 
 function init(folder: string, name: string): void {
+  if (!isNoteName(name))
+    throw usageFailure(`a witness cannot be named ${name}`, 'Neither white space nor + can stand in a name.');
   let created: boolean;
   try {
     created = createWitness(folder, name);

@@ -7,7 +7,7 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
 import { chainHash } from './audit.ts';
-import { isDamage, isReadOnly } from './catalogue-fault.ts';
+import { isDamage, isUnwritable } from './catalogue-fault.ts';
 import { SCHEMA, writeRow } from './catalogue-row.ts';
 import { factsOf } from './facts.ts';
 import { conditionsOf } from './filter.ts';
@@ -64,7 +64,7 @@ export class Catalogue {
 
   /**
    * Opens the catalogue of a log and brings it up to date. Where its file cannot be written (a copy on a read-only
-   * disk), it is made in memory. Throws `LogFault` where the log itself cannot be read.
+   * disk, a full one), it is made in memory. Throws `LogFault` where the log itself cannot be read.
    */
   constructor(rules: CatalogueRules) {
     this.#rules = rules;
@@ -199,7 +199,7 @@ export class Catalogue {
     try {
       return work();
     } catch (cause) {
-      if (!isDamage(cause) && !isReadOnly(cause)) throw cause;
+      if (!isDamage(cause) && !isUnwritable(cause)) throw cause;
       this.#database.close();
       if (isDamage(cause)) remove(this.#rules.layout.catalogue);
       this.#database = isDamage(cause)

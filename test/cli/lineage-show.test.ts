@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { callDraft, makeScratchLog, NOW, openStore } from '../lineage/scratch-log.ts';
+import { callDraft, fill, makeScratchLog, NOW, openStore } from '../lineage/scratch-log.ts';
 import type { ScratchLog } from '../lineage/scratch-log.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { draft } from '../../src/lineage/statement.ts';
@@ -105,6 +105,19 @@ t.test('a catalogue that hides entries is no evidence, and is made anew on deman
   writeFileSync(layout.catalogue, 'no database');
   t.match(writ('lineage', 'reindex', '--home', home), { status: 0, stdout: /^5 entries can be found/ });
   t.equal(writ('lineage', 'reindex', '--home', `${home}-none`).status, 3);
+  t.end();
+});
+
+t.test('where the catalogue has no room on the disk, entries are found without one', (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const store = openStore(log);
+  fill(store, 1500, 100);
+  store.close();
+  const limited = 'ulimit -f 128; exec "$0" "$@"'; // 64 KiB a file, or twice that: what SQLite is told is what a full disk tells it
+  const args = [BIN, 'lineage', 'show', '--json', '--limit', '3', '--home', log.home];
+  const ran = spawnSync('sh', ['-c', limited, process.execPath, ...args], { encoding: 'utf8', env: {} });
+  t.equal(ran.status, 0, ran.stderr);
+  t.strictSame(seqs(ran), [1498, 1499, 1500]);
   t.end();
 });
 

@@ -42,11 +42,11 @@ t.test('every subcommand and every option says what it does', async (t) => {
 });
 
 t.test('commands that print data have --json', async (t) => {
-  const printing = ['grant inspect', 'receipt show', 'receipt verify', 'lineage show', 'lineage verify', 'config check', 'config print', 'keys show', 'doctor', 'policy test', 'policy eval', 'policy check']; // prettier-ignore
+  const printing = ['init', 'grant issue', 'grant inspect', 'receipt show', 'receipt verify', 'lineage show', 'lineage verify', 'config check', 'config print', 'keys show', 'keys new authority', 'doctor', 'lineage prove', 'lineage consistency', 'lineage compare', 'lineage reindex', 'lineage replay', 'lineage archive', 'lineage prune', 'lineage export-tiles', 'policy test', 'policy eval', 'policy check']; // prettier-ignore
   for (const words of printing) {
-    const [name = '', inner] = words.split(' ');
+    const [name = '', ...inner] = words.split(' ');
     const outer = (await buildProgram([name])).commands.find((command) => command.name() === name);
-    const command = inner === undefined ? outer : outer?.commands.find((child) => child.name() === inner);
+    const command = inner.reduce((at, word) => at?.commands.find((child) => child.name() === word), outer);
     t.ok(
       command?.options.some(({ long }) => long === '--json'),
       `writ ${words}`,

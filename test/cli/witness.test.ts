@@ -151,6 +151,7 @@ t.test('a witness without memory, key or a good list does not start', (t) => {
   t.match(start(), /^3 .*logs: line 1/);
   rmSync(join(folder, 'memory.db'));
   t.match(start(), /^3 .*memory.*is missing/);
+  t.match(writ('init', '--folder', folder, '--name', 'x y'), { status: 2, stderr: /cannot be named/ });
   t.match(writ('init', '--folder', folder, '--name', 'x.example'), { status: 3, stderr: /lost its memory/ });
   writeFileSync(join(folder, 'key.json'), '{}');
   t.match(start(), /^3 .*not a witness’s key/);

@@ -122,7 +122,7 @@ t.test('without the material nothing is claimed', async (t) => {
     stdout: /material missing +5\n[^]*5 × policy \S+ is not kept as it was: \.manifest is of other files/,
   });
   for (const folder of folders) rmSync(join(kept, folder), { recursive: true });
-  t.match(await replay(home), { exit: 3, stdout: /5 × policy \S+ is not kept: / });
+  t.match(await replay(home), { exit: 3, stdout: /5 × policy \S+ is not kept as it was: / });
   t.match(await replay(home, '--policy', join(home.folder, 'nothing')), { exit: 3, stderr: /is missing/ });
 });
 

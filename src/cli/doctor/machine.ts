@@ -121,6 +121,6 @@ export async function sidecarFinding(running: Running | undefined): Promise<Find
   return bad(
     'sidecar',
     `not ready: ${reply.text.trim()}`,
-    'The finding below that is BAD says why; else see the sidecar’s log.',
+    'Another finding that is BAD says why; else see the sidecar’s log.',
   );
 }
