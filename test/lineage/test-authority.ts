@@ -34,6 +34,11 @@ extendedKeyUsage = serverAuth
 basicConstraints = critical,CA:false
 keyUsage = critical,digitalSignature
 extendedKeyUsage = critical,timeStamping
+[plain]
+basicConstraints = critical,CA:false
+extendedKeyUsage = critical,timeStamping
+subjectKeyIdentifier = none
+authorityKeyIdentifier = none
 [no-purpose]
 keyUsage = critical,digitalSignature
 [soft-purpose]
@@ -63,6 +68,8 @@ export interface CertificatePlan {
   readonly days?: number;
   readonly key?: 'ec' | 'rsa-1024' | 'rsa-2048';
   readonly digest?: string;
+  /** Whose key it has, where that is another's. */
+  readonly keyOf?: string;
 }
 
 /** What a forged token says; what is left out is true. */
@@ -105,12 +112,12 @@ export class TestAuthority {
   /** Makes a key and its certificate, `CN=name`; without an issuer it signs itself. */
   certify(
     name: string,
-    { issuer, is = 'tsa', days = 10, key = 'ec', digest = 'sha256' }: CertificatePlan,
+    { issuer, is = 'tsa', days = 10, key = 'ec', digest = 'sha256', keyOf = name }: CertificatePlan,
   ): void {
     const [kind, bits] = key.split('-');
     const how = kind === 'ec' ? ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['RSA', '-pkeyopt', `rsa_keygen_bits:${bits}`]; // prettier-ignore
-    this.openssl('genpkey', '-algorithm', ...how, '-out', `${name}.key`);
-    const [keyFile, out] = [`${name}.key`, `${name}.pem`];
+    const [keyFile, out] = [`${keyOf}.key`, `${name}.pem`];
+    if (keyOf === name) this.openssl('genpkey', '-algorithm', ...how, '-out', keyFile);
     const common = ['-days', String(days), `-${digest}`, '-out', out];
     const self = ['-config', 'config', '-subj', `/CN=${name}`, '-key', keyFile];
     if (!issuer) return this.openssl('req', '-x509', '-new', ...self, ...common, '-extensions', is);
