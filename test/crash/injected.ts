@@ -21,7 +21,14 @@ export interface Injected {
 export type Occasion = Omit<Injection, 'with'>;
 
 /** Calls that bring something to the disk: none of them can fail unnoticed. */
-const BINDING = new Set(['write', 'pwrite64', 'fdatasync', 'fsync', 'rename', 'ftruncate']);
+export const BINDING: ReadonlySet<string> = new Set([
+  'write',
+  'pwrite64',
+  'fdatasync',
+  'fsync',
+  'rename',
+  'ftruncate',
+]);
 
 /**
  * Every call on the home's files, as an injection without its error: the n-th of its name in the writer's thread. Threads

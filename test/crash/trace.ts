@@ -49,18 +49,12 @@ export async function watchThread(
   file: string,
   more: readonly string[] = [],
 ): Promise<Watch | undefined> {
-  return attach([
-    '-y',
-    '-s',
-    ALL_BYTES,
-    '-o',
-    file,
-    '-e',
-    `trace=${CHANGING}`,
-    ...more,
-    '-p',
-    String(thread),
-  ]);
+  return attach([...fileCalls(file), ...more, '-p', String(thread)]);
+}
+
+/** strace's arguments for writing down all that is done to files, with all bytes. */
+export function fileCalls(file: string): readonly string[] {
+  return ['-y', '-s', ALL_BYTES, '-o', file, '-e', `trace=${CHANGING}`];
 }
 
 async function attach(args: readonly string[]): Promise<Watch | undefined> {

@@ -75,7 +75,8 @@ export async function runWatched(
   return { ...told(lines), calls: readTrace(readFileSync(file, 'latin1')) };
 }
 
-function spell({ call, when, path, with: what }: Injection): readonly string[] {
+/** strace's arguments for it. */
+export function spell({ call, when, path, with: what }: Injection): readonly string[] {
   const inject = `inject=${call}:${what === 'SIGKILL' ? 'signal=KILL' : `error=${what}`}:when=${when}`;
   return path === undefined ? ['-e', inject] : ['-e', inject, '-P', path];
 }
