@@ -83,11 +83,15 @@ function http1(call: ReturnType<typeof requestHttp>): Begun {
 }
 
 /** As much as is taken, until nobody is there any more. */
-export function pourFor(response: ServerResponse | Http2ServerResponse): Promise<void> {
-  return pour(response as unknown as Sink, Infinity, () => undefined); // both are Writables
+export function pourFor(
+  response: ServerResponse | Http2ServerResponse,
+  each: () => void = () => undefined,
+): Promise<void> {
+  return pour(response as unknown as Sink, Infinity, each); // both are Writables
 }
 
-async function pour(to: Sink, pieces: number, each: () => void): Promise<void> {
+/** Writes so many pieces as fast as they are taken, and says so before each. */
+export async function pour(to: Sink, pieces: number, each: () => void): Promise<void> {
   for (let i = 0; i < pieces && !to.destroyed; i++) {
     each();
     if (!to.write(PIECE)) await drained(to);
