@@ -65,12 +65,18 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
   }).catch((cause: unknown) => {
     throw startFailure(cause);
   });
-  tellPlaces(stage, {
-    home: shortPath(settings.home),
-    moved: upstreamPort === 0 ? [...moved, 'demo upstream'] : moved,
-  });
-  const policy = options.policy === undefined ? undefined : await watchPolicy(options.policy, stage.sidecar);
-  if (options.tour) await playTour(stage, settings.home);
+  let policy: WatchedPolicy | undefined;
+  try {
+    tellPlaces(stage, {
+      home: shortPath(settings.home),
+      moved: upstreamPort === 0 ? [...moved, 'demo upstream'] : moved,
+    });
+    if (options.policy !== undefined) policy = await watchPolicy(options.policy, stage.sidecar);
+    if (options.tour) await playTour(stage, settings.home);
+  } catch (cause) {
+    await stopAll(stage, policy); // it listens by now
+    throw cause;
+  }
   tellWelcome(stage, { home: shortPath(settings.home), tour: options.tour === true });
   live.begin();
   process.exitCode = await runUntilStopped(

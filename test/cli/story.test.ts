@@ -1,6 +1,7 @@
 /** What `npm start` and `npm run demo` show, and that `writ receipt verify` says the same of the files they leave. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -57,4 +58,18 @@ t.test('the tour shows of a denial what `writ receipt verify` says of it', async
   const verified = answersIn(textOf(stdout));
   t.equal(verified.length, QUESTIONS.length);
   t.strictSame(answersIn(lines.join('\n')), verified);
+});
+
+t.test('a tour that cannot be played to its end stops what it started', async (t) => {
+  const home = join(t.testdir({}), 'home');
+  t.equal((await run(process.execPath, [BIN, 'init', '--home', home])).exit, 0);
+  mkdirSync(join(home, 'denial.json'));
+  const ports = ['forward', 'reverse', 'transparent', 'admin'].flatMap((name) => [
+    `--${name}`,
+    '127.0.0.1:0',
+  ]);
+  const { exit, stderr } = await run(process.execPath, [BIN, 'dev', '--tour', '--home', home, ...ports]);
+  t.equal(exit, 3);
+  t.match(stderr, /EISDIR/);
+  t.notOk(existsSync(join(home, 'run.json')), 'nothing says that it runs');
 });
