@@ -31,10 +31,10 @@ export type Existed =
  * only where the two are of one history and it is not younger.
  */
 export function existedBefore(
-  { anchored, appendOnly, checkpoint, statement }: Verdict,
+  { appendOnly, checkpoint, statement }: Verdict,
   { response, roots, remembered }: TimestampEvidence,
 ): Existed {
-  if (!anchored.proven || checkpoint === undefined) return notChecked('the entry is in no log that is known');
+  if (checkpoint === undefined) return notChecked('the entry is in no log that is known'); // there only where anchored
   const own = stampOf(checkpoint, response, roots);
   if (own.ok) return proven(own.value);
   if (own.code !== 'timestamp_wrong_imprint' || remembered === undefined) return unproven(own);
