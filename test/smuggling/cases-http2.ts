@@ -262,11 +262,22 @@ export const http2Rows: readonly Http2Row[] = [
   post('padding that is longer than its frame', [], 'broken', { frames: [frame(TYPE.DATA, 8, { stream: 1, payload: Buffer.from([200, 1]) })] }),
   post('a window that overflows', [], 'broken', { frames: [frame(8, 0, { stream: 1, payload: Buffer.from([127, 255, 255, 255]) })] }),
   post('an empty SETTINGS on a stream', [], 'broken', { frames: [frame(TYPE.SETTINGS, 0, { stream: 1 })] }),
+post('a body that RST_STREAM ends', [], 'broken', { frames: [data(0, 'hello'), ...reset(1)] }),
+  post('a body that CANCEL ends', [], 'broken', { frames: [data(0, 'hello'), ...reset(8)] }),
+  post('a body that RST_STREAM ends without an error', [], 'broken', { frames: [data(0, 'hello'), ...reset(0)] }),
+  post('a counted body that RST_STREAM ends without an error', ['content-length', '9'], 'broken', { frames: [data(0, 'hello'), ...reset(0)] }),
+  post('no body but RST_STREAM without an error', [], 'broken', { frames: [...reset(0)] }),
   post('frames of no known type', [], permit('hello'), { frames: [frame(77, 255, { stream: 1, payload: Buffer.from(SMUGGLED) }), data(END_STREAM, 'hello')] }),
 ]; // prettier-ignore
 
 function data(flags: number, text: string, stream = 1): Buffer {
   return frame(TYPE.DATA, flags, { stream, payload: Buffer.from(text, 'latin1') });
+}
+
+/** And nothing follows it on the connection. */
+function reset(code: number): readonly Buffer[] {
+  const [why, none] = [Buffer.from([0, 0, 0, code]), Buffer.alloc(8)];
+  return [frame(TYPE.RST_STREAM, 0, { stream: 1, payload: why }), frame(TYPE.GOAWAY, 0, { payload: none })];
 }
 
 function head(flags: number, fields: readonly string[], stream = 1): Buffer {

@@ -6,6 +6,9 @@ import type { Heard } from './heard.ts';
 import { hasLength, readFields } from './http2-fields.ts';
 import type { Fields } from './http2-fields.ts';
 
+/** In trailers: what frames a body, or poses as ours. */
+const UNFIT = /^(?:content-length|proxy-status|writ-.*)$/;
+
 /** The reply where it is whole; `rest` is what is not a whole reply. */
 export function heardOn(frames: readonly Frame[], head: boolean): { heard: readonly Heard[]; rest: string } {
   const decoder = new HeaderDecoder();
@@ -22,7 +25,8 @@ export function heardOn(frames: readonly Frame[], head: boolean): { heard: reado
     const flat = decoder.decode(block);
     block = Buffer.alloc(0);
     const fields = readFields(flat, final ? [] : [':status']);
-    if (!fields) rest += `(fields ${JSON.stringify(flat)})`;
+    if (!fields || (final && fields.list.some(([name]) => UNFIT.test(name))))
+      rest += `(fields ${JSON.stringify(flat)})`;
     else if (!final && !fields.pseudo.get(':status')?.startsWith('1')) final = fields;
   }
   if (!final || !ended) return { heard: [], rest: rest + body };

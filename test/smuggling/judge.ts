@@ -67,6 +67,7 @@ function strayFaults({ heard, canary, rest, wanted }: Played, letOut: readonly L
       ? []
       : [`something came beside replies: ${JSON.stringify(rest)}`]),
     ...strays.map(({ body }) => `the answer of another request came: ${body}`),
+    ...heard.filter(leadsAstray).map(({ headers }) => `a header came: ${JSON.stringify(headers)}`),
   ];
 }
 
@@ -76,6 +77,11 @@ function isOwn(reply: Heard, letOut: readonly LetOut[]): boolean {
   if (received.method === 'HEAD') return reply.body === '';
   const trace = received.headers.find(([name]) => name === 'traceparent')?.[1] ?? 'none';
   return reply.body === '' ? isBodiless(reply) : reply.body.includes(`"trace":"${trace}"`);
+}
+
+/** An upstream's word that poses as ours, or leads round us. */
+function leadsAstray(reply: Heard): boolean {
+  return nameOf(reply) === 'permit' && ('alt-svc' in reply.headers || 'proxy-status' in reply.headers);
 }
 
 function isBodiless({ status, headers }: Heard): boolean {
