@@ -102,22 +102,26 @@ export class Sidecar {
     log.info('stopped');
   }
 
-  /** Rejects where the log could not be closed; everything else is let go all the same. */
+  /** Rejects where something could not be closed; everything else is let go all the same, the log first of all. */
   async #close(): Promise<void> {
-    const { settings, log, limit, lineage, inputs, standing, keeper, admin, run } = this.#parts;
-    const { witnessing, timestamping } = this.#parts;
-    if (!(await within(this.#aggregate(), settings.lineage.deadline_ms)))
-      log.warn('counts of denials are lost', { counts: JSON.stringify(limit.counts) });
-    await Promise.all([witnessing.close(), timestamping.close()]);
+    const { lineage, inputs, keeper, admin, run } = this.#parts;
     try {
-      await standing.close();
-      await lineage.close();
+      await this.#closeDecisions().finally(() => lineage.close());
     } finally {
       await inputs?.close();
       await keeper.close();
       await admin?.close();
       rmSync(run, { force: true });
     }
+  }
+
+  /** What still writes to the log, or asks for what stands in it. */
+  async #closeDecisions(): Promise<void> {
+    const { settings, log, limit, standing, witnessing, timestamping } = this.#parts;
+    if (!(await within(this.#aggregate(), settings.lineage.deadline_ms)))
+      log.warn('counts of denials are lost', { counts: JSON.stringify(limit.counts) });
+    await Promise.all([witnessing.close(), timestamping.close()]);
+    await standing.close();
   }
 
   #aggregateLater(): void {

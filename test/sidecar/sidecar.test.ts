@@ -46,6 +46,22 @@ t.test('it says where it is, and takes that back', async (t) => {
   for (const url of Object.values(sidecar.urls)) await t.rejects(fetch(url), 'nobody listens');
 });
 
+t.test('a part that does not close keeps nothing else open', async (t) => {
+  const home = await makeHome(t);
+  const settings = home.settings();
+  const reread = (): { ok: true; settings: typeof settings } => ({ ok: true, settings });
+  const sidecar = await startSidecar({ settings, log, version: '0.0.0', exposed: false, reread });
+  const close = sidecar.standing.close.bind(sidecar.standing);
+  sidecar.standing.close = async () => {
+    await close();
+    throw new Error('a fault of the program');
+  };
+  await t.rejects(sidecar.stop(), { message: 'a fault of the program' });
+  t.notOk(existsSync(home.layout.run));
+  const next = await start(t, home);
+  t.ok(next.readiness.ready, 'the log was closed, and is not locked');
+});
+
 t.test('a listener that is off does not listen', async (t) => {
   for (const name of ['forward', 'reverse', 'transparent', 'admin'] as const) {
     const { sidecar } = await stage(t, { listen: { ...off, [name]: free } });
