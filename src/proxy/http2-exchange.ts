@@ -24,6 +24,10 @@ export interface StreamCarrier {
   wait(): AgentWait;
 }
 
+/** Of what an agent still sends behind its answer, so much is discarded, for so long. */
+const DISCARD_BYTES = 1024 * 1024;
+const DISCARD_MS = 2000;
+
 /** The agent's end of a call on HTTP/2. */
 export class Http2Exchange implements AgentExchange {
   readonly http2 = true;
@@ -170,8 +174,22 @@ export class Http2Exchange implements AgentExchange {
     const stream = this.#stream;
     if (!this.#whole) stream.sendTrailers(objectOf(this.#trailers));
     if (stream.state.remoteClose === 1) stream.resume();
-    else setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)); // at once, it would overtake the trailers
+    else this.#discard();
     this.#onFlushed?.();
+  }
+
+  /** Lets the agent finish sending: some (curl 7) throw an answer away where a reset comes right behind it. */
+  #discard(): void {
+    const stream = this.#stream;
+    const stop = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+    if (this.#expects && !this.#proceeded) return void setImmediate(stop); // it waits for a 100, and sends nothing
+    let left = DISCARD_BYTES;
+    stream.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) stop();
+    });
+    stream.resume(); // whoever read it before may have paused it
+    stream.once('close', this.#carrier.wait().after(DISCARD_MS, stop));
   }
 
   #leave(): void {

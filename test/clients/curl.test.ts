@@ -108,7 +108,8 @@ for (const [name, { way, curl, version }] of Object.entries(rows)) {
     t.match(echo, { version }, 'the version');
     assertPieces(t, await follow(granted(), `${way.url}/pieces`));
     const denied = `${way.url}/secret/a`;
-    assertRefused(t, home, { ...(await ask(granted(), [denied])), code: 'scope_path' });
+    const upload = await ask(granted(), ['--data-binary', '@-', denied], QUESTION);
+    assertRefused(t, home, { ...upload, code: 'scope_path' });
     t.match(await run('env', [...granted(), ...QUIET, '--fail', denied]), { exit: 22 }, '--fail');
     if (way !== forward) {
       const ungranted = await ask(curl(), [`${way.url}/echo`]);

@@ -220,3 +220,26 @@ t.test('an agent that leaves its call takes it along', async (t) => {
   await sidecar.finished(2);
   t.ok(sidecar.ended.every(({ ended }) => ended === 'client-abort'));
 });
+
+t.test(
+  'a denied upload may end by itself: a reset comes behind the answer only if it goes on and on',
+  async (t) => {
+    const sidecar = await startReverse(t, { decide: refuse });
+    const agent = new FrameAgent(sidecar.port);
+    agent.socket.write(
+      frame(TYPE.HEADERS, END_HEADERS, { stream: 1, payload: block(...fields('POST', '/')) }),
+    );
+    t.match(await agent.answer(), { text: /policy_denied/, reset: 0 });
+    agent.socket.write(frame(TYPE.DATA, END_STREAM, { stream: 1, payload: Buffer.alloc(1000) }));
+    agent.socket.write(frame(TYPE.GOAWAY, 0, { payload: new Uint8Array(8) }));
+    t.notOk((await agent.closed()).some(({ type }) => type === TYPE.RST_STREAM));
+    const endless = startAgent(t, sidecar.port).request(fields('POST', '/'));
+    const more = (): void => {
+      while (endless.write(Buffer.alloc(65_536)));
+    };
+    endless.on('drain', more);
+    more();
+    t.match(await hear(endless), { status: 403, body: /policy_denied/, reset: 0 });
+    t.equal(sidecar.calls.length, 2);
+  },
+);
