@@ -133,6 +133,7 @@ export class Holder implements Unfinished {
   #fill(piece: Uint8Array): undefined {
     this.#block.set(piece, this.#filled);
     this.#filled += piece.length;
+    this.#shelf.memory.copied(piece.length);
   }
 
   /** Memory that was taken for the one is kept for the other, which is smaller. */

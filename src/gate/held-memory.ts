@@ -9,13 +9,20 @@ export interface Unfinished {
 /** Counts it. Where it is full, the body that has been read for longest makes room. */
 export class HeldMemory {
   readonly #most: number;
+  readonly #onPiece: (bytes: number) => void;
   /** Those that may have to make room, the oldest first. */
   readonly #unfinished = new Set<Unfinished>();
   #used = 0;
 
-  /** `most`: bytes of all bodies together. */
-  constructor(most: number) {
+  /** `most`: bytes of all bodies together. `onPiece` hears of each piece that was copied, and is garbage from then on. */
+  constructor(most: number, onPiece: (bytes: number) => void = () => undefined) {
     this.#most = most;
+    this.#onPiece = onPiece;
+  }
+
+  /** A piece was copied. */
+  copied(bytes: number): void {
+    this.#onPiece(bytes);
   }
 
   /** Bytes that are taken now. */

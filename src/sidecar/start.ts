@@ -29,6 +29,7 @@ import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
 import type { Exception } from '../proxy/exception.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
+import { Scavenger } from '../proxy/scavenger.ts';
 import { DiskSpool } from '../proxy/spool.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
 import type { HttpChoice } from '../proxy/upstream.ts';
@@ -232,6 +233,7 @@ function makeGate({
   ...rest
 }: GateStuff): Gate<AgentExchange> {
   const kept = inputs ? { inputs } : {};
+  const scavenger = new Scavenger();
   return new Gate<AgentExchange>({
     ...rest,
     lineage,
@@ -248,7 +250,7 @@ function makeGate({
     policy: standing.policy,
     trust: () => readiness.trust(),
     shelf: {
-      memory: new HeldMemory(settings.limits.max_held_bytes),
+      memory: new HeldMemory(settings.limits.max_held_bytes, (bytes) => scavenger.count(bytes)),
       spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
     },
     ...kept,
