@@ -12,7 +12,7 @@ export const limits = section({
   max_streams: setting(whole(0, 1_000_000), 1024, {
     kind: 'whole',
     description:
-      'Calls at once, on each listener, that run beside another on the same HTTP/2 connection. Past it a stream is refused (`REFUSED_STREAM`), and its client may send it again.',
+      'Calls at once, on each listener, that run beside another on the same HTTP/2 connection, or wait behind one on HTTP/1.1 (pipelined). Past it a stream is refused (`REFUSED_STREAM`), and its client may send it again; a connection that pipelines is closed.',
   }),
   max_handshakes: setting(whole(1, 1_000_000), 128, {
     kind: 'whole',

@@ -209,8 +209,16 @@ export class Listener {
   }
 
   #adopt(socket: Duplex, context: ConnectionContext): void {
-    this.#connections.set(socket, { context, calls: new AgentConnection(() => socket.destroy()) });
-    socket.once('close', () => this.#connections.delete(socket));
+    const calls = new AgentConnection({
+      destroy: () => socket.destroy(),
+      budget: this.#streams,
+      onShed: () => this.#parts.onShed?.('stream'),
+    });
+    this.#connections.set(socket, { context, calls });
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      calls.gone();
+    });
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {

@@ -3,11 +3,12 @@
 /**
  * `connection`: over `limits.max_connections`, the one that waited longest for its head, or the new one where all have had
  * one. `handshake`: the one that waited longest for its TLS made
- * room. `stream`: refused with REFUSED_STREAM (RFC 9113 §8.7), so that its client may send it again.
+ * room. `stream`: refused with REFUSED_STREAM (RFC 9113 §8.7), so that its client may send it again; where
+ * requests were pipelined on HTTP/1.1, their connection is closed.
  */
 export type Shed = 'connection' | 'handshake' | 'stream';
 
-/** Calls that run beside another one on the same HTTP/2 connection. The first of each is as one of HTTP/1.1: its own. */
+/** Calls that run beside another one on the same HTTP/2 connection, or wait behind one on HTTP/1.1. The first of each is as one of HTTP/1.1: its own. */
 export class StreamBudget {
   #left: number;
 

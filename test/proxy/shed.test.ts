@@ -40,6 +40,32 @@ t.test('streams beside others share a budget, and the first of a connection need
   for (const heard of again) t.match(await heard, { status: 200 }, 'what is over makes room');
 });
 
+t.test('so do requests that wait behind another one on HTTP/1.1', async (t) => {
+  const answers: (() => void)[] = [];
+  const port = await startOrigin(t, (_request, response) => void answers.push(() => response.end('ok')));
+  const url = `http://127.0.0.1:${port}`;
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`], maxStreams: 2 });
+  const head = `GET ${url}/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
+  const [patient, greedy] = [await dial(sidecar.port), await dial(sidecar.port)];
+  patient.write(head.repeat(3));
+  while (answers.length < 1) await new Promise(setImmediate);
+  const closed = new Promise((resolve) => greedy.once('close', resolve));
+  greedy.write(head.repeat(2));
+  await closed;
+  t.strictSame(sidecar.shed, ['stream']);
+  let heard = '';
+  patient.setEncoding('latin1').on('data', (text: string) => (heard += text));
+  while (heard.split(' 200 OK').length < 4) {
+    for (const answer of answers.splice(0)) answer();
+    await new Promise(setImmediate);
+  }
+  const again = await dial(sidecar.port);
+  again.write(head.repeat(3));
+  while (answers.length < 1) await new Promise(setImmediate);
+  t.strictSame(sidecar.shed, ['stream'], 'what is over makes room');
+  for (const socket of [patient, again]) socket.destroy();
+});
+
 const HEAD = 'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
 async function dial(port: number): Promise<Socket> {
