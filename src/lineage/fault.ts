@@ -1,4 +1,5 @@
 /** Why a log cannot be made or opened. Each message says what to do. */
+import { constants } from 'node:os';
 
 /** Every way in which opening fails. */
 export type LogFaultCode =
@@ -37,11 +38,14 @@ export function damaged({ index, what }: { readonly index: number; readonly what
   );
 }
 
+/** By number: Node has no name for the end of a quota. */
+const FULL: ReadonlySet<number> = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT]);
+
 /** What the operating system said when the log was opened or recovered, as a fault. */
 export function systemFault(cause: unknown): LogFault {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT')
+  const errno = cause instanceof Error && 'errno' in cause ? cause.errno : undefined;
+  if (typeof errno !== 'number' || !FULL.has(-errno))
     return new LogFault('log_unreadable', `The log cannot be opened: ${message}.`);
   return new LogFault(
     'log_no_room',

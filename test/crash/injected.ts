@@ -10,6 +10,9 @@ import type { Witnessed } from './violations.ts';
 import { runWatched } from './watched-log.ts';
 import type { Injection, WatchedRun } from './watched-log.ts';
 
+/** What a disk says that has no room. */
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 /** What one injection showed. */
 export interface Injected {
   readonly run: WatchedRun;
@@ -72,6 +75,9 @@ function misbehaved(run: WatchedRun, injection: Injection | undefined): readonly
   if (BINDING.has(injection.call) && run.end === 'closed' && run.failed === undefined)
     found.push('P8 it says that the log is closed, after a call that failed');
   if (run.end === undefined) found.push('it ended without a word');
+  const isFull = BINDING.has(injection.call) && FULL.has(injection.with);
+  if (isFull && run.message?.includes('cannot be opened') && !run.message.includes('Make room'))
+    found.push(`it does not say that the disk is full: ${run.message}`);
   return found;
 }
 

@@ -8,6 +8,7 @@ import { verifyLog } from '../../src/lineage/verify.ts';
 import { missing, run } from '../e2e/program.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { scratchLog } from '../lineage/scratch-log.ts';
+import { checkLog } from './checker.ts';
 import { Disk } from './power-loss.ts';
 import { readTrace, traced } from './trace.ts';
 import type { SystemCall } from './trace.ts';
@@ -79,6 +80,7 @@ t.test('a log that was pruned, wherever the power goes', { skip: missing('strace
       states++;
       const verdict = verifyLog({ layout, logKey: identity.logKey });
       t.ok(verdict.ok, `${loss} after ${call.rest}: ${verdict.ok ? 'good' : verdict.message}`);
+      t.doesNotThrow(() => checkLog(join(left, HOME), identity.origin), 'so says the checker');
     }
   }
   t.ok(states > 8, `${states} states`);

@@ -10,7 +10,7 @@ import { checkLog, wrongTiles } from './checker.ts';
 import type { CheckedLog } from './checker.ts';
 import { BINDING, judge } from './injected.ts';
 import { Disk } from './power-loss.ts';
-import { fileCalls, readTrace } from './trace.ts';
+import { readTrace, traced } from './trace.ts';
 import type { SystemCall } from './trace.ts';
 import { violations } from './violations.ts';
 import type { Witnessed } from './violations.ts';
@@ -55,9 +55,9 @@ export class PruneRounds {
     const disk = new Disk(this.copy);
     const file = join(this.#folder, 'trace');
     rmSync(file, { force: true });
-    const args = ['env', '-u', 'NODE_OPTIONS', process.execPath, PROCESS, this.copy];
     const inject = injection ? spell(injection) : [];
-    const { stdout, stderr } = await run('strace', [...fileCalls(file), ...inject, ...args]);
+    const program = [process.execPath, PROCESS, this.copy];
+    const { stdout, stderr } = await run('strace', [...inject, ...traced(file, program)]);
     const said = stdout + stderr;
     return { calls: readTrace(readFileSync(file, 'latin1')), disk, isDone: stdout === 'pruned\n', said };
   }

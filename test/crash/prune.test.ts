@@ -14,7 +14,7 @@ import { occasionsIn, PruneRounds } from './prune-rounds.ts';
 const CHANGES = new Set(['write', 'pwrite64', 'fdatasync', 'fsync', 'rename', 'unlink', 'ftruncate']);
 /** Every n-th of them ends a pruning here. */
 const EVERY = 2;
-const ENDS = ['SIGKILL', 'EIO', 'SIGKILL', 'ENOSPC'] as const;
+const ENDS = ['SIGKILL', 'EIO', 'SIGKILL', 'ENOSPC', 'SIGKILL', 'EDQUOT'] as const;
 
 t.setTimeout(600_000);
 

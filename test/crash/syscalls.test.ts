@@ -7,7 +7,8 @@ import { makeUncleanLog } from './unclean-log.ts';
 
 t.setTimeout(600_000);
 
-const ERRORS = ['EIO', 'ENOSPC'] as const;
+/** A fault of the disk, a full one, the end of a quota, and of the process. */
+const ENDS = ['EIO', 'ENOSPC', 'SIGKILL', 'EDQUOT'] as const;
 
 t.test(
   'whichever system call of the log’s writer fails or is its last, the promises hold',
@@ -27,7 +28,7 @@ t.test(
       );
     for (const [i, occasion] of all.entries()) {
       // Each fails once here, or is the last one; fail-every-call.ts goes through all of both.
-      const what = i % 3 === 2 ? 'SIGKILL' : (ERRORS[i % 2] ?? 'EIO');
+      const what = ENDS[i % ENDS.length] ?? 'EIO';
       const injected = await inject(log, folder, { ...occasion, with: what });
       t.strictSame(injected?.violations, [], `${what} in ${JSON.stringify(occasion)}`);
     }

@@ -49,12 +49,8 @@ export async function watchThread(
   file: string,
   more: readonly string[] = [],
 ): Promise<Watch | undefined> {
-  return attach([...fileCalls(file), ...more, '-p', String(thread)]);
-}
-
-/** strace's arguments for writing down all that is done to files, with all bytes. */
-export function fileCalls(file: string): readonly string[] {
-  return ['-y', '-s', ALL_BYTES, '-o', file, '-e', `trace=${CHANGING}`];
+  const watched = ['-y', '-s', ALL_BYTES, '-o', file, '-e', `trace=${CHANGING}`];
+  return attach([...watched, ...more, '-p', String(thread)]);
 }
 
 async function attach(args: readonly string[]): Promise<Watch | undefined> {

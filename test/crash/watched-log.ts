@@ -16,7 +16,7 @@ export interface Injection {
   readonly when: number;
   /** Only calls on this file count. */
   readonly path?: string;
-  readonly with: 'EIO' | 'ENOSPC' | 'SIGKILL';
+  readonly with: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'SIGKILL';
 }
 
 /** How it went. */
