@@ -1,6 +1,6 @@
 /** `writ lineage export`: entries in the formats that other tools read. */
 import { once } from 'node:events';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Json } from '../crypto/json.ts';
 import type { Found } from '../lineage/catalogue.ts';
@@ -120,12 +120,13 @@ interface Sink {
   readonly close: () => void;
 }
 
-/** A new file that only its owner may read, or standard output. */
+/** A file that only its owner may read, or standard output. */
 function openSink(file: unknown): Sink {
   if (typeof file !== 'string') return { write: writeOut, close: () => undefined };
   let fd: number;
   try {
     fd = openSync(file, 'w', 0o600);
+    if (fstatSync(fd).isFile()) fchmodSync(fd, 0o600); // it may have been there, for everyone to read
   } catch (cause) {
     throw unable(`${file} cannot be written: ${String(cause)}`);
   }

@@ -233,7 +233,10 @@ export const denials = {
     remedy: 'The operator can name it exactly in upstream.allow.',
   },
   // record
-  entry_too_large: { title: 'The call is too large to record', remedy: 'Shorten the path.' },
+  entry_too_large: {
+    title: 'The call is too large to record',
+    remedy: 'Shorten the path, or the grant’s intent.',
+  },
   log_unavailable: { title: 'The lineage log cannot record the call', remedy: tellOperator },
   log_space_low: { title: 'The lineage log has no room left for calls', remedy: tellOperator },
   internal_error: { title: 'The sidecar failed to decide', remedy: tellOperator },

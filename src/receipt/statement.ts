@@ -26,7 +26,7 @@ export function readDenialStatement(
   const kind = kinds.get(String(statement.predicateType));
   if (!kind || predicate.verdict !== 'deny') return 'statement_not_denial';
   const { code, shown, call } = predicate;
-  const id = subjectId(suite, statement.subject, call);
+  const id = call === undefined ? undefined : subjectId(suite, statement.subject, call);
   if (id === undefined || typeof code !== 'string' || typeof shown !== 'string') return 'statement_malformed';
   const common = { statement, id, code, shown };
   if (kind === 'refusal') return readRefusal(predicate, common);
@@ -41,10 +41,12 @@ export interface EntryStatement {
 }
 
 /** The entry's statement in these bytes, whatever it says, or undefined. */
-export function readEntryStatement(bytes: Uint8Array): EntryStatement | undefined {
+export function readEntryStatement(suite: Suite, bytes: Uint8Array): EntryStatement | undefined {
   const statement = parseCanonical(bytes);
   const predicate = statement?.predicate;
   if (!statement || !isJsonObject(predicate) || !hasStatementShape(statement)) return undefined;
+  const { entry: _place, call, ...own } = predicate;
+  if (subjectId(suite, statement.subject, call ?? own) === undefined) return undefined;
   const place = /^urn:writ:[a-z]+:v1$/.test(String(statement.predicateType))
     ? readPlace(predicate.entry)
     : undefined;
@@ -91,10 +93,10 @@ function hasStatementShape(statement: JsonObject): boolean {
   );
 }
 
-/** The UUID of the one subject, where its digests (SHA3-512 among them) are those of the call. */
-function subjectId(suite: Suite, subjects: Json | undefined, call: Json | undefined): string | undefined {
-  if (call === undefined || !Array.isArray(subjects) || subjects.length !== 1) return undefined;
-  const text = canonicalJson(call);
+/** The UUID of the one subject, where its digests (SHA3-512 among them) are those of what it is over. */
+function subjectId(suite: Suite, subjects: Json | undefined, over: Json): string | undefined {
+  if (!Array.isArray(subjects) || subjects.length !== 1) return undefined;
+  const text = canonicalJson(over);
   const digest = { sha256: toHex(suite.sha256(text)), sha3_512: toHex(suite.sha3_512(text)) };
   const subject = subjects[0] as Json; // an element of a Json array
   const name = isJsonObject(subject) ? subject.name : undefined;

@@ -53,7 +53,7 @@ export function verifyReceipt(suite: Suite, { receipt: text, proof }: Receipt, g
   const receipt = checkReceipt(suite, parseStrictJson(text), ground);
   if (typeof receipt === 'string') return nothingProven(ground, unproven(receipt), NOTHING_SHOWN);
   const { payload, keyid } = receipt;
-  const entry = readEntryStatement(payload);
+  const entry = readEntryStatement(suite, payload);
   if (!entry) return nothingProven(ground, unproven('statement_malformed'), NOTHING_SHOWN);
   const { origin, seq, statement } = entry;
   const anchor = checkAnchor(suite, { origin, seq, payload, proof }, ground);
@@ -77,7 +77,7 @@ export function verifyInclusion(
   { entry: payload, proof }: ProvenEntry,
   ground: Ground,
 ): Verdict {
-  const entry = readEntryStatement(payload);
+  const entry = readEntryStatement(suite, payload);
   if (!entry) return nothingProven(ground, unproven('statement_malformed'), NOTHING_SHOWN);
   const { origin, seq, statement } = entry;
   const anchor = checkAnchor(suite, { origin, seq, payload, proof }, ground);

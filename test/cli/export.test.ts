@@ -206,6 +206,7 @@ mask contains "/result" if not input.input
 t.test('what was exported unmasked can be evaluated again elsewhere, what was masked says so', async (t) => {
   const { home, layout } = await log(scratchFolder(t));
   const [whole, masked] = [join(home, 'whole.jsonl'), join(home, 'masked.jsonl')];
+  writeFileSync(whole, '', { mode: 0o644 });
   t.match(exported(home, 'opa-decision-log', '-o', whole), {
     status: 0,
     stdout: '',

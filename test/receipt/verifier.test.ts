@@ -76,6 +76,8 @@ t.test('any entry has a receipt, and is provable without one', (t) => {
     ['not JSON', { receipt: receipt.slice(1), proof }, 'receipt_malformed not_checked not_checked not_checked'],
     ['another payload', { receipt: receipt.replace('eyJf', 'eyJg'), proof }, 'receipt_bad_signature not_checked not_checked not_checked'],
     ['what is no entry', { receipt: log.seal.receipt(Buffer.from('{}')), proof }, 'statement_malformed not_checked not_checked not_checked'],
+    ['a subject that is another’s', { receipt: log.seal.receipt(Buffer.from(String(entry).replace(/("sha3_512":")[^"]{8}(?=[^"]*"},"name":)/, '$100000000'))), proof }, 'statement_malformed not_checked not_checked not_checked'],
+    ['a subject by SHA-256 alone', { receipt: log.seal.receipt(Buffer.from(String(entry).replace(/,"sha3_512":"[^"]*"(?=},"name":)/, ''))), proof }, 'statement_malformed not_checked not_checked not_checked'],
     ['no proof', { receipt, proof: '' }, 'yes not_checked proof_malformed not_checked'],
     ['a proof of another entry', { receipt: log.seal.receipt(next ?? Buffer.of()), proof }, 'yes not_checked proof_wrong_index not_checked'],
   ]; // prettier-ignore
