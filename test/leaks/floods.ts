@@ -17,7 +17,7 @@ import type { Answer, Stage } from './stage.ts';
 const ROUNDS = Number(process.env['WRIT_FLOOD_ROUNDS'] ?? 3);
 const CALLS = 300;
 const SIDE_BY_SIDE = 4;
-/** After a round, until what was left of it is gone. */
+/** Until a flood that has begun is decided, and until what was left of it is gone. */
 const REST_MS = 3000;
 const FRAME = Buffer.alloc(64 * 1024, 'writ');
 const program = fileURLToPath(new URL('flood.ts', import.meta.url));
@@ -39,6 +39,7 @@ async function measure(name: string): Promise<void> {
     const flood = spawn(process.execPath, [program, targetOf(on, name)], { stdio: ['ignore', 'pipe', 'inherit'] });
     const timer = setInterval(() => (peak = Math.max(peak, on.sidecar.memory('VmRSS'))), 100);
     await once(flood.stdout, 'data'); // it runs
+    await sleep(REST_MS);
     const measured = await honest(on);
     under.push(measured.p99);
     failed += measured.failed;
