@@ -1,8 +1,13 @@
 /** `writ init`: makes a home in one step. */
 import type { Command } from 'commander';
+import { node } from '../crypto/node.ts';
+import { verifyCheckpoint } from '../lineage/checkpoint.ts';
+import { parseTrust } from '../receipt/trust-file.ts';
 import { homeState } from '../sidecar/home.ts';
 import { makeDefaultHome } from '../sidecar/first-home.ts';
 import { unable, usageFailure } from './exit.ts';
+import { checkpointIn } from './log-view.ts';
+import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { addSettingsFlags, requireSettings } from './settings-flags.ts';
 
@@ -13,6 +18,11 @@ export function registerInit(program: Command): void {
       'Makes the home: log key, receipt key, the empty log with its first entry, the admin token, an empty list of ' +
         'authorities and the default policy. On a complete home it changes nothing.',
     )
+    .option(
+      '--follows <checkpoint>',
+      'the log takes the place of a retired one, whose last checkpoint is in this file',
+    )
+    .option('--trust <file>', 'the trust file with the retired log’s key')
     .option('--json', 'as JSON')
     .action((_options, command: Command) => initHome(command));
 }
@@ -25,7 +35,13 @@ async function initHome(command: Command): Promise<void> {
       `${settings.home} is not empty and not a home of Writ`,
       'Name an empty folder with --home.',
     );
-  const origin = await makeDefaultHome(settings).catch((cause: unknown) => {
+  const follows = await retiredCheckpoint(command.opts());
+  if (follows !== undefined && state === 'complete')
+    throw usageFailure(
+      `${settings.home} is complete: what its log follows stands in its first entry`,
+      'Name an empty folder with --home.',
+    );
+  const origin = await makeDefaultHome(settings, follows).catch((cause: unknown) => {
     throw unable(cause instanceof Error ? cause.message : String(cause));
   });
   if (command.opts()['json'])
@@ -42,4 +58,24 @@ async function initHome(command: Command): Promise<void> {
   out.line('Next: name who may sign grants, then start the sidecar.');
   out.line('  writ keys new authority    or put an authority’s public key into authorities.json');
   out.line('  writ serve');
+}
+
+/** An entry has 16 KiB, and cosignatures may make a checkpoint longer than that. */
+const MAX_CHECKPOINT = 8192;
+
+/** The checkpoint of the log that the new one is to follow, once its own key vouched for it. */
+async function retiredCheckpoint(options: Readonly<Record<string, unknown>>): Promise<string | undefined> {
+  const { follows, trust } = options;
+  if (typeof follows !== 'string') return undefined;
+  if (typeof trust !== 'string')
+    throw usageFailure('--follows needs --trust', '`writ trust export` on the retired home makes that file.');
+  const trusted = parseTrust(node, await readGiven(trust));
+  if ('fault' in trusted) throw unable(`${trust} is not a trust file: ${trusted.fault}`);
+  const checkpoint = checkpointIn(await readGiven(follows));
+  if (checkpoint.length > MAX_CHECKPOINT || !verifyCheckpoint(node, checkpoint, trusted.logs))
+    throw unable(
+      `there is no checkpoint in ${follows} that a log key in ${trust} signed`,
+      'It is `lineage/checkpoint` of the retired home, at most 8 KiB with its cosignatures.',
+    );
+  return checkpoint;
 }

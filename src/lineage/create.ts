@@ -27,6 +27,8 @@ export interface NewLog {
   readonly name: string;
   /** Unix time in milliseconds, for entry 0. */
   readonly now: number;
+  /** The last checkpoint, verified, of a retired log that it takes the place of (formats.md §3, `genesis:v1`). */
+  readonly follows?: string | undefined;
 }
 
 /** A log that is there now. */
@@ -40,7 +42,8 @@ export interface CreatedLog {
  * Makes `keys/log.jwk`, `keys/receipt.jwk` and `lineage/` with its entry 0. A half-made log of an earlier attempt is made
  * anew, because nothing of it can have left; parts of a log without that attempt's marker are refused (`log_half_made`).
  */
-export function createLog({ home, name, now }: NewLog): CreatedLog {
+export function createLog(wanted: NewLog): CreatedLog {
+  const { home, name } = wanted;
   if (!/^[A-Za-z0-9._~:/-]{1,200}$/.test(name))
     throw new LogFault(
       'log_name_mismatch',
@@ -52,7 +55,7 @@ export function createLog({ home, name, now }: NewLog): CreatedLog {
   const lock = lockLog(layout.lock);
   try {
     if (isMade(layout)) return { origin: readIdentity(layout).origin, created: false }; // by whoever held the lock
-    return { origin: make(layout, name, now), created: true };
+    return { origin: make(layout, wanted), created: true };
   } finally {
     lock.release();
   }
@@ -68,7 +71,7 @@ function isMade(layout: LogLayout): boolean {
 }
 
 /** Everything between the marker's coming and going may be done again from the start. */
-function make(layout: LogLayout, name: string, now: number): string {
+function make(layout: LogLayout, { name, now, follows }: NewLog): string {
   replaceFile(layout.unfinished, 'writ init has not finished\n');
   for (const path of [layout.logKey, layout.receiptKey, layout.checkpoint, layout.segments])
     rmSync(path, { recursive: true, force: true });
@@ -76,7 +79,7 @@ function make(layout: LogLayout, name: string, now: number): string {
   const log = makeKey(layout.logKey);
   const receipt = makeKey(layout.receiptKey);
   const origin = originOf(node, name, log.key);
-  writeGenesis(layout, { origin, log, receipt, now });
+  writeGenesis(layout, { origin, log, receipt, now, follows });
   rmSync(layout.unfinished);
   syncDirectory(layout.directory);
   return origin;
@@ -95,12 +98,18 @@ function writeGenesis(
     log,
     receipt,
     now,
-  }: { readonly origin: string; readonly log: Signer; readonly receipt: Signer; readonly now: number },
+    follows,
+  }: Pick<NewLog, 'now' | 'follows'> & {
+    readonly origin: string;
+    readonly log: Signer;
+    readonly receipt: Signer;
+  },
 ): void {
   const key = noteKey(node, { name: origin, type: 'log', key: log.key });
   const seal = { head: (head: Parameters<typeof signHead>[2]) => signHead(log, key, head) };
   const composer = new Composer({ origin, prev: NO_PREVIOUS, seal, tree: new Tree(node, () => undefined) });
   const genesis = {
+    ...(follows !== undefined && { follows }),
     formats: { segment: 1, statement: 1 },
     log_key: toJwk(log.key),
     receipt_key: toJwk(receipt.key),

@@ -33,7 +33,7 @@ export function damaged({ index, what }: { readonly index: number; readonly what
   return new LogFault(
     'log_damaged',
     `The log is damaged at entry ${index}: ${what}. Nothing was changed. Keep this directory as evidence, ` +
-      'find out who or what wrote to it, then restore a good copy or start a new log in another home.',
+      'find out who or what wrote to it, then restore a good copy or start a new log in another home (`writ init --follows`).',
     index,
   );
 }

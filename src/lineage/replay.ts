@@ -277,7 +277,7 @@ function rolledBack(size: number, vouched: number): LogFault {
   return new LogFault(
     'log_rolled_back',
     `The log has ${size} entries, but its checkpoint was signed over ${vouched}: an older copy was put back, or entries ` +
-      'were cut off. It signs nothing in this state. Restore the newest copy, or start a new log in another home.',
+      'were cut off. It signs nothing in this state. Restore the newest copy, or start a new log in another home (`writ init --follows`).',
     size,
   );
 }

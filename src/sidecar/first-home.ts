@@ -12,15 +12,22 @@ import { homeState, makeHome } from './home.ts';
 import type { FirstPolicy } from './home.ts';
 import { ensureTlsAuthority } from './tls-authority.ts';
 
-/** Makes the home of these settings, or finishes a half-made one; a complete one stays. Answers the log's origin. */
-export async function makeDefaultHome({ home, lineage }: Settings): Promise<string> {
+/**
+ * Makes the home of these settings, or finishes a half-made one; a complete one stays. Answers the log's origin.
+ * `follows`: as in `NewLog`.
+ */
+export async function makeDefaultHome({ home, lineage }: Settings, follows?: string): Promise<string> {
   const state = homeState(home);
   if (state === 'missing' || state === 'half-made') {
     const policy = await defaultBundle();
     makeHome({
       home,
       policy,
-      createLog: () => createLog({ home, name: lineage.name, now: systemClock.wall() }),
+      createLog: () => {
+        const log = createLog({ home, name: lineage.name, now: systemClock.wall(), follows });
+        if (follows !== undefined && !log.created)
+          throw new Error(`${home} has a log already: what it follows stands in its first entry`);
+      },
     });
   }
   ensureTlsAuthority(home, systemClock.wall());
