@@ -138,7 +138,7 @@ export class Http1Exchange implements AgentExchange {
     this.#response.writeHead(status, [...headers, 'content-length', String(bytes.length)]);
     if (!unread) {
       this.#request.resume();
-      atEndOfTurn(() => this.#endReply(bytes));
+      this.#endReply(bytes); // at once: who answers may close behind it
       return;
     }
     this.#response.write(bytes);
