@@ -45,7 +45,6 @@ const chunks = (name: string, body: string, expected: Answer): UpstreamRow => [
 export const upstreamRows: readonly UpstreamRow[] = [
   ['a good reply', GOOD, PERMIT],
   ['a surplus reply', GOOD + POISON, PERMIT],
-  ['a surplus reply in its own piece', `${GOOD}|${POISON}`, PERMIT],
   ['ten surplus replies', GOOD + POISON.repeat(10), PERMIT],
   ['a surplus reply, cut off', `${GOOD}HTT`, PERMIT],
   ['a surplus line break', `${GOOD}\r\n`, PERMIT],

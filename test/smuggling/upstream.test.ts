@@ -25,7 +25,7 @@ for (const carrier of ['forward', 'tunnel'] as const)
     },
   );
 
-/** Writes the reply that a request asks for; a bar begins a piece of its own, a circumflex ends the connection. */
+/** Writes the reply that a request asks for, at once; a circumflex ends the connection. Later pieces: proxy/pool.test.ts. */
 function answer({ headers }: Received, { socket }: Asker): boolean {
   const find = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
   const [, reply] = upstreamRows[Number(find('x-reply') ?? -1)] ?? [];
@@ -35,7 +35,7 @@ function answer({ headers }: Received, { socket }: Asker): boolean {
     .replaceAll('{json}', json)
     .replaceAll('{n}', String(json.length))
     .replaceAll('{x}', json.length.toString(16));
-  for (const piece of text.replace('^', '').split('|')) socket.write(piece, 'latin1');
+  socket.write(text.replace('^', ''), 'latin1');
   if (text.endsWith('^')) socket.end();
   return true;
 }
