@@ -138,8 +138,7 @@ export class Http1Exchange implements AgentExchange {
     this.#response.writeHead(status, [...headers, 'content-length', String(bytes.length)]);
     if (!unread) {
       this.#request.resume();
-      this.#endReply(bytes); // at once: who answers may close behind it
-      return;
+      return this.#request.method === 'HEAD' ? this.#endReply(bytes) : this.#writeReply(bytes);
     }
     this.#response.write(bytes);
     this.#response.flushHeaders(); // write() sends no head for HEAD
@@ -159,8 +158,7 @@ export class Http1Exchange implements AgentExchange {
 
   write(chunk: Uint8Array): boolean {
     this.#flowing = true;
-    if (this.#request.socket.writableCorked === 0) holdForTurn(this.#request.socket);
-    return this.#response.write(chunk);
+    return this.#write(chunk);
   }
 
   end(trailers: readonly Header[]): void {
@@ -205,6 +203,18 @@ export class Http1Exchange implements AgentExchange {
   #source(): BodySource {
     const request = this.#request;
     return { stream: request, begin: () => this.#proceed(), trailers: () => request.rawTrailers };
+  }
+
+  /** Leaves at the end of this turn, or sooner where the connection is closed behind it. */
+  #write(bytes: Uint8Array): boolean {
+    const { socket } = this.#request;
+    if (socket.writableCorked === 0) holdForTurn(socket);
+    return this.#response.write(bytes);
+  }
+
+  #writeReply(bytes: Buffer): void {
+    this.#write(bytes);
+    atEndOfTurn(() => this.#endReply());
   }
 
   /** A reply of ours has no lease that would end it. */

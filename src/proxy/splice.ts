@@ -56,6 +56,8 @@ export class Splice {
   readonly #given = new AbortController();
   #dialled: Dialled | undefined;
   #answered = false;
+  /** Our reply said that there will be no tunnel; the connection ends behind it by itself. */
+  #declined = false;
   #over = false;
   #halves = 2;
   #cancelIdle: () => void = () => undefined;
@@ -162,7 +164,10 @@ export class Splice {
 
   #fail(cause: unknown): void {
     const failure = cause instanceof Error ? cause : new UpstreamFailure('connect_failed', String(cause));
-    if (!this.#over && !this.#answered) this.#end.fail(failure);
+    if (!this.#over && !this.#answered) {
+      this.#declined = true;
+      this.#end.fail(failure);
+    }
     this.#answered = true;
     this.#finish({ ended: 'upstream-error', why: failure.message });
   }
@@ -180,7 +185,7 @@ export class Splice {
       this.#end.socket.destroySoon();
     } else {
       upstream?.destroy();
-      if (this.#answered && !this.#refusing(how)) this.#end.socket.destroy();
+      if (this.#answered && !this.#declined && !this.#refusing(how)) this.#end.socket.destroy();
     }
     this.#settle(this.#outcome(how));
   }
