@@ -16,7 +16,7 @@ import { benchTls } from './tls.ts';
 const ROUNDS = Number(process.env['WRIT_BENCH_ROUNDS'] ?? 5);
 const CALLS = Number(process.env['WRIT_BENCH_CALLS'] ?? 20_000);
 /** As in deploy/image/writ. */
-const HEAP_FLAGS = ['--max-semi-space-size=16', '--no-parallel-scavenge', '--max-old-space-size=192'];
+const HEAP_FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--max-old-space-size=192'];
 const IMAGE_FLAGS = ['--disable-proto=delete', ...HEAP_FLAGS];
 const CONNECTIONS = 64;
 const PACED = { rate: 500, calls: 2500, connections: 64 };

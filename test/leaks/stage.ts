@@ -35,7 +35,7 @@ export interface Stage {
 const UNHURRIED = { 'leaks.rego': 'package policy\n\nallow := true\n' };
 const vectors = new URL('../vectors/tls/', import.meta.url);
 /** The flags of the image. */
-const AS_SHIPPED = ['--max-semi-space-size=16', '--no-parallel-scavenge', '--max-old-space-size=192'];
+const AS_SHIPPED = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--max-old-space-size=192'];
 const insides = fileURLToPath(new URL('insides.ts', import.meta.url));
 
 /** What origins answer, on HTTP/1.1 and HTTP/2. */
