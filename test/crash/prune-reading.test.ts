@@ -30,10 +30,9 @@ const lineage = (...args: readonly string[]): ((home: string) => readonly string
   return (home) => [BIN, 'lineage', ...args, '--home', home];
 };
 
-/** What reads, and what it must say of a log whose oldest entries went meanwhile. */
+/** What reads, one file after the other, and what it must say of a log whose oldest entries went meanwhile. */
 const readers: readonly [name: string, args: (home: string) => readonly string[], wanted: RegExp][] = [
   ['start', (home) => [START, home, 'x'], /"end":"closed"/],
-  ['verify', lineage('verify', '--json'), /"ok":\s*true[^]*"pruned"/],
   ['export', lineage('export', '--format', 'jsonl'), /"path":"\/399"/],
   ['reindex', lineage('reindex'), /./],
 ]; // prettier-ignore
@@ -119,12 +118,12 @@ t.test(
   async (t) => {
     const folder = scratchFolder(t);
     const whole = await aboutToDrop(join(folder, 'whole'));
-    for (const [name, args] of readers.slice(0, 2)) {
+    for (const [name, args] of readers.slice(0, 1)) {
       const home = join(folder, name);
       cpSync(whole.home, home, { recursive: true });
       const log = scratchLog(home);
-      const third = listSegments(log.layout.segments)[2]?.path ?? '';
-      const ended = await reads(log, args(home), () => rmSync(third));
+      const later = listSegments(log.layout.segments).at(-2)?.path ?? ''; // no other thread has it open by then
+      const ended = await reads(log, args(home), () => rmSync(later));
       if (!ended) return void t.pass('nobody may be traced here');
       t.match(ended, { code: /^[13]$/, stdout: /log_damaged|log_unreadable/ }, `${name} refuses`);
     }
