@@ -17,6 +17,7 @@ import { TILE_WIDTH } from '../lineage/tile.ts';
 import { resourcePath } from '../lineage/tiles-path.ts';
 import type { GiveTile } from '../lineage/tiles-proof.ts';
 import { tilesFromFiles } from '../lineage/tiles-source.ts';
+import { firstBytes } from '../sidecar/first-bytes.ts';
 import { unable } from './exit.ts';
 import { readGiven } from './result-file.ts';
 import { memberOf, textOf } from './statement-fields.ts';
@@ -101,19 +102,6 @@ function overHttp(prefix: string): Fetch {
     await response.body?.cancel();
     return undefined;
   };
-}
-
-/** The body, or undefined where it is longer: whoever serves a log is not trusted with our memory. */
-async function firstBytes(response: Response, limit: number): Promise<Uint8Array | undefined> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of response.body ?? []) {
-    const bytes = part as Uint8Array; // a body's chunks are bytes (Fetch §2.2.4)
-    length += bytes.length;
-    if (length > limit) return undefined;
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
 }
 
 function isUrl(place: string): boolean {

@@ -1,4 +1,5 @@
 /** How those outside are asked who vouch for the log: over HTTP, without redirects, in bounded time and space. */
+import { firstBytes } from './first-bytes.ts';
 
 /** What is asked. */
 export interface OutsideQuestion {
@@ -32,16 +33,4 @@ export async function postOutside(question: OutsideQuestion): Promise<OutsideAns
   } catch {
     return undefined; // not there, or too slow
   }
-}
-
-async function firstBytes(response: Response, limit: number): Promise<Uint8Array | undefined> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of response.body ?? []) {
-    const bytes = part as Uint8Array; // a body's chunks are bytes (Fetch §2.2.4)
-    length += bytes.length;
-    if (length > limit) return undefined;
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
 }
