@@ -82,10 +82,10 @@ function send(socket: WebSocket): void {
 }
 
 /** Milliseconds, and how many calls were not answered 200. */
-async function honest({ plain, grant, sidecar }: Stage): Promise<{ p99: number; failed: number }> {
+async function honest({ plain, others, sidecar }: Stage): Promise<{ p99: number; failed: number }> {
   const took: number[] = [];
   let failed = 0;
-  const bytes = `GET http://${plain}/ HTTP/1.1\r\nHost: ${plain}\r\nWrit-Grant: ${grant}\r\n\r\n`;
+  const bytes = `GET http://${plain}/ HTTP/1.1\r\nHost: ${plain}\r\nWrit-Grant: ${others}\r\n\r\n`;
   const worker = async (): Promise<void> => {
     while (took.length + failed < CALLS) {
       const began = performance.now();

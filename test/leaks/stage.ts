@@ -26,6 +26,8 @@ export interface Stage {
   readonly passthrough: string;
   /** For everything there. */
   readonly grant: string;
+  /** The same for another agent. */
+  readonly others: string;
   /** The same for one body only. */
   bound(sha256: string): string;
   /** Connections that any origin still has. */
@@ -67,15 +69,16 @@ export async function startStage(
   };
   const home = await makeHome(t, { origins, settings });
   const sidecar = await ChildSidecar.start(t, home, { nodeArgs: [...AS_SHIPPED, '--import', insides] });
-  const grant = (entry: Readonly<Record<string, string>>): string =>
-    home.grant({ seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'], ...entry } });
+  const grant = (entry: Readonly<Record<string, string>> = {}, sub = 'agent:test'): string =>
+    home.grant({ sub, seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'], ...entry } });
   return {
     sidecar,
     plain: `127.0.0.1:${plain.port}`,
     webSocket: `127.0.0.1:${webSocket.port}`,
     tls: `localhost:${tls.port}`,
     passthrough: `localhost:${passthrough.port}`,
-    grant: grant({}),
+    grant: grant(),
+    others: grant({}, 'agent:other'),
     bound: (sha256) => grant({ content_sha256: sha256 }),
     originSockets: () =>
       [plain, webSocket, tls, passthrough].reduce((sum, { sockets }) => sum + sockets.size, 0),
