@@ -14,6 +14,9 @@ const POSITION_ROOM = 1024;
 /** How long what closes a permit waits for company: half as many syncs, and no decision waits behind one of them. */
 const PATIENCE_MS = 25;
 
+/** Appends in one message: while main acts on the first answers, the writer signs the next ones. */
+const MAX_TURN = 16;
+
 interface PendingAppend {
   readonly resolve: (recorded: Recorded) => void;
   readonly reject: (cause: Error) => void;
@@ -100,14 +103,17 @@ export class WriterClient implements Lineage {
   }
 
   append(request: EntryRequest): Promise<Recorded> {
-    const { late, patient = false } = request;
-    return new Promise((resolve, reject) => this.#queue(request, { resolve, reject, late, patient }));
+    const appended = this.#append(request);
+    this.#sendFull();
+    return appended;
   }
 
   appendAll(requests: readonly EntryRequest[]): Promise<readonly Recorded[]> {
     const fault = requests.map(tooLarge).find((found) => found !== undefined);
     if (fault) return Promise.reject(fault);
-    return Promise.all(requests.map((request) => this.append(request))); // one turn, so one batch
+    const appended = Promise.all(requests.map((request) => this.#append(request))); // one turn, so one batch
+    this.#sendFull();
+    return appended;
   }
 
   async refuse(statement: string): Promise<string> {
@@ -193,6 +199,11 @@ export class WriterClient implements Lineage {
     return new LineageUnavailable('the log does not answer in time');
   }
 
+  #append(request: EntryRequest): Promise<Recorded> {
+    const { late, patient = false } = request;
+    return new Promise((resolve, reject) => this.#queue(request, { resolve, reject, late, patient }));
+  }
+
   #queue(request: EntryRequest, pending: PendingAppend): void {
     const unavailable = this.#unavailable(request) ?? tooLarge(request);
     if (unavailable) return pending.reject(unavailable);
@@ -229,10 +240,15 @@ export class WriterClient implements Lineage {
     return (this.#turn = turn);
   }
 
+  #sendFull(): void {
+    if ((this.#turn?.appends.length ?? 0) >= MAX_TURN) this.#send();
+  }
+
   #send(): void {
     const turn = this.#turn;
     if (!turn) return;
     this.#turn = undefined;
+    clearTimeout(turn.idle);
     this.#sent.push(turn);
     const { texts, evidenceFor, asks, close } = turn;
     this.#worker.postMessage({ texts, evidenceFor, asks, close } satisfies Turn);

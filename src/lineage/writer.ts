@@ -20,18 +20,17 @@ export class LogWriter {
     this.#room = space.room();
   }
 
-  /** One answer for each turn, in order. */
-  answer(turns: readonly Turn[]): WriterMessage {
+  /** One message for each turn, in order: main goes on with the first while the next one's receipts are signed. */
+  *answer(turns: readonly Turn[]): Generator<WriterMessage> {
     const drafts = turns.flatMap(draftsOf);
     const appended = drafts.length > 0 ? this.#append(drafts) : undefined;
     let from = 0;
-    const answers = turns.map((turn): TurnAnswer => {
+    for (const turn of turns) {
       const evidence = appended ? this.#evidence(turn, appended, from) : [];
       const first = (appended?.first ?? 0) + from;
       from += turn.texts.length / 2;
-      return { first, evidence, answers: turn.asks.map((ask) => this.#ask(ask)) };
-    });
-    return this.#message(answers);
+      yield this.#message([{ first, evidence, answers: turn.asks.map((ask) => this.#ask(ask)) }]);
+    }
   }
 
   /** Brings the `checkpoint` file up to date, and looks for room; answers where there is news. */

@@ -18,8 +18,11 @@ interface Job {
 const MAX_DEATHS = 8;
 /** Threads that died without one answer between them; from here on one is started only for a call that waits. */
 const MAX_FAILURES = 3;
-/** One message holds at most so many inputs, and so many characters of them: a thread's heap is small. */
-const BATCH_INPUTS = 256;
+/**
+ * One message holds at most so many inputs, and so many characters of them: main acts on the first answers while the next
+ * ones are evaluated, and a thread's heap is small.
+ */
+const BATCH_INPUTS = 16;
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
 /** Answers repeat: their objects and digests are kept, up to so many. */
 const KEPT_ANSWERS = 256;

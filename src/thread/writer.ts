@@ -78,7 +78,7 @@ function serve(port: MessagePort, { lock, store, seal, space }: OpenLog, vouchMs
   }, vouchMs);
   port.on('message', (first: Turn) => {
     const turns = waitingTurns(port, first);
-    port.postMessage(writer.answer(turns));
+    for (const message of writer.answer(turns)) port.postMessage(message);
     if (!turns.at(-1)?.close) return;
     clearInterval(vouching);
     const last = writer.close();

@@ -10,14 +10,12 @@ import type { Connection, Plan, Result } from './load.ts';
 import { fail, median, print, say } from './print.ts';
 import { residentMiB, start } from './process.ts';
 import type { Started } from './process.ts';
+import { IMAGE_FLAGS } from '../image-flags.ts';
 import { signGrants } from './grants.ts';
 import { benchTls } from './tls.ts';
 
 const ROUNDS = Number(process.env['WRIT_BENCH_ROUNDS'] ?? 5);
 const CALLS = Number(process.env['WRIT_BENCH_CALLS'] ?? 20_000);
-/** As in deploy/image/writ. */
-const HEAP_FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--max-old-space-size=192'];
-const IMAGE_FLAGS = ['--disable-proto=delete', ...HEAP_FLAGS];
 const CONNECTIONS = 64;
 const PACED = { rate: 500, calls: 2500, connections: 64 };
 const STEADY_CALLS = 200_000;

@@ -14,6 +14,7 @@ import { startOrigin } from '../e2e/origin.ts';
 import { compiled } from '../e2e/policies.ts';
 import { rootFile } from '../e2e/tls-origin.ts';
 import { startEcho } from '../proxy/websocket-server.ts';
+import { IMAGE_FLAGS } from '../image-flags.ts';
 import type { Reachable, Waiting } from './insides.ts';
 
 /** What clients need to know. */
@@ -36,8 +37,6 @@ export interface Stage {
 
 const UNHURRIED = { 'leaks.rego': 'package policy\n\nallow := true\n' };
 const vectors = new URL('../vectors/tls/', import.meta.url);
-/** The flags of the image. */
-const AS_SHIPPED = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--max-old-space-size=192'];
 const insides = fileURLToPath(new URL('insides.ts', import.meta.url));
 
 /** What origins answer, on HTTP/1.1 and HTTP/2. */
@@ -68,7 +67,7 @@ export async function startStage(
     policy: { bundle: await compiled(UNHURRIED) }, // the default one ends a call after 300 s
   };
   const home = await makeHome(t, { origins, settings });
-  const sidecar = await ChildSidecar.start(t, home, { nodeArgs: [...AS_SHIPPED, '--import', insides] });
+  const sidecar = await ChildSidecar.start(t, home, { nodeArgs: [...IMAGE_FLAGS, '--import', insides] });
   const grant = (entry: Readonly<Record<string, string>> = {}, sub = 'agent:test'): string =>
     home.grant({ sub, seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'], ...entry } });
   return {

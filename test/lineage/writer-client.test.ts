@@ -8,7 +8,7 @@ import { parseStrictJson } from '../../src/crypto/json.ts';
 import { LogFault } from '../../src/lineage/fault.ts';
 import { segmentPath } from '../../src/lineage/layout.ts';
 import { LineageUnavailable } from '../../src/lineage/lineage.ts';
-import type { Lineage } from '../../src/lineage/lineage.ts';
+import type { EntryRequest, Lineage } from '../../src/lineage/lineage.ts';
 import { openLineage } from '../../src/lineage/open.ts';
 import { leafHash } from '../../src/lineage/merkle.ts';
 import { parseProof, rootOfInclusion } from '../../src/lineage/proof.ts';
@@ -29,7 +29,7 @@ t.test('appends of one turn share a batch and keep their order', async (t) => {
   const log = makeScratchLog(scratchFolder(t));
   const lineage = await open(log.home);
   t.equal(lineage.origin, log.identity.origin);
-  const paths = Array.from({ length: 20 }, (_, i) => `/${i}`);
+  const paths = Array.from({ length: 12 }, (_, i) => `/${i}`);
   const recorded = await Promise.all(
     paths.map((path) => lineage.append({ ...callDraft(path), receipt: false })),
   );
@@ -41,17 +41,39 @@ t.test('appends of one turn share a batch and keep their order', async (t) => {
     { ...callDraft('/a'), receipt: false },
     { ...callDraft('/b'), receipt: true },
   ]);
-  t.match(both, [{ seq: 21 }, { seq: 22, evidence: {} }]);
+  t.match(both, [{ seq: 13 }, { seq: 14, evidence: {} }]);
   t.notOk(both[0]?.evidence);
   await lineage.close();
   const batches = [...batchesOf({ path: segmentPath(log.layout.segments, 0), first: 0 }, { until: 1e9 })];
   t.strictSame(
     batches.map(({ entries }) => entries.length),
-    [1, 20, 2],
+    [1, 12, 2],
   );
   for (const [i, path] of paths.entries())
     t.match(Buffer.from(readEntry(log.layout.segments, i + 1) ?? []).toString(), `"path":"${path}"`);
 });
+
+t.test(
+  'more appends than one message holds keep their order, and what belongs together stays in one batch',
+  async (t) => {
+    const log = makeScratchLog(scratchFolder(t));
+    const lineage = await open(log.home);
+    const drafts = (count: number, name: string): EntryRequest[] =>
+      Array.from({ length: count }, (_, i) => ({ ...callDraft(`/${name}/${i}`), receipt: i % 7 === 0 }));
+    const [single, together] = [drafts(50, 'single'), drafts(20, 'together')];
+    const singles = single.map((draft) => lineage.append(draft));
+    const recorded = [...(await Promise.all(singles)), ...(await lineage.appendAll(together))];
+    t.strictSame(
+      recorded.map(({ seq, evidence }) => ({ seq, proven: evidence !== undefined })),
+      [...single, ...together].map(({ receipt }, i) => ({ seq: i + 1, proven: receipt })),
+    );
+    await lineage.close();
+    for (const [i, { evidence }] of recorded.entries())
+      if (evidence) t.equal(parseProof(evidence.proof)?.index, i + 1);
+    const batches = [...batchesOf({ path: segmentPath(log.layout.segments, 0), first: 0 }, { until: 1e9 })];
+    t.equal(batches.at(-1)?.entries.length, 20);
+  },
+);
 
 t.test('what closes a permit waits for company, and goes alone where none comes', async (t) => {
   const log = makeScratchLog(scratchFolder(t));

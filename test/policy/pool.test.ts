@@ -86,10 +86,10 @@ function countOrders(t: Test): () => number {
 t.test('what is asked in one turn of the event loop goes out in one message', async (t) => {
   const orders = countOrders(t);
   const pool = await poolOf(t, {});
-  await words(pool, Array<string>(100).fill('1'));
+  await words(pool, Array<string>(10).fill('1'));
   t.equal(orders(), 1);
-  await words(pool, Array<string>(600).fill('1'));
-  t.equal(orders(), 4, 'and no message holds more than 256');
+  await words(pool, Array<string>(40).fill('1'));
+  t.equal(orders(), 4, 'and no message holds more than 16');
 });
 
 t.test('an endless evaluation is denied at its deadline, and all others go on', async (t) => {
