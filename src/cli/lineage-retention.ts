@@ -8,6 +8,7 @@ import { readIdentity } from '../lineage/identity.ts';
 import { pruneInputs } from '../lineage/inputs.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
+import { lockRetention } from '../lineage/lock.ts';
 import { openLineage } from '../lineage/open.ts';
 import { findPrunable, prune } from '../lineage/prune.ts';
 import type { Prunable } from '../lineage/prune.ts';
@@ -35,7 +36,7 @@ export function registerRetention(lineage: Command): void {
     .addOption(beforeOption())
     .requiredOption('--to <folder>', 'where to copy them; what is there already must be the same')
     .option('--json', 'as JSON')
-    .action((_, command: Command) => archive(command));
+    .action((_, command: Command) => alone(command, archive));
   addHomeFlags(
     lineage
       .command('prune')
@@ -48,7 +49,7 @@ export function registerRetention(lineage: Command): void {
     .option('--archived <folder>', 'only what `writ lineage archive` put there')
     .option('--dry-run', 'say what would go, and drop nothing')
     .option('--json', 'as JSON')
-    .action((_, command: Command) => pruneLineage(command));
+    .action((_, command: Command) => alone(command, pruneLineage));
 }
 
 function beforeOption(): Option {
@@ -66,20 +67,28 @@ interface Retention {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What may go of the command's log; a command failure where nothing may. */
-function openRetention(command: Command): Retention {
+/**
+ * Does it with what may go of the command's log, alone: what one command copies another must not drop meanwhile. A command
+ * failure where nothing may go, `log_locked` where another one is at work.
+ */
+async function alone(command: Command, work: (retention: Retention) => void | Promise<void>): Promise<void> {
   const { settings } = requireSettings(command);
   const layout = layoutOf(settings.home);
-  const head = readVouched(layout, readIdentity(layout).logKey);
-  const tree = treeAt(layout, head);
-  const options: Readonly<Record<string, unknown>> = command.opts();
-  const prunable = findPrunable({ layout, tree, before: Number(options['before']), now: Date.now() });
-  if ('why' in prunable) throw new CommandFailure(EXIT.no, prunable.why);
-  return { settings, layout, head, tree, prunable, options };
+  const { logKey } = readIdentity(layout);
+  const lock = lockRetention(layout);
+  try {
+    const head = readVouched(layout, logKey);
+    const tree = treeAt(layout, head);
+    const options: Readonly<Record<string, unknown>> = command.opts();
+    const prunable = findPrunable({ layout, tree, before: Number(options['before']), now: Date.now() });
+    if ('why' in prunable) throw new CommandFailure(EXIT.no, prunable.why);
+    await work({ settings, layout, head, tree, prunable, options });
+  } finally {
+    lock.release();
+  }
 }
 
-function archive(command: Command): void {
-  const { settings, head, prunable, options } = openRetention(command);
+function archive({ settings, head, prunable, options }: Retention): void {
   const folder = resolve(String(options['to']));
   if (`${folder}/`.startsWith(`${resolve(settings.home)}/`))
     throw usageFailure('the folder lies in the home', 'Name one outside.');
@@ -98,8 +107,7 @@ function archive(command: Command): void {
   ]);
 }
 
-async function pruneLineage(command: Command): Promise<void> {
-  const retention = openRetention(command);
+async function pruneLineage(retention: Retention): Promise<void> {
   const { settings, layout, tree, prunable, options } = retention;
   const archived = options['archived'];
   const missing = typeof archived === 'string' ? notArchived(prunable.segments, archived) : undefined;

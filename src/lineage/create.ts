@@ -52,7 +52,7 @@ export function createLog(wanted: NewLog): CreatedLog {
   const layout = layoutOf(home);
   if (isMade(layout)) return { origin: readIdentity(layout).origin, created: false };
   for (const directory of [home, layout.keys, layout.directory]) makeDirectory(directory);
-  const lock = lockLog(layout.lock);
+  const lock = lockLog(layout);
   try {
     if (isMade(layout)) return { origin: readIdentity(layout).origin, created: false }; // by whoever held the lock
     return { origin: make(layout, wanted), created: true };

@@ -16,6 +16,8 @@ export interface LogLayout {
   /** Checkpoints, and what an authority said when it saw them: `<size>.checkpoint`, `<size>.tsr`. Only where one is asked. */
   readonly timestamps: string;
   readonly lock: string;
+  /** Held by whoever archives or prunes. */
+  readonly retentionLock: string;
   /** Torn tails, copied aside before they are cut. */
   readonly torn: string;
   /** A snapshot of the use counts: derived from the log, made again when missing. */
@@ -43,6 +45,7 @@ export function layoutOf(home: string): LogLayout {
     cosigned: join(directory, 'cosigned'),
     timestamps: join(directory, 'timestamps'),
     lock: join(directory, 'lock'),
+    retentionLock: join(directory, 'retention-lock'),
     torn: join(directory, 'torn'),
     uses: join(home, 'replay', 'uses'),
     pruned: join(directory, 'pruned'),

@@ -27,7 +27,7 @@ interface OpenLog {
 function openLog(data: WriterData): OpenLog {
   const layout = layoutOf(data.home);
   checkComplete(layout);
-  const lock = lockLog(layout.lock);
+  const lock = lockLog(layout);
   try {
     return { lock, ...openLocked(layout, data) };
   } catch (cause) {

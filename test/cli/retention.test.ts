@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { node } from '../../src/crypto/node.ts';
 import { layoutOf, listSegments } from '../../src/lineage/layout.ts';
+import { lockRetention } from '../../src/lineage/lock.ts';
 import { verifyCheckpoint } from '../../src/lineage/checkpoint.ts';
 import { parseProof } from '../../src/lineage/proof.ts';
 import { resourcePath } from '../../src/lineage/tiles-path.ts';
@@ -15,6 +16,8 @@ import { makeHome } from '../e2e/home.ts';
 import type { TestHome } from '../e2e/home.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { fill, openStore, scratchLog } from '../lineage/scratch-log.ts';
+
+t.setTimeout(120_000);
 
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
 
@@ -156,4 +159,25 @@ t.test('a running sidecar records what is dropped, serves what stays, and starts
   const again = await ChildSidecar.start(t, home);
   await again.stop();
   t.match(await writ('lineage', 'verify', '--home', home.path), { status: 0, stdout: /as entry \d+ says/ });
+});
+
+t.test('whoever archives or prunes a log does it alone', async (t) => {
+  const home = await agedHome(t);
+  const layout = layoutOf(home.path);
+  const archive = join(scratchFolder(t), 'archive');
+  const common = ['--before', '7d', '--home', home.path];
+  const archiving = (): Promise<Ran> => writ('lineage', 'archive', '--to', archive, ...common);
+  const pruning = (...more: readonly string[]): Promise<Ran> => writ('lineage', 'prune', ...more, ...common);
+  const lock = lockRetention(layout);
+  for (const refused of await Promise.all([archiving(), pruning(), pruning('--dry-run')]))
+    t.match(refused, { status: 3, stdout: '', stderr: /is at work on this log.*Let it end, then run this/ });
+  lock.release();
+  t.equal(seqsOf(home).length, 801, 'nothing was touched');
+  t.notOk(existsSync(archive));
+  const all = await Promise.all([archiving(), pruning(), archiving(), pruning()]);
+  t.ok(all.some(({ status }) => status === 0));
+  for (const { status, stderr } of all)
+    if (status !== 0) t.match(`${status} ${stderr}`, /^3 .*is at work|^1 .*old enough/);
+  await pruning();
+  t.match(await writ('lineage', 'verify', '--home', home.path), { status: 0, stdout: /as entry 801 says/ });
 });
