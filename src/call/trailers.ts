@@ -1,4 +1,4 @@
-/** Fields after a body (RFC 9110 §6.5): on record nowhere before the decision, so only what cannot change it passes. */
+/** Fields after a body (RFC 9110 §6.5): on record only after the call, so only what cannot change it passes. */
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Header } from './call.ts';

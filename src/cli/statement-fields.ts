@@ -11,6 +11,7 @@ export function statementFields(statement: Json): readonly (readonly [name: stri
   const reasons = memberOf(predicate, 'reasons');
   return [
     ['what', { text: whatOf(statement), style: styleOf(predicate) }],
+    ['grpc status', numberText(memberOf(predicate, 'grpc_status'))],
     ['reasons', Array.isArray(reasons) && reasons.length > 0 ? reasons.join(', ') : undefined],
     ['call', callOf(predicate) || undefined],
     ['agent', textOf(memberOf(grant, 'sub'))],

@@ -119,6 +119,8 @@ export interface OutcomePredicate {
   readonly dialled?: string;
   /** Upstream's status; absent where no response head came. */
   readonly status?: number;
+  /** What a gRPC call ended with: absent where the upstream did not say so once and in digits, and for any other call. */
+  readonly grpc_status?: number;
   readonly request: Streamed;
   readonly response: Streamed;
   readonly duration_ms: number;
@@ -132,6 +134,8 @@ export interface OutcomePredicate {
 /** What streamed in one direction. */
 export interface Streamed extends Digests {
   readonly bytes: number;
+  /** Over JCS of the trailers that were passed on, `[[lower-case name, value], …]` in their order; absent without any. */
+  readonly trailers?: Digests;
 }
 
 /** Canonical text before and after the `entry` member's value-to-be, ready for `Lineage.append`. */

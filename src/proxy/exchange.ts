@@ -50,8 +50,8 @@ export interface AgentExchange extends Exchange {
   begin(status: number, headers: readonly string[], following: Following): void;
   /** Passes on one chunk; false asks to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
-  /** Ends an upstream's reply well. Trailers go with it where the agent can take them. */
-  end(trailers: readonly Header[]): void;
+  /** Ends an upstream's reply well. Trailers go with it where the agent can take them; the answer is those that go. */
+  end(trailers: readonly Header[]): readonly Header[];
   /** Relays `103 Early Hints` (RFC 8297): links only. */
   hint(links: readonly string[]): void;
   /** Ends a reply in the middle, so that the agent can tell; in HTTP/2 with this error code (RFC 9113 §7). */

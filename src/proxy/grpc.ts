@@ -1,4 +1,5 @@
 /** Replies of ours to a gRPC call, as its clients can read them (gRPC over HTTP/2, "Responses"). */
+import type { Call } from '../call/call.ts';
 import type { Reply } from './reply.ts';
 
 /** HTTP status → gRPC status, as its clients map them themselves. */
@@ -12,9 +13,21 @@ export function isGrpc(fields: readonly string[]): boolean {
   return at >= 0 && isGrpcType(fields[at + 1] ?? '');
 }
 
-/** Whether a `content-type` is gRPC's. */
-export function isGrpcType(type: string): boolean {
+/** The same of a call. */
+export function isGrpcCall({ headers }: Pick<Call, 'headers'>): boolean {
+  return headers.some(([name, value]) => name === 'content-type' && isGrpcType(value));
+}
+
+function isGrpcType(type: string): boolean {
   return /^application\/grpc(?:$|[+;])/.test(type);
+}
+
+/** What these fields, `name, value, …`, say that a gRPC call ended with; undefined unless they say it once, in digits. */
+export function grpcStatusOf(fields: readonly string[]): number | undefined {
+  const [status = '', ...others] = fields.filter(
+    (_text, i) => i % 2 === 1 && fields[i - 1] === 'grpc-status',
+  );
+  return others.length === 0 && /^\d{1,3}$/.test(status) ? Number(status) : undefined;
 }
 
 /**

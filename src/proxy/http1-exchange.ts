@@ -161,7 +161,7 @@ export class Http1Exchange implements AgentExchange {
     return this.#write(chunk);
   }
 
-  end(trailers: readonly Header[]): void {
+  end(trailers: readonly Header[]): readonly Header[] {
     this.#flowing = true;
     const promised = trailers.filter(([name]) => this.#announced?.has(name));
     if (promised.length > 0)
@@ -172,6 +172,7 @@ export class Http1Exchange implements AgentExchange {
       this.onFlushed(() => this.#discard(() => this.#request.socket.destroySoon()));
     } else this.#request.resume();
     atEndOfTurn(() => this.#response.end());
+    return promised;
   }
 
   hint(links: readonly string[]): void {

@@ -120,11 +120,12 @@ export class Http2Exchange implements AgentExchange {
     return this.#whole || this.#stream.write(chunk); // what follows a reply to HEAD is not passed on
   }
 
-  end(trailers: readonly Header[]): void {
-    this.#trailers = trailers;
+  end(trailers: readonly Header[]): readonly Header[] {
+    this.#trailers = this.#whole ? [] : trailers;
     this.#body?.destroy(); // what it has not read is not the upstream's any more
     if (this.#whole) this.#finish();
     else this.#stream.end();
+    return this.#trailers;
   }
 
   /** A stream is not the connection, and RFC 8441 is not offered. */

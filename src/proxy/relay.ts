@@ -11,6 +11,7 @@ import { AgentPatience } from './agent-patience.ts';
 import type { Flow } from './errand.ts';
 import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
+import { grpcStatusOf, isGrpcCall } from './grpc.ts';
 import type { Lane } from './lane.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
@@ -53,6 +54,7 @@ export class Relay implements UpgradeErrand {
   #stopTimer: () => void = () => undefined;
   #trailers: readonly Header[] = [];
   #status: number | undefined;
+  #grpcStatus: number | undefined;
   #usage: UsageReader | undefined;
   #informational = 0;
   #released = false;
@@ -80,7 +82,7 @@ export class Relay implements UpgradeErrand {
       if (this.#over) return;
       if (this.#body) this.#agent.awaitBody();
       if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
-      const body = { body: this.#body, trailers: () => this.#trailers };
+      const body = { body: this.#body, trailers: () => this.#sendTrailers() };
       lane.send(requestOf(passage, { ...patience, ...body }), this);
     });
   }
@@ -113,6 +115,7 @@ export class Relay implements UpgradeErrand {
     this.#status = status;
     if (!this.#fits(head)) return this.#end({ ended: 'cut', by: 'lease_response_bytes' });
     this.#usage = usageReader(passage.call, status, head.headers);
+    if (whole) this.#noteGrpc(head.headers); // where nothing follows, a head says what trailers would
     try {
       passage.exchange.begin(status, head.headers, { whole, announced: head.announced });
       passage.exchange.onDrain(() => this.#drained());
@@ -138,8 +141,10 @@ export class Relay implements UpgradeErrand {
     this.#released = true;
     lane.release();
     this.#agent.awaitTaking();
+    const passed = passage.exchange.end(cleanTrailers(trailers));
+    this.#down.end(passed);
+    if (passed.length > 0) this.#noteGrpc(passed.flat());
     passage.exchange.onFlushed(() => this.#end({ ended: 'complete' }));
-    passage.exchange.end(cleanTrailers(trailers));
   }
 
   failed(cause: Error): void {
@@ -214,6 +219,15 @@ export class Relay implements UpgradeErrand {
     return fit;
   }
 
+  #sendTrailers(): readonly Header[] {
+    this.#up.end(this.#trailers);
+    return this.#trailers;
+  }
+
+  #noteGrpc(fields: readonly string[]): void {
+    if (isGrpcCall(this.#parts.passage.call)) this.#grpcStatus = grpcStatusOf(fields);
+  }
+
   /** Whether a body of the length that the head declares may be passed on; nothing is told of one that may not. */
   #fits({ framing }: FitHead): boolean {
     const { lease, call } = this.#parts.passage;
@@ -273,6 +287,7 @@ export class Relay implements UpgradeErrand {
     return {
       ...(dialled ? { dialled: addressText(dialled) } : {}),
       ...(this.#status === undefined ? {} : { status: this.#status }),
+      ...(this.#grpcStatus === undefined ? {} : { grpc_status: this.#grpcStatus }),
       request: this.#up.close(),
       response: this.#down.close(),
       duration_ms: Math.round(clock.monotonic() - this.#began),

@@ -1,8 +1,9 @@
 /** Counts and digests what streams in one direction, for the outcome entry. */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
+import type { Header } from '../call/call.ts';
 import { sha256Hex, sha3Hex } from '../crypto/node.ts';
-import type { Streamed } from '../lineage/statement.ts';
+import type { Digests, Streamed } from '../lineage/statement.ts';
 
 const NOTHING = new Uint8Array(0);
 const EMPTY: Streamed = { bytes: 0, sha256: sha256Hex(NOTHING), sha3_512: sha3Hex(NOTHING) };
@@ -12,6 +13,7 @@ export class Tally {
   #bytes = 0;
   #only: Uint8Array | undefined;
   #hashes: { readonly sha256: Hash; readonly sha3: Hash } | undefined;
+  #trailers: Digests | undefined;
 
   /** Takes one chunk; its bytes must not change afterwards. */
   add(chunk: Uint8Array): void {
@@ -21,8 +23,20 @@ export class Tally {
     this.#bytes += chunk.length;
   }
 
-  /** Bytes and digests of all chunks. Once only. */
+  /** Takes what follows the last chunk. */
+  end(trailers: readonly Header[]): void {
+    if (trailers.length === 0) return;
+    const text = JSON.stringify(trailers);
+    this.#trailers = { sha256: sha256Hex(text), sha3_512: sha3Hex(text) };
+  }
+
+  /** Bytes and digests of all that was taken. Once only. */
   close(): Streamed {
+    const body = this.#closeBody();
+    return this.#trailers ? { ...body, trailers: this.#trailers } : body;
+  }
+
+  #closeBody(): Streamed {
     const bytes = this.#bytes;
     if (this.#hashes) {
       const { sha256, sha3 } = this.#hashes;

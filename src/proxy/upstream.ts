@@ -3,7 +3,7 @@ import type { Call } from '../call/call.ts';
 import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
 import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
-import { isGrpcType } from './grpc.ts';
+import { isGrpcCall } from './grpc.ts';
 import { failureReply } from './reply.ts';
 import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
@@ -126,14 +126,13 @@ export class HttpUpstream implements Upstream<AgentExchange> {
 /** An agent on HTTP/1.1 is given HTTP/1.1 unless the operator says otherwise: nothing is translated without need. */
 function offerOf(
   choice: HttpChoice,
-  { scheme, headers }: Pick<Call, 'scheme' | 'headers'>,
+  call: Pick<Call, 'scheme' | 'headers'>,
   { http2 }: Pick<AgentExchange, 'http2'>,
 ): readonly Protocol[] {
   if (choice === 'h2') return ['h2'];
   if (choice === 'h1' || !http2) return ['http/1.1'];
-  if (scheme === 'https') return ['h2', 'http/1.1'];
-  const isGrpc = headers.some(([name, value]) => name === 'content-type' && isGrpcType(value));
-  return [isGrpc ? 'h2' : 'http/1.1'];
+  if (call.scheme === 'https') return ['h2', 'http/1.1'];
+  return [isGrpcCall(call) ? 'h2' : 'http/1.1'];
 }
 
 const NOTHING = new Tally().close();

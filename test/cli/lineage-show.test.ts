@@ -39,7 +39,13 @@ function shownLog(home: string): ScratchLog {
   const log = makeScratchLog(home);
   const store = openStore(log);
   store.append([callDraft('/a', { grant: grant('agent:a', 'one') })]);
-  store.append([draft('outcome', '00000000-0000-4000-8000-000000000001', { ended: 'complete', permit: 1 })]);
+  store.append([
+    draft('outcome', '00000000-0000-4000-8000-000000000001', {
+      ended: 'complete',
+      grpc_status: 5,
+      permit: 1,
+    }),
+  ]);
   store.append([callDraft('/b', { grant: grant('agent:b', 'two'), verdict: 'deny', code: 'policy_denied' })]);
   store.append([callDraft('/c', { grant: grant('agent:b\u001b[2J', 'two', 'three') })]);
   store.close();
@@ -94,7 +100,8 @@ t.test('people see a table, what is open, and a grant’s tree; no agent can ste
   t.match(writ('lineage', 'show', '--agent', 'nobody', '--home', home).stdout, /no entry is so/);
   t.notMatch(writ('lineage', 'show', '--json', '--home', home).stdout, '\u001b');
   t.match(writ('lineage', 'show', '4', '--home', home).stdout, /outcome +outcome unknown/);
-  t.notMatch(writ('lineage', 'show', '1', '--home', home).stdout, /outcome unknown/);
+  t.notMatch(writ('lineage', 'show', '1', '--home', home).stdout, /outcome unknown|grpc/);
+  t.match(writ('lineage', 'show', '2', '--home', home).stdout, /\ngrpc status +5\n/);
   t.end();
 });
 

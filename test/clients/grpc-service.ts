@@ -39,6 +39,13 @@ const ANSWERS: Readonly<Record<(typeof KINDS)[number], readonly string[]>> = {
   bidi: ['echo one', 'echo two', 'echo three'],
 };
 
+/** How it is on record. */
+const ENDED = {
+  ended: 'complete',
+  grpc_status: status.OK,
+  response: { trailers: { sha256: /^[0-9a-f]{64}$/ } },
+};
+
 /** Runs a client on each way: all four kinds, permitted and denied, and a tunnel to another host. */
 export async function checkClient(t: Test, client: Command, skip: string | false = false): Promise<void> {
   const [secure, clear] = [await startService(t, true), await startService(t, false)];
@@ -71,7 +78,7 @@ async function checkWay(t: Test, client: Command, given: Given): Promise<void> {
   for (const kind of KINDS) {
     t.strictSame(pieces[kind], ANSWERS[kind], kind);
     t.equal(heard.get(kind)?.status, status.OK, `${kind}: OK`);
-    await assertOutcome(t, home, heard.get(kind)?.headers?.['writ-decision']);
+    await assertOutcome(t, home, heard.get(kind)?.headers?.['writ-decision'], ENDED);
     const { status: denied, body = '' } = heard.get(`${kind}, denied`) ?? {};
     t.equal(denied, status.PERMISSION_DENIED, `${kind}: a denied call is PERMISSION_DENIED`);
     t.strictSame(pieces[`${kind}, denied`], undefined, 'and nothing else');

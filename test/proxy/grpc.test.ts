@@ -17,6 +17,7 @@ import {
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import t from 'tap';
+import { grpcStatusOf } from '../../src/proxy/grpc.ts';
 import { lastEnded, startSidecar } from './small-gate.ts';
 import type { Plan, Sidecar, Teardown } from './small-gate.ts';
 
@@ -134,7 +135,13 @@ t.test('a unary call keeps its metadata, its answer and its trailers', async (t)
   t.same(heard.trailers?.get('x-count'), ['1']);
   t.same(heard.trailers?.get('x-bytes-bin'), [Buffer.from([0, 255])]);
   await stage.sidecar.finished(1);
-  t.match(lastEnded(stage.sidecar), { ended: 'complete', status: 200, request: { bytes: 10 } });
+  t.match(lastEnded(stage.sidecar), {
+    ended: 'complete',
+    status: 200,
+    grpc_status: status.OK,
+    request: { bytes: 10 },
+    response: { trailers: { sha256: /^[0-9a-f]{64}$/, sha3_512: /^[0-9a-f]{128}$/ } },
+  });
 });
 
 t.test('an error of the service arrives as it was, also where it is all that there is', async (t) => {
@@ -149,6 +156,22 @@ t.test('an error of the service arrives as it was, also where it is all that the
   const [late] = (await once(stream, 'error').catch((thrown: unknown) => [thrown])) as [ServiceError]; // grpc-js's event
   t.match(late, { code: status.FAILED_PRECONDITION, details: 'as you wish: 100 %' });
   t.same(heard, ['fail 0', 'fail 1', 'fail 2']);
+  await stage.sidecar.finished(2);
+  for (const { grpc_status } of stage.sidecar.ended) t.equal(grpc_status, status.FAILED_PRECONDITION);
+});
+
+t.test('what is no status of gRPC is on record as none', async (t) => {
+  for (const [trailers, expected] of [
+    [['grpc-status', '17'], 17],
+    [['grpc-status', '0', 'grpc-status', '2'], undefined],
+    [['grpc-status', '1e3'], undefined],
+    [['grpc-status', '-1'], undefined],
+    [['grpc-status', '1000'], undefined],
+    [['grpc-status', ''], undefined],
+    [['x', 'grpc-status', 'y', '1'], undefined],
+    [[], undefined],
+  ] as const)
+    t.equal(grpcStatusOf(trailers), expected, trailers.join());
 });
 
 t.test('a server streams', async (t) => {

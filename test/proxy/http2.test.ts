@@ -1,9 +1,16 @@
 /** Calls over HTTP/2, on either side and on both. */
+import { hash } from 'node:crypto';
 import t from 'tap';
 import { call, fields, hear, startAgent, startHttp2Origin, valueOf } from './http2-client.ts';
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from './http2-frames.ts';
 import { exchangeRaw, lastEnded, startOrigin, startRaw, startSidecar } from './small-gate.ts';
 import type { Plan, Teardown } from './small-gate.ts';
+
+/** What is on record of trailers. */
+function digestsOf(trailers: readonly (readonly [string, string])[]) {
+  const text = JSON.stringify(trailers);
+  return { sha256: hash('sha256', text), sha3_512: hash('sha3-512', text) };
+}
 
 /** An HTTP/2 sidecar before an upstream that is spoken to in this way. */
 function startBefore(t: Teardown, port: number, choice: 'h1' | 'h2', plan: Plan = {}) {
@@ -68,7 +75,11 @@ t.test('a call passes from HTTP/2 to HTTP/2, with trailers both ways', async (t)
   t.match((seen[1] as string[]).join(' '), new RegExp(`:authority 127.0.0.1:${port} .*x-b 3 .*te trailers`)); // strings, above
   t.equal(seen[2], 'question');
   await sidecar.finished(3);
-  t.match(lastEnded(sidecar), { ended: 'complete', request: { bytes: 8 }, response: { bytes: 6 } });
+  t.match(lastEnded(sidecar), {
+    ended: 'complete',
+    request: { bytes: 8, trailers: digestsOf([['x-check', 'yes']]) },
+    response: { bytes: 6, trailers: digestsOf([['x-sum', '1']]) },
+  });
   t.equal(sessions(), 1, 'the calls of one agent share a connection');
   t.equal(sidecar.upstream.idle, 1);
 });
@@ -167,6 +178,26 @@ t.test('announced trailers pass in chunks to HTTP/1.1, others and forged ones do
   const heard = await exchangeRaw(sidecar.port, head);
   t.match(heard, /\r\ntrailer: x-sum\r\n/i);
   t.match(heard, /\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n$/);
+  await sidecar.finished(1);
+  t.same(lastEnded(sidecar).response.trailers, digestsOf([['x-sum', '1']]), 'on record is what passed');
+});
+
+t.test('trailers that are not passed on are not on record, and leave no trace in it', async (t) => {
+  const { port } = await startHttp2Origin(t, (stream) => {
+    stream.respond([':status', '200', 'grpc-status', '1'], { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '1', 'grpc-status': '0' }));
+    stream.end('answer');
+  });
+  const sidecar = await startSidecar(t, {
+    allow: [`127.0.0.1:${port}`],
+    settings: { choose: () => 'h2' },
+  });
+  const head = `GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
+  t.match(await exchangeRaw(sidecar.port, head), /\r\n0\r\n\r\n$/, 'nobody announced them to HTTP/1.1');
+  await sidecar.finished(1);
+  const { request, response, ...ended } = lastEnded(sidecar);
+  for (const way of [request, response]) t.same(Object.keys(way), ['bytes', 'sha256', 'sha3_512']);
+  t.notOk('grpc_status' in ended, 'a call that is not gRPC has no such status');
 });
 
 t.test('aborted streams leave nothing behind', async (t) => {

@@ -31,7 +31,11 @@ interface Decision {
 interface Outcome {
   readonly permit: number;
   readonly ended: string;
-  readonly request: { readonly bytes: number; readonly sha256: string };
+  readonly request: {
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly trailers?: { readonly sha256: string };
+  };
 }
 
 /** The whole comparison; each fault is a sentence. The sidecar must have stopped. */
@@ -87,6 +91,7 @@ function differences(one: Received, { decision, outcome, salt }: Logged): readon
     ['headers', digest(Buffer.from(JSON.stringify(headers)).toString('latin1'), salt), call.headers],
     ['body', body, outcome.request.sha256],
     ['length', one.whole ? one.body.length : outcome.request.bytes, outcome.request.bytes],
+    ['trailers', trailersOf(one, outcome), outcome.request.trailers?.sha256],
     ['connection', valuesOf(one, 'connection').some((value) => !/^(?:keep-alive|close)$/.test(value)), false],
   ];
   return pairs
@@ -94,6 +99,11 @@ function differences(one: Received, { decision, outcome, salt }: Logged): readon
     .map(
       ([what, was, said]) => `${what} was ${String(was)}, logged is ${String(said)}: ${JSON.stringify(one)}`,
     );
+}
+
+function trailersOf({ trailers, whole }: Received, { request }: Outcome): string | undefined {
+  if (!whole) return request.trailers?.sha256;
+  return trailers.length === 0 ? undefined : digest(Buffer.from(JSON.stringify(trailers)).toString('latin1'));
 }
 
 function traceOf(one: Received): string {
