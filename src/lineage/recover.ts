@@ -20,9 +20,11 @@ import { Composer } from './composer.ts';
 import type { ComposerStart } from './composer.ts';
 import { replaceFile, syncDirectory, writeFully } from './durable.ts';
 import { whilePruned } from './hole.ts';
-import { segmentPath } from './layout.ts';
-import type { LogLayout } from './layout.ts';
+import { listSegments, segmentPath } from './layout.ts';
+import type { LogLayout, SegmentName } from './layout.ts';
 import { notePruning } from './pruned.ts';
+import { batchesOf } from './read.ts';
+import type { SegmentEnd } from './read.ts';
 import { replay, replayTail } from './replay.ts';
 import type { ReplayRules, Tail } from './replay.ts';
 import type { NoteKey } from './note.ts';
@@ -68,7 +70,7 @@ export function recover(rules: LogRules): Recovered {
   const composer = new Composer(start);
   const path = tail.segment.path;
   if (tail.start === tail.length) return { composer, head, path, length: tail.length };
-  if (tail.endsInGap) syncDirectory(layout.segments); // it may have been killed before it did so itself
+  if (tail.endsInGap) finishRewrite(layout, tail);
   const mended = tail.endsInGap ? { head, path, length: tail.length } : rewriteTail(rules, composer, tail);
   replaceFile(layout.checkpoint, mended.head);
   return { composer, ...mended };
@@ -94,6 +96,23 @@ function rewriteTail(
   syncDirectory(layout.segments);
   if (path !== tail.segment.path) cut(tail.segment.path, tail.start);
   return { head, path, length };
+}
+
+/** An earlier recovery wrote the new segment; it may have been killed before it did the rest. */
+function finishRewrite({ segments }: LogLayout, tail: Tail): void {
+  syncDirectory(segments);
+  const before = listSegments(segments).at(-2);
+  if (!before || tail.start > 0) return; // it rewrote a whole segment, in its own place
+  const { offset, seq, length } = endOf(before);
+  if (seq === before.until && length > offset) cut(before.path, offset);
+}
+
+/** Where a segment ceases to count. */
+function endOf(segment: SegmentName): SegmentEnd {
+  using batches = batchesOf(segment, { from: segment.until, until: segment.until });
+  let step = batches.next();
+  while (!step.done) step = batches.next();
+  return step.value;
 }
 
 function copyTornAside({ layout }: LogRules, tail: Tail): { readonly bytes: number; readonly file: string } {

@@ -4,7 +4,10 @@ import { BATCH_MAGIC, batchAt } from './segment.ts';
 
 const FIRST_LOOK = 64 * 1024;
 
-/** The tree size after the last batch, or −1 where the file does not end with a whole batch. Throws what `open` throws. */
+/**
+ * The tree size after the last whole batch, or −1 where there is none. What follows it is passed over: a torn tail, or one
+ * that a recovery has superseded. Throws what `open` throws.
+ */
 export function sizeAtEnd(path: string): number {
   const fd = openSync(path, 'r');
   try {
@@ -25,7 +28,7 @@ function lastSize(bytes: Buffer): number {
   const magic = Buffer.from(BATCH_MAGIC);
   for (let at = bytes.lastIndexOf(magic); at >= 0; at = at > 0 ? bytes.lastIndexOf(magic, at - 1) : -1) {
     const batch = batchAt(bytes.subarray(at));
-    if (batch?.intact && at + batch.length === bytes.length) return batch.size;
+    if (batch?.intact) return batch.size;
   }
   return -1;
 }

@@ -7,7 +7,6 @@ import { LogFault } from './fault.ts';
 import { readIdentity } from './identity.ts';
 import { listSegments } from './layout.ts';
 import type { LogLayout } from './layout.ts';
-import { batchesOf } from './read.ts';
 import { readVouched } from './replay.ts';
 import { sizeAtEnd } from './segment-end.ts';
 import { TiledTree } from './tiles-proof.ts';
@@ -64,9 +63,5 @@ function entriesOnDisk(layout: LogLayout): number {
   const last = listSegments(layout.segments).at(-1);
   if (!last) return 0;
   const size = sizeAtEnd(last.path);
-  if (size >= 0) return size;
-  const batches = batchesOf(last, { until: Number.MAX_SAFE_INTEGER });
-  let step = batches.next();
-  while (!step.done) step = batches.next();
-  return step.value.seq;
+  return size >= 0 ? size : last.first;
 }

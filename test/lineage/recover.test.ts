@@ -17,6 +17,7 @@ import { LogFault } from '../../src/lineage/fault.ts';
 import { readIdentity, readLogKeys } from '../../src/lineage/identity.ts';
 import { layoutOf, listSegments, segmentPath } from '../../src/lineage/layout.ts';
 import { readEntries } from '../../src/lineage/read.ts';
+import { replayTail } from '../../src/lineage/replay.ts';
 import { signHead } from '../../src/lineage/seal.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
 import { scratchFolder } from './scratch-folder.ts';
@@ -174,6 +175,30 @@ t.test('recovery may be repeated after a crash of its own, at each of its steps'
   }
   t.end();
 });
+
+t.test(
+  'a torn tail that a killed recovery left uncut costs no start more than its end, and is cut by the next',
+  (t) => {
+    const { log, path, vouchedLength } = crashed(scratchFolder(t));
+    appendFileSync(path, Buffer.alloc(200_000, 'torn'));
+    const [tail, checkpoint] = [readFileSync(path), readFileSync(log.layout.checkpoint)];
+    openStore(log).close();
+    const recovered = textsOf(log);
+    const isQuick = (): boolean =>
+      replayTail({ ...log, logKey: log.identity.logKey, everyHead: false, onTile: () => undefined }) !==
+      undefined;
+    writeFileSync(path, tail);
+    t.ok(isQuick(), 'it stayed, and the log went on');
+    writeFileSync(log.layout.checkpoint, checkpoint);
+    t.ok(isQuick(), 'the kill came before the cut');
+    openStore(log).close();
+    t.equal(statSync(path).size, vouchedLength);
+    t.strictSame(textsOf(log), recovered);
+    t.equal(readdirSync(log.layout.torn).length, 1);
+    t.match(verdictOn(log), { ok: true, size: 10, torn: 0 });
+    t.end();
+  },
+);
 
 t.test('a crash right after a segment was begun loses nothing', (t) => {
   const log = makeScratchLog(scratchFolder(t));
