@@ -10,12 +10,14 @@ import { member, objectMember } from './json-content.ts';
 import { llmApi } from './llm.ts';
 import type { LlmApi } from './llm.ts';
 import { readMediaType } from './media-type.ts';
+import { unpackerOf } from './unpack.ts';
+import type { Unpacker } from './unpack.ts';
 
 /** Tokens of one answer. */
 export interface LlmUsage {
   /** Whose API it is, whoever serves it. */
   readonly provider: LlmApi['provider'];
-  /** `unread`: the answer is compressed, too large or of another kind. `absent`: it says nothing of its cost. */
+  /** `unread`: the answer is too large, broken or of another kind. `absent`: it says nothing of its cost. */
   readonly state: 'counted' | 'absent' | 'unread';
   /** As the answer names it: at most 128 visible ASCII characters. */
   readonly model?: string;
@@ -27,6 +29,8 @@ export interface LlmUsage {
 const MAX_EVENT = 256 * 1024;
 const MAX_JSON = 1024 * 1024;
 const MAX_STREAM = 64 * 1024 * 1024;
+/** Of a compressed answer, as it came and as it is: it is opened in one go, while everybody else waits. */
+const MAX_PACKED = 1024 * 1024;
 const MAX_TOKENS = 1_000_000_000;
 
 const INPUT = ['input_tokens', 'prompt_tokens', 'promptTokenCount'];
@@ -52,6 +56,8 @@ export class UsageReader {
   readonly #provider: LlmApi['provider'];
   readonly #events: boolean;
   readonly #decoder = new TextDecoder();
+  readonly #unpack: Unpacker | undefined;
+  readonly #packed: Uint8Array[] = [];
   #readable: boolean;
   #text = '';
   #taken = 0;
@@ -68,27 +74,47 @@ export class UsageReader {
     this.#provider = provider;
     const type = readMediaType(headers)?.type;
     this.#events = type === 'text/event-stream';
-    const isPlain = !headers.some(([name, value]) => name === 'content-encoding' && value !== 'identity');
-    this.#readable = isPlain && (this.#events || type === 'application/json');
+    const codings = headers.filter(([name]) => name === 'content-encoding').map(([, value]) => value);
+    this.#unpack = unpackerOf(codings);
+    const isKnown = codings.length === 0 || this.#unpack !== undefined;
+    this.#readable = isKnown && (this.#events || type === 'application/json');
   }
 
   /** Takes the next bytes of the answer's body. */
   add(bytes: Uint8Array): void {
     if (!this.#readable) return;
     this.#taken += bytes.length;
-    if (this.#taken > (this.#events ? MAX_STREAM : MAX_JSON)) this.#readable = false;
-    else if (this.#events) this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
-    else this.#text += this.#decoder.decode(bytes, { stream: true });
+    if (this.#taken > this.#limit()) this.#readable = false;
+    else if (this.#unpack) this.#packed.push(bytes);
+    else this.#take(bytes);
   }
 
   /** What was found, once the answer is over. */
   close(): LlmUsage {
+    if (this.#readable && this.#unpack) this.#open(this.#unpack);
     if (this.#readable && !this.#events) this.#note(this.#text);
     this.#text = '';
     const { input_tokens, output_tokens } = this.#found;
     const isCounted = input_tokens !== undefined || output_tokens !== undefined;
     const state = isCounted ? 'counted' : this.#readable ? 'absent' : 'unread';
     return { provider: this.#provider, state, ...this.#found };
+  }
+
+  #limit(): number {
+    if (this.#unpack) return MAX_PACKED;
+    return this.#events ? MAX_STREAM : MAX_JSON;
+  }
+
+  #take(bytes: Uint8Array): void {
+    const text = this.#decoder.decode(bytes, { stream: true });
+    if (this.#events) this.#parser.feed(text);
+    else this.#text += text;
+  }
+
+  #open(unpack: Unpacker): void {
+    const bytes = unpack(Buffer.concat(this.#packed.splice(0)), MAX_PACKED);
+    if (bytes) this.#take(bytes);
+    else this.#readable = false;
   }
 
   /** Later numbers stand for earlier ones: providers count on while they stream. */

@@ -22,11 +22,11 @@ const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 /** A list of `token` (RFC 6455 §4.1, item 10). */
 const PROTOCOLS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/;
 
-/** The protocol that a head asks for; undefined where it asks for none. */
+/** The protocol that a head asks for, in any case (RFC 6455 §4.2.1, item 3); undefined where it asks for none. */
 export function readUpgrade(handshake: Handshake): Outcome<Upgrade | undefined> {
   const wanted = handshake.section.values.get('upgrade');
   if (!wanted) return pass(undefined);
-  if (wanted.length > 1 || wanted[0] !== 'websocket')
+  if (wanted.length > 1 || wanted[0]?.toLowerCase() !== 'websocket')
     return deny('upgrade_unsupported', JSON.stringify(wanted.join(', ')));
   return brokenHandshake(handshake) ?? pass('websocket');
 }

@@ -152,7 +152,7 @@ export class Interceptor {
       ALPNProtocols: ['h2', 'http/1.1'],
     });
     if (!(await this.#handshake(tls, socket, named))) return pass('left');
-    const shown = tls.servername || undefined; // false where the client named none
+    const shown = tls.servername ? tls.servername.toLowerCase() : undefined; // false where the client named none; DNS knows no case
     if (shown !== (isAddress(host) ? undefined : host)) {
       tls.destroy(); // OpenSSL read another name than we did
       return deny('tunnel_name_mismatch', `${host}, but TLS says ${shown}`);

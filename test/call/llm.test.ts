@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import t from 'tap';
 import { llmApi, readLlm } from '../../src/call/llm.ts';
 import { UsageReader, usageReader } from '../../src/call/llm-usage.ts';
@@ -49,9 +50,9 @@ t.test('what is asked of a model reads alike for every provider', async (t) => {
 const JSON_TYPE = ['content-type', 'application/json'];
 const EVENTS = ['content-type', 'text/event-stream; charset=utf-8'];
 
-function usageOf(headers: readonly string[], ...pieces: readonly string[]): unknown {
+function usageOf(headers: readonly string[], ...pieces: readonly (string | Uint8Array)[]): unknown {
   const reader = usageReader({ method: 'POST', segments: ['v1', 'messages'] }, 200, headers);
-  for (const piece of pieces) reader?.add(Buffer.from(piece, 'latin1'));
+  for (const piece of pieces) reader?.add(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece);
   return reader?.close();
 }
 
@@ -79,6 +80,41 @@ t.test('an answer says what it cost', async (t) => {
   const google =
     '[{"modelVersion":"g","usageMetadata":{"promptTokenCount":1}},{"usageMetadata":{"candidatesTokenCount":2}}]';
   t.same(usageOf(JSON_TYPE, google), { ...counted, model: 'g', input_tokens: 1, output_tokens: 2 });
+});
+
+const packers = [
+  ['gzip', gzipSync],
+  ['x-gzip', gzipSync],
+  ['deflate', deflateSync],
+  ['br', brotliCompressSync],
+  ['zstd', zstdCompressSync],
+] as const;
+
+t.test('the tokens of a compressed answer are counted, streamed or not', async (t) => {
+  const plain = Buffer.from('{"model":"m","usage":{"input_tokens":3,"output_tokens":4}}');
+  const events = Buffer.from(`data: ${plain.toString()}\n\ndata: ${'x'.repeat(100)}\n\n`);
+  const provider = 'anthropic';
+  const found = { provider, state: 'counted', model: 'm', input_tokens: 3, output_tokens: 4 };
+  const unread = { provider, state: 'unread' };
+  for (const [coding, pack] of packers) {
+    const packed = [...JSON_TYPE, 'content-encoding', coding];
+    t.same(usageOf(packed, pack(plain)), found, coding);
+    t.same(
+      usageOf(packed, ...[...pack(plain)].map((byte) => Uint8Array.of(byte))),
+      found,
+      `${coding}, in crumbs`,
+    );
+    t.same(usageOf([...EVENTS, 'content-encoding', coding], pack(events)), found, `${coding} of events`);
+    t.same(usageOf(packed, pack(Buffer.alloc(1024 * 1024 + 1, ' '))), unread, `${coding} of too much`);
+    t.same(usageOf(packed, 'not packed at all'), unread, `no ${coding}`);
+  }
+  const cut = gzipSync(events).subarray(0, -12); // its end, and a little of what it says last
+  t.same(usageOf([...EVENTS, 'content-encoding', 'gzip'], cut), found, 'cut off');
+  for (const coding of ['gzip, br', 'compress', ''])
+    t.same(usageOf([...JSON_TYPE, 'content-encoding', coding], plain), unread, coding);
+  const twice = [...JSON_TYPE, 'content-encoding', 'gzip', 'content-encoding', 'gzip'];
+  t.same(usageOf(twice, gzipSync(gzipSync(plain))), unread, 'twice');
+  t.same(usageOf([...JSON_TYPE, 'content-encoding', 'identity'], plain), found, 'identity');
 });
 
 t.test('an upstream’s numbers are not believed blindly', async (t) => {

@@ -42,6 +42,15 @@ t.test('a ClientHello that names another host is refused with an alert, and on r
   t.strictSame(origin.names, [], 'nothing was dialled');
 });
 
+t.test('a name is the same in any case', async (t) => {
+  const origin = await startTlsOrigin(t);
+  const { home, ca, port } = await startTunnels(t, { origins: [origin] });
+  const { socket } = await openTunnel(port, `LocalHost:${origin.port}`, { grant: home.grant() });
+  const tls = await tlsInside(socket, ca, { servername: 'LOCALHOST' });
+  const head = `GET / HTTP/1.1\r\nHost: lOCALHOST:${origin.port}\r\n\r\n`;
+  t.match(await askInside(tls, head), { status: 200 });
+});
+
 t.test('an address is opened without a name', async (t) => {
   const origin = await startTlsOrigin(t);
   const { home, ca, port } = await startTunnels(t, { origins: [origin] });
