@@ -1,5 +1,5 @@
 /** A pruned log is as good as before, but for what its dropped entries said. */
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { equalBytes } from '../../src/crypto/bytes.ts';
@@ -10,6 +10,7 @@ import { leafHash } from '../../src/lineage/merkle.ts';
 import { parseProof, rootOfInclusion } from '../../src/lineage/proof.ts';
 import { proveFromFiles } from '../../src/lineage/prove.ts';
 import { readEntries, readEntry } from '../../src/lineage/read.ts';
+import { prune } from '../../src/lineage/prune.ts';
 import { readProven } from '../../src/lineage/read-proven.ts';
 import { readVouched } from '../../src/lineage/replay.ts';
 import { resume, treeAt } from '../../src/lineage/resume.ts';
@@ -142,6 +143,24 @@ t.test('entries that are pruned while they are read are passed over', async (t) 
   entries.next();
   rmSync(listSegments(whole.layout.segments)[2]?.path ?? '');
   t.throws(() => [...entries], { code: 'ENOENT' }, 'what went and was not pruned is missed');
+});
+
+t.test('nothing is dropped before the entry is on record, nor where it cannot be', async (t) => {
+  const log = segmentedLog(scratchFolder(t), 400);
+  const { layout } = log;
+  const prunable = prunableOf(log);
+  if ('why' in prunable) throw new Error(prunable.why);
+  const tree = treeAt(layout, readVouched(layout, log.identity.logKey));
+  const filesOf = (): readonly Buffer[] =>
+    listSegments(layout.segments).map(({ path }) => readFileSync(path));
+  const before = filesOf();
+  const record = (): Promise<number> => {
+    t.strictSame(filesOf(), before);
+    return Promise.reject(new Error('the disk is full'));
+  };
+  await t.rejects(prune({ layout, tree, prunable, record }), { message: 'the disk is full' });
+  t.strictSame(filesOf(), before);
+  t.notOk(existsSync(layout.pruned));
 });
 
 t.test('a hole that no entry owns up to is damage', async (t) => {
