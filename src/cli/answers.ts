@@ -1,6 +1,5 @@
 /** How a verdict's answers are shown: every question that a verifier asks on a line of its own, asked or not. */
-import type { Existed } from '../receipt/existed.ts';
-import type { Answer, Verdict } from '../receipt/verdict.ts';
+import type { Answer, Existed, Verdict } from '../receipt/verdict.ts';
 import type { Style } from './table.ts';
 
 /** One question: its name, its answer in a word, and why. */

@@ -11,8 +11,9 @@ import type { LogLayout } from '../lineage/layout.ts';
 import { parseNote } from '../lineage/note.ts';
 import type { NoteKey } from '../lineage/note.ts';
 import { ScanCrew } from '../lineage/scan-crew.ts';
-import { sayTimestamp, timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
-import type { TimestampOutcome } from '../lineage/timestamp.ts';
+import { sayTimestamp } from '../lineage/timestamp-fault.ts';
+import type { TimestampOutcome } from '../lineage/timestamp-fault.ts';
+import { timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
 import { verifyLargeLog } from '../lineage/verify.ts';
 import type { BadLog, GoodLog, LogVerification } from '../lineage/verify.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
@@ -38,7 +39,7 @@ export async function verifyLineage(command: Command): Promise<void> {
   if ('ok' in logKey) return printBad(logKey, { keysFrom, json });
   const known = typeof checkpoint === 'string' ? await knownCheckpoint(checkpoint, logKey) : undefined;
   const everyHead = options['everyHead'] === true;
-  const existed = existedIn(options, known);
+  const existed = await existedIn(options, known);
   const report = await verifyShowing({ layout, logKey, everyHead, ...(known && { known: known.head }) });
   if (!report.ok) return printBad(report, { keysFrom, json });
   process.exitCode = existed?.ok === false ? EXIT.no : EXIT.yes;
@@ -57,10 +58,10 @@ async function keyOf(layout: LogLayout, trust: unknown): Promise<NoteKey | BadLo
 }
 
 /** What a timestamp says of the known checkpoint; undefined where none was given. */
-function existedIn(
+async function existedIn(
   options: TimestampFlags,
   known: KnownCheckpoint | undefined,
-): TimestampOutcome | undefined {
+): Promise<TimestampOutcome | undefined> {
   const given = readTimestamp(options);
   if (!given) return undefined;
   const data = timestampedBytes(known?.text ?? '');

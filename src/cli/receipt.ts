@@ -6,7 +6,7 @@ import type { Json } from '../crypto/json.ts';
 import { node } from '../crypto/node.ts';
 import { openEnvelope } from '../receipt/dsse.ts';
 import { existedBefore, limitsWith } from '../receipt/existed.ts';
-import type { Existed } from '../receipt/existed.ts';
+import type { Existed } from '../receipt/verdict.ts';
 import { parseTrust } from '../receipt/trust-file.ts';
 import type { Trust } from '../receipt/trust-file.ts';
 import type { Verdict } from '../receipt/verdict.ts';
@@ -68,7 +68,7 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
   const verdict = verifyDenial(node, given, { ...trust, remembered });
   const { authentic, untampered, anchored, appendOnly } = verdict;
   const stamp = readTimestamp(options);
-  const existed = stamp && existedBefore(verdict, { ...stamp, remembered: remembered?.checkpoint });
+  const existed = stamp && (await existedBefore(verdict, { ...stamp, remembered: remembered?.checkpoint }));
   const asked = [
     authentic,
     untampered,

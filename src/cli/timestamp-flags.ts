@@ -1,6 +1,6 @@
 /** `--timestamp` and `--tsa-roots`: a timestamp is worth as much as the roots that the verifier chose. */
-import type { X509Certificate } from 'node:crypto';
-import { certificatesIn } from '../lineage/timestamp-chain.ts';
+import { certificatesIn } from '../lineage/timestamp-certificate.ts';
+import type { Certificate } from '../lineage/timestamp-certificate.ts';
 import { unable, usageFailure } from './exit.ts';
 import { readBytes } from './result-file.ts';
 
@@ -19,8 +19,7 @@ export interface TimestampFlags {
 export function readTimestamp({
   timestamp,
   tsaRoots,
-}: TimestampFlags):
-  { readonly response: Uint8Array; readonly roots: readonly X509Certificate[] } | undefined {
+}: TimestampFlags): { readonly response: Uint8Array; readonly roots: readonly Certificate[] } | undefined {
   if (timestamp === undefined && tsaRoots === undefined) return undefined;
   if (timestamp === undefined || tsaRoots === undefined)
     throw usageFailure('--timestamp and --tsa-roots go together: whose word is to be believed?');

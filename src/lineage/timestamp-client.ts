@@ -1,11 +1,12 @@
 /** Asks an authority for the timestamp of a checkpoint (RFC 3161 §3.4), and keeps the good ones beside the log. */
-import type { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeUtf8 } from '../crypto/bytes.ts';
-import { noTimestamp, timestampRequest, verifyTimestamp } from './timestamp.ts';
-import type { NoTimestamp, Timestamp } from './timestamp.ts';
+import type { Certificate } from './timestamp-certificate.ts';
+import { noTimestamp } from './timestamp-fault.ts';
+import type { NoTimestamp, Timestamp } from './timestamp-fault.ts';
+import { timestampRequest, verifyTimestamp } from './timestamp.ts';
 
 /** POSTs a question (DER); undefined where nobody answers in time and in little. What comes back is untrusted. */
 export type PostQuestion = (
@@ -15,7 +16,7 @@ export type PostQuestion = (
 /** How an authority is asked. */
 export interface TimestampQuestion {
   readonly post: PostQuestion;
-  readonly roots: readonly X509Certificate[];
+  readonly roots: readonly Certificate[];
   /** Unix time in milliseconds. */
   readonly clock: () => number;
   /** 8 random bytes. */
@@ -40,10 +41,10 @@ export async function askTimestamp(
 ): Promise<FreshTimestamp | NoTimestamp> {
   const nonce = random();
   nonce[0] = ((nonce[0] ?? 0) & 0x3f) | 0x40; // positive and of constant length: one spelling in DER
-  const reply = await post(timestampRequest(data, nonce));
+  const reply = await post(await timestampRequest(data, nonce));
   if (!reply) return noTimestamp('timestamp_unreachable');
   if (reply.status !== HTTP_OK) return noTimestamp('timestamp_http_error', String(reply.status));
-  const stamped = verifyTimestamp(reply.bytes, { data, roots, nonce });
+  const stamped = await verifyTimestamp(reply.bytes, { data, roots, nonce });
   if (!stamped.ok) return stamped;
   const { before } = stamped.value;
   if (Math.abs(before - clock()) > MAX_SKEW_MS)

@@ -1,84 +1,78 @@
 /**
- * Whether an entry existed before the time of a timestamp (RFC 3161). Beside the portable verdict and not part of it: X.509
- * and CMS need Node.
+ * Whether an entry, or a checkpoint, existed before the time of a timestamp (RFC 3161). A question of its own beside those
+ * of a verdict: another authority answers it. Portable.
  */
-import type { X509Certificate } from 'node:crypto';
 import { isJsonObject } from '../crypto/json.ts';
-import type { Json } from '../crypto/json.ts';
 import { parseHead } from '../lineage/checkpoint.ts';
 import { parseNote } from '../lineage/note.ts';
-import { noTimestamp, sayTimestamp, timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
-import type { Timestamp, TimestampFault, TimestampOutcome } from '../lineage/timestamp.ts';
+import type { Certificate } from '../lineage/timestamp-certificate.ts';
+import { noTimestamp, sayTimestamp } from '../lineage/timestamp-fault.ts';
+import type { Timestamp, TimestampFault, TimestampOutcome } from '../lineage/timestamp-fault.ts';
+import { timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
 import { TIME_UNPROVEN } from './verdict.ts';
-import type { Verdict } from './verdict.ts';
+import type { Existed, LogVerdict, Verdict } from './verdict.ts';
 
 /** What was given beside the verdict. */
 export interface TimestampEvidence {
   /** An authority's response, DER (attacker-controlled). */
   readonly response: Uint8Array;
-  readonly roots: readonly X509Certificate[];
+  /** Undefined where what was named holds none. */
+  readonly roots: readonly Certificate[] | undefined;
   /** The other checkpoint that the verdict's `appendOnly` is about, where one was given. */
   readonly remembered: string | undefined;
 }
 
-/** The answer to a fifth question. */
-export type Existed =
-  | (Timestamp & { readonly proven: true; readonly detail: string })
-  | { readonly proven: false; readonly code: TimestampFault | 'not_checked'; readonly detail: string };
+const NOT_REVOKED = 'that the authority’s certificate was not revoked: nobody was asked';
 
 /**
- * The timestamp is over the checkpoint that anchors the entry, or over the remembered one; then the entry is in that tree
- * only where the two are of one history and it is not younger.
+ * The timestamp is over the checkpoint that the verdict rests on, or over the remembered one; then what the verdict is about
+ * is in that tree only where the two are of one history and it is not younger.
  */
-export function existedBefore(
-  { appendOnly, checkpoint, statement }: Verdict,
+export async function existedBefore(
+  verdict: Verdict | LogVerdict,
   { response, roots, remembered }: TimestampEvidence,
-): Existed {
+): Promise<Existed> {
+  const { appendOnly, checkpoint } = verdict;
   if (checkpoint === undefined) return notChecked('the entry is in no log that is known'); // there only where anchored
-  const own = stampOf(checkpoint, response, roots);
+  if (!roots) return unproven(noTimestamp('timestamp_no_roots'));
+  const own = await stampOf(checkpoint, response, roots);
   if (own.ok) return proven(own.value);
   if (own.code !== 'timestamp_wrong_imprint' || remembered === undefined) return unproven(own);
-  const other = stampOf(remembered, response, roots);
+  const other = await stampOf(remembered, response, roots);
   if (!other.ok) return unproven(other);
   if (!appendOnly.proven)
     return notChecked('the timestamped checkpoint is not shown to be of the same history');
-  return isCovered(statement, remembered)
-    ? proven(other.value)
-    : unproven(noTimestamp('timestamp_too_early'));
+  const size = parseHead(parseNote(remembered)?.text ?? '')?.size ?? 0;
+  return sizeOf(verdict) <= size ? proven(other.value) : unproven(noTimestamp('timestamp_too_early'));
 }
 
 /** What stays open beside that answer. */
 export function limitsWith({ unproven: limits }: Verdict, existed: Existed): readonly string[] {
   if (!existed.proven) return limits;
-  return [
-    ...limits.map((limit) =>
-      limit === TIME_UNPROVEN
-        ? 'when it happened, but that it was before: `at` is the sidecar’s own clock'
-        : limit,
-    ),
-    'that the authority’s certificate was not revoked: nobody was asked',
-  ];
+  const exact = 'when it happened, but that it was before: `at` is the sidecar’s own clock';
+  return [...limits.map((limit) => (limit === TIME_UNPROVEN ? exact : limit)), ...existed.unproven];
 }
 
-function stampOf(
+async function stampOf(
   checkpoint: string,
   response: Uint8Array,
-  roots: readonly X509Certificate[],
-): TimestampOutcome {
+  roots: readonly Certificate[],
+): Promise<TimestampOutcome> {
   const data = timestampedBytes(checkpoint);
   return data ? verifyTimestamp(response, { data, roots }) : noTimestamp('timestamp_wrong_imprint');
 }
 
-function isCovered(statement: Json | undefined, checkpoint: string): boolean {
-  const predicate = isJsonObject(statement) ? statement['predicate'] : undefined;
+/** How many entries a tree must have to have all that a verdict is about. */
+function sizeOf(verdict: Verdict | LogVerdict): number {
+  if ('witnessed' in verdict) return verdict.size ?? Number.POSITIVE_INFINITY;
+  const predicate = isJsonObject(verdict.statement) ? verdict.statement['predicate'] : undefined;
   const entry = isJsonObject(predicate) ? predicate['entry'] : undefined;
   const seq = isJsonObject(entry) ? entry['seq'] : undefined;
-  const size = parseHead(parseNote(checkpoint)?.text ?? '')?.size ?? 0;
-  return typeof seq === 'number' && seq < size;
+  return typeof seq === 'number' ? seq + 1 : Number.POSITIVE_INFINITY;
 }
 
 function proven(stamp: Timestamp): Existed {
-  return { ...stamp, proven: true, detail: sayTimestamp(stamp) };
+  return { ...stamp, proven: true, detail: sayTimestamp(stamp), unproven: [NOT_REVOKED] };
 }
 
 function unproven({ code, detail }: { readonly code: TimestampFault; readonly detail: string }): Existed {

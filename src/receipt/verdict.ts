@@ -1,5 +1,6 @@
 /** What a verifier of denials answers: separate questions, never one green light. Portable. */
 import type { JsonObject } from '../crypto/json.ts';
+import type { Timestamp, TimestampFault } from '../lineage/timestamp-fault.ts';
 
 /** Everything that can be wrong with a denial, in the order in which it is looked for (formats.md §4). */
 export const faults = {
@@ -42,6 +43,11 @@ export type Answer =
   | { readonly proven: false; readonly code: FaultCode; readonly detail: string }
   /** An earlier question was answered with no, so there was nothing to ask this of. */
   | { readonly proven: false; readonly code: 'not_checked'; readonly detail: string };
+
+/** The answer of a time-stamping authority, beside the others: whether what a verdict is about existed before a time. */
+export type Existed =
+  | (Timestamp & { readonly proven: true; readonly detail: string; readonly unproven: readonly string[] })
+  | { readonly proven: false; readonly code: TimestampFault | 'not_checked'; readonly detail: string };
 
 /** The answers about one entry, and what they rest on. */
 export interface Verdict extends Limits {

@@ -1,13 +1,14 @@
 /**
  * The package's export `writ/verify`: everything that somebody who runs no sidecar needs to check what one says. No Node
- * import anywhere below it, so that browsers run it. Every text is attacker-controlled but the trust file; nothing throws.
+ * import anywhere below it, so that browsers run it. Every text is attacker-controlled but the trust file, and the roots of
+ * time-stamping authorities; nothing throws.
  */
 import { noble } from '../crypto/noble.ts';
 import { parseConsistency } from '../lineage/consistency.ts';
 import { verifyFork as findFork } from '../lineage/fork.ts';
 import { parseTrust } from './trust-file.ts';
 import type { Trust } from './trust-file.ts';
-import type { LogVerdict, Verdict } from './verdict.ts';
+import type { Existed, LogVerdict, Verdict } from './verdict.ts';
 import { verifyCheckpoint as checkCheckpoint } from './verify-checkpoint.ts';
 import type { Remembered } from './verify-checkpoint.ts';
 import { verifyDenial as checkDenial, verifyInclusion as checkInclusion, verifyReceipt as checkReceipt } from './verify.ts'; // prettier-ignore
@@ -21,6 +22,17 @@ export type RememberedLog = Remembered;
 export type EntryVerdict = Verdict;
 /** The answers about a checkpoint, and what they leave open. */
 export type CheckpointVerdict = LogVerdict;
+
+/** Before when something existed, and on whose word; or why that is not proven. */
+export type ExistedBefore = Existed;
+
+/** A timestamp (RFC 3161), and whom to believe about times. */
+export interface GivenTimestamp {
+  /** The authority's response, DER (`.tsr`). */
+  readonly response: Uint8Array;
+  /** Certificates of the roots that its own must lead to, PEM. No timestamp is worth more than the choice of them. */
+  readonly roots: string;
+}
 
 /** The keys in a trust file, or what is wrong with it. `from` says how the file came to you; each verdict repeats it. */
 export function readTrust(text: string, from: string): TrustedKeys | { readonly fault: string } {
@@ -73,4 +85,19 @@ export function verifyFork(
   if ('fault' in found) return found;
   const { first, second } = found.fork;
   return { origin: first.origin, sizes: [first.size, second.size] };
+}
+
+/**
+ * Whether what a verdict is about existed before the time of a timestamp, which is over the verdict's own checkpoint or the
+ * remembered one that the verdict was given. Loads the packages that read X.509 only when asked; a page needs HTTPS.
+ */
+export async function existedBefore(
+  verdict: EntryVerdict | CheckpointVerdict,
+  given: GivenTimestamp,
+  remembered?: RememberedLog,
+): Promise<ExistedBefore> {
+  const { response, roots } = given;
+  const { existedBefore: check } = await import('./existed.ts');
+  const { certificatesIn } = await import('../lineage/timestamp-certificate.ts');
+  return check(verdict, { response, roots: certificatesIn(roots), remembered: remembered?.checkpoint });
 }

@@ -8,8 +8,9 @@ import type { ToolRun } from '../third-party/tool.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const COMPILER = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const EVIDENCE = join(ROOT, 'test', 'vectors', 'witnessed');
-/** All that `writ/verify` may need. */
+/** All that `writ/verify` may need, and what it needs besides where it is asked about a timestamp. */
 const NEEDED = ['@noble/ed25519', '@noble/hashes', 'canonicalize'];
+const NEEDED_FOR_TIMESTAMPS = ['@peculiar/utils', 'asn1js', 'bytestreamjs', 'pkijs'];
 
 /**
  * Builds what the export reaches, packs and installs it below `folder`, and lays the evidence beside it. Gives the folder
@@ -30,7 +31,7 @@ export function installPackage(folder: string): string {
   const archive = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
   must(runTool('tar', ['-xzf', join(folder, archive), '-C', modules]));
   renameSync(join(modules, 'package'), join(modules, 'writ'));
-  for (const name of NEEDED)
+  for (const name of [...NEEDED, ...NEEDED_FOR_TIMESTAMPS])
     cpSync(join(ROOT, 'node_modules', name), join(modules, name), { recursive: true });
   cpSync(EVIDENCE, work, { recursive: true });
   return work;

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { node } from '../../src/crypto/node.ts';
-import { certificatesIn } from '../../src/lineage/timestamp-chain.ts';
+import { certificatesIn } from '../../src/lineage/timestamp-certificate.ts';
 import { timestampedBytes } from '../../src/lineage/timestamp.ts';
 import { existedBefore, limitsWith } from '../../src/receipt/existed.ts';
-import type { Existed } from '../../src/receipt/existed.ts';
+import type { Existed } from '../../src/receipt/verdict.ts';
 import { parseTrust } from '../../src/receipt/trust-file.ts';
 import { TIME_UNPROVEN } from '../../src/receipt/verdict.ts';
 import { verifyDenial } from '../../src/receipt/verify.ts';
@@ -15,7 +15,7 @@ const skip = unlessInstalled('openssl', 'version');
 const read = (name: string): string =>
   readFileSync(new URL(`../vectors/witnessed/${name}`, import.meta.url), 'utf8');
 
-t.test('an entry existed before a timestamp of a tree that has it', { skip }, (t) => {
+t.test('an entry existed before a timestamp of a tree that has it', { skip }, async (t) => {
   const trust = parseTrust(node, read('trust.json'));
   if ('fault' in trust) throw new Error(trust.fault);
   const authority = new TestAuthority(t);
@@ -43,17 +43,16 @@ t.test('an entry existed before a timestamp of a tree that has it', { skip }, (t
   for (const [name, { of, body = denial, checkpoint, consistency }, wanted] of rows) {
     const remembered = checkpoint === undefined ? undefined : { checkpoint, consistency };
     const verdict = verifyDenial(node, body, { ...trust, remembered });
-    const found = existedBefore(verdict, { response: stamp(of), roots, remembered: checkpoint });
+    const found = await existedBefore(verdict, { response: stamp(of), roots, remembered: checkpoint });
     t.equal(codeOf(found), wanted, name);
     t.equal(limitsWith(verdict, found).includes(TIME_UNPROVEN), verdict.unproven.includes(TIME_UNPROVEN) && !found.proven, `${name}: what stays open`); // prettier-ignore
   }
   const verdict = verifyDenial(node, denial, trust);
-  const found = existedBefore(verdict, { response: stamp(own), roots, remembered: undefined });
+  const found = await existedBefore(verdict, { response: stamp(own), roots, remembered: undefined });
   t.match(found, { detail: /^before \d{4}-\d\d-\d\dT[\d:.]+Z according to CN=tsa$/, by: 'CN=tsa' });
   t.match(limitsWith(verdict, found).join('\n'), /but that it was before[^]*not revoked/);
-  const nobody = existedBefore(verdict, { response: stamp(own), roots: [], remembered: undefined });
+  const nobody = await existedBefore(verdict, { response: stamp(own), roots: [], remembered: undefined });
   t.equal(codeOf(nobody), 'timestamp_untrusted', 'without roots');
-  t.end();
 });
 
 function codeOf(found: Existed): string {
