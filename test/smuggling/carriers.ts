@@ -9,7 +9,7 @@ import type { Sidecar } from '../../src/sidecar/sidecar.ts';
 import type { Teardown } from '../e2e/home.ts';
 import { openTunnel, startTunnels, tlsInside } from '../e2e/tunnels.ts';
 import type { Script } from './received.ts';
-import { startRecorder } from './recorder.ts';
+import { isClear, startRecorder } from './recorder.ts';
 import type { Recorder, Speech } from './recorder.ts';
 import type { CarrierName } from './row.ts';
 
@@ -40,6 +40,7 @@ const SPEECH: Readonly<Record<CarrierName, Speech>> = {
   tunnel: 'tls',
   'tunnel-to-h2': 'h2',
   'plain-tunnel': 'clear',
+  'plain-tunnel-to-h2': 'h2-clear',
   transparent: 'clear',
   'transparent-tls': 'tls',
 };
@@ -55,8 +56,8 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
     origins: [origin],
     settings: {
       routes: [{ upstream: origin.url }],
-      upstream: { http: speech === 'h2' ? 'h2' : 'auto', ...PATIENT },
-      tls: { plain_in_tunnel: name === 'plain-tunnel' },
+      upstream: { http: name.endsWith('-to-h2') ? 'h2' : 'auto', ...PATIENT },
+      tls: { plain_in_tunnel: name.startsWith('plain-tunnel') },
       lineage: { inputs: 'keep' },
       log: { level: 'error' },
     },
@@ -77,14 +78,15 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
     tunnel: (grant) => inside(grant, 'http/1.1'),
     'tunnel-to-h2': (grant) => inside(grant, 'http/1.1'),
     'plain-tunnel': tunnel,
+    'plain-tunnel-to-h2': tunnel,
     transparent: redirected,
     'transparent-tls': (grant) => inside(grant, 'http/1.1'),
   };
   return {
     ...{ name, home, sidecar, origin, port, host: authority, open: open[name] },
-    scheme: speech === 'clear' ? 'http' : 'https',
+    scheme: isClear(speech) ? 'http' : 'https',
     base: name === 'forward' ? origin.url : '',
-    openHttp2: (grant) => (speech === 'clear' ? open[name](grant) : inside(grant, 'h2')),
+    openHttp2: (grant) => (isClear(speech) ? open[name](grant) : inside(grant, 'h2')),
   };
 }
 

@@ -15,7 +15,8 @@ export interface Rest extends Elsewhere {
   readonly frames?: readonly Uint8Array[];
 }
 
-const BASE: readonly string[] = [
+/** A good head without a grant. */
+export const BASE: readonly string[] = [
   ':method',
   'GET',
   ':scheme',
@@ -28,7 +29,7 @@ const BASE: readonly string[] = [
 const GRANT: readonly string[] = ['writ-grant', '{grant}'];
 
 /** The good head with another value for a pseudo-header; undefined: without it. */
-const pseudo = (name: string, value: string | undefined): readonly string[] => {
+export const pseudo = (name: string, value: string | undefined): readonly string[] => {
   const at = BASE.findIndex((text) => text === name);
   return [...(value === undefined ? BASE.toSpliced(at, 2) : BASE.with(at + 1, value)), ...GRANT];
 };
@@ -64,11 +65,13 @@ const post = (name: string, fields: readonly string[], expected: Expected, rest:
 const trailing = (name: string, trailers: readonly string[], expected: Expected): Http2Row =>
   post(`trailers: ${name}`, [], expected, { data: 'hello', trailers });
 /** Those that an origin gets that speaks HTTP/2 as well. */
-const passing = (name: string, trailers: readonly string[]): Http2Row =>
-  post(`trailers: ${name}`, [], NO_TRAILERS, {
+const passing = (name: string, trailers: readonly string[]): Http2Row => {
+  const passed = { permit: 'hello', trailers };
+  return post(`trailers: ${name}`, [], NO_TRAILERS, {
     ...{ data: 'hello', trailers },
-    on: { 'tunnel-to-h2': { permit: 'hello', trailers } },
+    on: { 'tunnel-to-h2': passed, 'plain-tunnel-to-h2': passed },
   });
+};
 
 /** There the port is the one that is named. */
 const ANY_PORT: Rest = { on: { 'transparent-tls': 'scope_location', transparent: 'scope_location' } };

@@ -1,5 +1,6 @@
 /** An origin that speaks HTTP/2 and writes down what reaches it, with a reader of its own, frame by frame. */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { HeaderDecoder } from '../proxy/hpack.ts';
 import {
   ACK,
@@ -17,7 +18,7 @@ import type { Fields } from './http2-fields.ts';
 import { answerBody } from './received.ts';
 import type { Book, Received } from './received.ts';
 
-/** Serves one connection on which HTTP/2 was agreed. */
+/** Serves one connection on which HTTP/2 was agreed, or is just spoken. */
 export function recordHttp2(socket: Socket, book: Book): void {
   const reader = new FrameReader(socket, book);
   let held: Buffer = Buffer.alloc(0);
@@ -92,7 +93,7 @@ class FrameReader {
     const flat = this.#decoder.decode(Buffer.concat(parts));
     const running = this.#running.get(stream);
     const fields = readFields(flat, running ? [] : PSEUDO);
-    if (!fields || (running ? !ended : !isHead(fields, stream, this.#last)))
+    if (!fields || (running ? !ended : !this.#isHead(fields, stream)))
       return this.soil(`${stream}: ${flat?.join('\n')}`);
     if (running) return this.#finish(stream, running, fields.list);
     this.#last = stream;
@@ -127,21 +128,21 @@ class FrameReader {
     if (!bodiless) this.#socket.write(frame(TYPE.DATA, END_STREAM, { stream, payload: Buffer.from(json) }));
   }
 
+  /** RFC 9113 §5.1.1, §8.3.1; `te` is the one that may stand, and `host` has no place beside `:authority`. */
+  #isHead(fields: Fields, stream: number): boolean {
+    const { pseudo } = fields;
+    const scheme = this.#socket instanceof TLSSocket ? 'https' : 'http';
+    const right = pseudo.get(':scheme') === scheme && /^\/[\x21-\x7e]*$/.test(pseudo.get(':path') ?? '');
+    const host = valuesOf(fields, 'host').length + valuesOf(fields, 'trailer').length;
+    const isNew = stream > this.#last && stream % 2 === 1;
+    return isNew && right && host === 0 && valuesOf(fields, 'te').join() === 'trailers';
+  }
+
   #giveUp(stream: number): void {
     const running = this.#running.get(stream);
     this.#running.delete(stream);
     if (running) this.#book.received.push({ ...receivedOf(running.fields), body: running.body });
   }
-}
-
-/** RFC 9113 §5.1.1, §8.3.1; `te` is the one that may stand, and `host` has no place beside `:authority`. */
-function isHead(fields: Fields, stream: number, last: number): boolean {
-  const { pseudo } = fields;
-  const right = pseudo.get(':scheme') === 'https' && /^\/[\x21-\x7e]*$/.test(pseudo.get(':path') ?? '');
-  const host = valuesOf(fields, 'host').length + valuesOf(fields, 'trailer').length;
-  return (
-    stream > last && stream % 2 === 1 && right && host === 0 && valuesOf(fields, 'te').join() === 'trailers'
-  );
 }
 
 function receivedOf({ pseudo, list }: Fields): Received {

@@ -6,7 +6,12 @@ import { playRows } from './run.ts';
 
 t.setTimeout(180_000);
 
-for (const name of ['tunnel', 'transparent-tls', 'tunnel-to-h2', 'plain-tunnel', 'transparent'] as const)
+const ways = [
+  ...(['tunnel', 'transparent-tls', 'tunnel-to-h2'] as const),
+  ...(['plain-tunnel', 'transparent', 'plain-tunnel-to-h2'] as const),
+];
+
+for (const name of ways)
   t.test(
     `what the origin receives over HTTP/2 is what the log says, request for request: ${name}`,
     async (t) => {

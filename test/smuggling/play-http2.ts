@@ -1,23 +1,13 @@
 /** Plays cases of HTTP/2, as the frames of one stream. */
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from '../proxy/http2-frames.ts';
 import type { Carrier } from './carriers.ts';
+import { pseudo } from './cases-http2.ts';
 import type { Http2Row, Rest } from './cases-http2.ts';
 import { heardOn } from './heard-http2.ts';
 import type { Played } from './judge.ts';
 import { answersOf, fillIn } from './run.ts';
 
-const CANARY = [
-  ':method',
-  'GET',
-  ':scheme',
-  '{scheme}',
-  ':authority',
-  '{host}',
-  ':path',
-  '/canary',
-  'writ-grant',
-  '{grant}',
-];
+const CANARY = pseudo(':path', '/canary');
 
 /** Plays a case, and a request on a connection of its own. */
 export async function playHttp2(carrier: Carrier, row: Http2Row, agent: string): Promise<Played> {

@@ -25,7 +25,12 @@ export interface Recorder {
 const vectors = fileURLToPath(new URL('../vectors/tls/', import.meta.url));
 
 /** What an origin speaks. */
-export type Speech = 'clear' | 'tls' | 'h2';
+export type Speech = 'clear' | 'tls' | 'h2' | 'h2-clear';
+
+/** Whether it speaks so without TLS. */
+export function isClear(speech: Speech): boolean {
+  return speech === 'clear' || speech === 'h2-clear';
+}
 
 /** Starts one; each answer repeats its request. */
 export async function startRecorder(
@@ -37,17 +42,16 @@ export async function startRecorder(
   const sockets = new Set<Socket>();
   const serve = (socket: Socket): void => {
     sockets.add(socket);
-    (speech === 'h2' ? recordHttp2 : record)(socket, { received, dirty, script });
+    (speech === 'h2' || speech === 'h2-clear' ? recordHttp2 : record)(socket, { received, dirty, script });
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   };
   const pair = {
     key: readFileSync(`${vectors}leaf.key.pem`),
     cert: readFileSync(`${vectors}localhost.pem`),
   };
-  const server: Server =
-    speech === 'clear'
-      ? createServer(serve)
-      : createTlsServer({ ...pair, ALPNProtocols: [speech === 'h2' ? 'h2' : 'http/1.1'] }, serve);
+  const server: Server = isClear(speech)
+    ? createServer(serve)
+    : createTlsServer({ ...pair, ALPNProtocols: [speech === 'h2' ? 'h2' : 'http/1.1'] }, serve);
   server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
@@ -58,7 +62,7 @@ export async function startRecorder(
   t.teardown(close);
   return {
     port,
-    url: speech === 'clear' ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
+    url: isClear(speech) ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     received,
     dirty,
     close,

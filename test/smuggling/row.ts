@@ -2,9 +2,22 @@
 import type { DenialCode } from '../../src/denial/table.ts';
 import type { FailureName } from '../../src/proxy/failure.ts';
 
-/** The ways in; each origin speaks HTTP/1.1 but that of `tunnel-to-h2`, which is `tunnel` in all else. */
+/** The ways in; each origin speaks HTTP/1.1 but behind those with `to-h2`, which are as their namesakes in all else. */
 export type CarrierName =
-  'forward' | 'reverse' | 'tunnel' | 'tunnel-to-h2' | 'plain-tunnel' | 'transparent' | 'transparent-tls';
+  | 'forward'
+  | 'reverse'
+  | 'tunnel'
+  | 'tunnel-to-h2'
+  | 'plain-tunnel'
+  | 'plain-tunnel-to-h2'
+  | 'transparent'
+  | 'transparent-tls';
+
+/** Whose answers hold where nothing else is said. */
+const NAMESAKES: Readonly<Partial<Record<CarrierName, CarrierName>>> = {
+  'tunnel-to-h2': 'tunnel',
+  'plain-tunnel-to-h2': 'plain-tunnel',
+};
 
 /** A call that was let out. */
 export interface LetOut {
@@ -54,7 +67,7 @@ export type Case = readonly [name: string, sent: unknown, expected: Expected, un
 
 /** What must come of a case there. */
 export function expectedOf([, , usual, { on = {} } = {}]: Case, carrier: CarrierName): Expected {
-  const here = on[carrier] === undefined && carrier === 'tunnel-to-h2' ? on.tunnel : on[carrier];
+  const here = on[carrier] === undefined ? on[NAMESAKES[carrier] ?? carrier] : on[carrier];
   return here === undefined ? usual : here;
 }
 
