@@ -53,7 +53,7 @@ export function addFilterFlags(command: Command): Command {
     .option('--code <code>', 'denials with this code, and calls that it cut', denialCode)
     .addOption(new Option('--kind <kind>', 'entries of one kind').choices(KINDS.split(' ')))
     .option('--agent <sub>', 'calls of this agent (the grant’s sub)')
-    .option('--host <name>', 'calls to this host; *.example.com for all below it')
+    .option('--host <name>', 'calls to this host; *.example.com for all below it', hostName)
     .option('--grant <jti>', 'calls under this grant, and under all that was delegated from it')
     .option('--revision <text>', 'calls decided by this revision of the policy');
 }
@@ -115,18 +115,37 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
   w: 604_800_000,
 };
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+const RFC3339 = /^(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 /** Milliseconds since 1970 of a time on the command line: RFC 3339, or so long ago. */
 export function moment(text: string): number {
   const [, count, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
   if (count !== undefined) return Date.now() - Number(count) * (UNIT_MS[unit] ?? 0);
-  const at = RFC3339.test(text) ? Date.parse(text) : NaN;
+  const [, local] = RFC3339.exec(text) ?? [];
+  const at = local !== undefined && isOfCalendar(local) ? Date.parse(text) : NaN;
   if (Number.isNaN(at))
     throw new InvalidArgumentError(
       'Write a time as 2026-05-01T12:00:00Z, or how long ago it was: 90s, 15m, 1h, 2d.',
     );
   return at;
+}
+
+/** Date.parse takes February 30th for March 2nd: an answer to a question that nobody asked. */
+function isOfCalendar(local: string): boolean {
+  const at = Date.parse(`${local}Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(local);
+}
+
+/** Reads a host of the command line as entries name it: lower case, punycode, IPv6 in brackets. What no call can have had is a slip of the pen. */
+export function hostName(text: string): string {
+  const [, below = '', name = ''] = /^(\*\.)?(.*)$/.exec(text) ?? [];
+  const isMore = /[*:/?#@\\]/.test(name.replace(/^\[[^\]]*\]$/, ''));
+  const host = isMore ? undefined : URL.parse(`http://${name}`)?.hostname;
+  if (host === undefined)
+    throw new InvalidArgumentError(
+      'Write a host without scheme and port: api.example.com, *.example.com, [::1].',
+    );
+  return below + host;
 }
 
 function denialCode(text: string): string {

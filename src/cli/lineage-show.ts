@@ -7,7 +7,7 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import { readEntry } from '../lineage/read.ts';
 import { readVouched } from '../lineage/replay.ts';
-import { CommandFailure, EXIT } from './exit.ts';
+import { CommandFailure, EXIT, usageFailure } from './exit.ts';
 import { follow } from './lineage-follow.ts';
 import { whyPruned } from './lineage-pruned.ts';
 import { openSearch, readFound, statementOf, unreadable } from './lineage-search.ts';
@@ -20,8 +20,14 @@ import type { Cell } from './table.ts';
 /** A permit that nothing closes: its call still runs, or a crash left it so. It never reads as if it had gone well. */
 const OUTCOME_UNKNOWN = 'outcome unknown';
 
+/** The flags that mean something where one entry was named. */
+const OF_ONE: ReadonlySet<string> = new Set(['home', 'config', 'json']);
+
 /** One entry in full. */
 export function showEntry(seq: number, command: Command): void {
+  const asked = command.options.map((option) => option.attributeName());
+  const idle = asked.find((name) => !OF_ONE.has(name) && command.getOptionValueSource(name) === 'cli');
+  if (idle !== undefined) throw usageFailure(`--${idle} chooses from many entries, and ${seq} names one`);
   const { settings } = requireSettings(command);
   const layout = layoutOf(settings.home);
   const bytes = readEntry(layout.segments, seq);
@@ -50,8 +56,10 @@ export async function showEntries(command: Command): Promise<void> {
   const { catalogue } = search;
   try {
     const options: Readonly<Record<string, unknown>> = command.opts();
-    const next = catalogue.refresh();
-    const entries = select(search, { limit: Number(options['limit']), from: options['from'] });
+    const { limit, from } = options;
+    const isStream = options['follow'] === true && typeof from === 'number'; // one list, with no gap in it
+    const next = isStream ? from : catalogue.refresh();
+    const entries = isStream ? [] : select(search, { limit: Number(limit), from });
     if (options['json']) showJson(search, entries);
     else showTable(search, entries, options['follow'] === true);
     if (options['follow'])

@@ -24,7 +24,7 @@ export function registerLineage(program: Command): void {
     .argument('[seq]', 'number of one entry', wholeNumber)
     .option('-n, --limit <count>', 'at most so many entries', wholeNumber, 20)
     .option('--from <seq>', 'from this entry on: the first ones instead of the last', wholeNumber)
-    .option('-f, --follow', 'and those that come, until it is stopped')
+    .option('-f, --follow', 'and those that come, until it is stopped; with --from all from there on')
     .option('--json', 'as JSON; of several entries one on each line')
     .action((seq: number | undefined, _, command: Command) =>
       seq === undefined ? showEntries(command) : showEntry(seq, command),

@@ -48,7 +48,7 @@ export function tellWelcome(
     `npx writ trust export${at} > trust.json && npx writ receipt verify denial.json --trust trust.json`,
   );
   command('the log', `npx writ lineage show${at}`);
-  command('health', `curl -sS --noproxy '' ${admin ?? ''}/readyz`);
+  command('health', `curl -sS --noproxy '*' ${admin ?? ''}/readyz`); // past every proxy; '' is past none
   out.line();
   out.line(out.paint('dim', 'Calls appear below as they come. Ctrl-C stops.'));
   out.line();

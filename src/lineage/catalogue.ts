@@ -48,7 +48,7 @@ export interface CatalogueRules {
   readonly onProgress?: (entries: number) => void;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 /** Entries read between two commits. */
 const CHUNK = 20_000;
 const CACHE_KIB = 32_768;

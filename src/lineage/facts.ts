@@ -54,7 +54,11 @@ function parse(bytes: Uint8Array): Json | undefined {
 
 function hostOf(predicate: Json | undefined): string | null {
   const origin = textOf(memberOf(memberOf(predicate, 'call'), 'origin'));
-  return (origin === null ? undefined : URL.parse(origin)?.hostname) ?? textOf(memberOf(predicate, 'host'));
+  const named = textOf(memberOf(predicate, 'host')); // of a tunnel: without brackets
+  return (
+    (origin === null ? undefined : URL.parse(origin)?.hostname) ??
+    (named?.includes(':') ? `[${named}]` : named)
+  );
 }
 
 /** Of a decision: its whole chain. Of an entry about one grant: that grant. */

@@ -79,6 +79,8 @@ t.test('entries are found by flags', (t) => {
   for (const flags of [
     '--since yesterday',
     '--since 2026-01-02',
+    '--host 127.0.0.1:1',
+    '3 --limit 2',
     '--code no_such',
     '--verdict maybe',
     '--kind x',
@@ -152,4 +154,17 @@ t.test('a log is followed while it is written, a filter being kept', async (t) =
   const exited = once(child, 'exit');
   child.kill('SIGINT');
   t.strictSame(await exited, [0, null]);
+});
+
+t.test('with --from, a log is followed without a gap between what is there and what comes', async (t) => {
+  const { home } = shownLog(scratchFolder(t));
+  const args = [BIN, 'lineage', 'show', '--follow', '--json', '--from', '1', '--limit', '2', '--home', home];
+  const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const found: unknown[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    found.push((JSON.parse(line) as { seq: number }).seq);
+    if (found.length === 4) child.kill('SIGINT');
+  }
+  t.strictSame(found, [1, 2, 3, 4]);
 });

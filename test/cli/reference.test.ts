@@ -63,6 +63,14 @@ t.test('every command and flag that the documentation shows is there', async (t)
   t.ok(seen > 30, 'flags were seen');
 });
 
+t.test('no curl of the documentation brings the admin listener’s answers, or its token, to a proxy', (t) => {
+  const pages = projectFiles(new URL('../..', import.meta.url).pathname, 'docs');
+  const asked = pages.flatMap(({ text }) => text.match(/^.*curl .*:15020.*$/gm) ?? []);
+  t.ok(asked.length > 3);
+  for (const line of asked) t.match(line, "--noproxy '*' ", line); // '' takes the proxy of http_proxy for 127.0.0.1, too
+  t.end();
+});
+
 t.test('docs/operations.md explains every line of the process’s log, and no other', (t) => {
   const table = read('docs/operations.md').split('## The process')[1] ?? '';
   const explained = new Set([...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) => cell.match(/[^`]{3,}(?=`)/g) ?? [])); // prettier-ignore

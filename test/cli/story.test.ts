@@ -58,6 +58,7 @@ t.test('the tour shows of a denial what `writ receipt verify` says of it', async
   const verified = answersIn(textOf(stdout));
   t.equal(verified.length, QUESTIONS.length);
   t.strictSame(answersIn(lines.join('\n')), verified);
+  t.match(lines.join('\n'), /\ncurl -sS --noproxy '\*' http:\/\/127\.0\.0\.1:\d+\/readyz\n/);
 });
 
 t.test('a tour that cannot be played to its end stops what it started', async (t) => {

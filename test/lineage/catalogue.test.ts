@@ -246,3 +246,13 @@ t.test('only its owner reads it', (t) => {
   t.equal(statSync(log.layout.catalogue).mode & 0o777, 0o600);
   t.end();
 });
+
+t.test('a tunnel to an address is found by the host that its calls are found by', (t) => {
+  const log = makeScratchLog(scratchFolder(t));
+  const store = openStore(log);
+  store.append([draft('tunnel', ID, { grant: null, host: '::1', port: 443, settings: 1 })]);
+  store.append([decision({ origin: 'https://[::1]' })]);
+  store.close();
+  t.strictSame(foundIn(log, { host: '[::1]' }), [1, 2]);
+  t.end();
+});
