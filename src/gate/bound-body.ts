@@ -43,6 +43,16 @@ export async function readBoundBody(found: Findings, reading: Reading): Promise<
   if (call.framing.kind === 'length' && call.framing.bytes > Math.max(limits.memory, limits.spooled))
     return limits.over;
   const holder = new Holder(limits, shelf);
+  try {
+    return await readInto(holder, found, reading);
+  } catch (cause) {
+    holder.release();
+    throw cause;
+  }
+}
+
+async function readInto(holder: Holder, found: Findings, reading: Reading): Promise<Outcome<BoundBody>> {
+  const { call, coverage } = reading;
   const read = await readInTime(holder, reading, found.rules.boundMs);
   if (!read.ok) {
     holder.release();

@@ -116,7 +116,7 @@ export class Gate<E extends Exchange> {
     return known && this.#kept.find(id, known);
   }
 
-  /** Puts on record that a connection was refused, which the caller closes. Never rejects. */
+  /** Puts on record that a connection was refused, which the caller closes. Rejects as `run` does. */
   async turnAway({ carrier, redirected }: TurnedAway, refusal: Refusal): Promise<void> {
     const { name = '' } = redirected;
     const head = { method: '', target: name, version: '', headers: [] };
@@ -129,7 +129,10 @@ export class Gate<E extends Exchange> {
     }
   }
 
-  /** Takes one call from its head to its last byte and its last entry. Never rejects. */
+  /**
+   * Takes one call from its head to its last byte and its last entry. Rejects only where there is no identity, time or
+   * rules to refuse it by; whoever asked closes its connection then.
+   */
   async run(arrival: Arrival<E>): Promise<void> {
     const began = this.#parts.clock.monotonic();
     const { redirect } = arrival;

@@ -146,8 +146,8 @@ export class Leases {
       clock: this.#clock,
       forget: (gone) => this.#live.delete(gone),
     });
-    this.#live.add(lease);
     lease.limit({ expires });
+    this.#live.add(lease); // last: one that nobody got would never be closed
     return lease;
   }
 

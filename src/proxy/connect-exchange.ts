@@ -43,10 +43,15 @@ export class ConnectExchange extends Http1Exchange implements TunnelMouth {
     return this.#established || super.begun;
   }
 
-  open(to: { host: string; port: number; credential: Credential | undefined }): Promise<Opened> {
+  async open(to: { host: string; port: number; credential: Credential | undefined }): Promise<Opened> {
     const { interceptor, serving, request } = this.#parts;
     this.#establish();
-    return interceptor.open(this.#socket, { ...to, client: request.headers['user-agent'] }, serving);
+    try {
+      return await interceptor.open(this.#socket, { ...to, client: request.headers['user-agent'] }, serving);
+    } catch (cause) {
+      this.drop(); // no denial can be told in here any more
+      throw cause;
+    }
   }
 
   splice(passage: Passage<Exchange>): Promise<Ended> {

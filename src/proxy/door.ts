@@ -14,6 +14,6 @@ export interface Arriving extends ConnectionContext {
 
 /** Decides calls. */
 export interface Door {
-  /** Takes one call from its head to its last byte. Never rejects. */
+  /** Takes one call from its head to its last byte. Where it rejects, its connection is to be closed. */
   run(arrival: Arriving): Promise<void>;
 }

@@ -51,6 +51,7 @@ export class Relay implements UpgradeErrand {
   readonly #agent: AgentPatience;
   #flow: Flow | undefined;
   #settle: (ended: Ended) => void = () => undefined;
+  #reject: (cause: unknown) => void = () => undefined;
   #stopTimer: () => void = () => undefined;
   #trailers: readonly Header[] = [];
   #status: number | undefined;
@@ -71,11 +72,12 @@ export class Relay implements UpgradeErrand {
     this.#body = this.#openBody();
   }
 
-  /** Sends the request and streams until the end, whatever it is. Never rejects. */
+  /** Sends the request and streams until the end, whatever it is. Where it rejects, both sides are closed. */
   run(): Promise<Ended> {
     const { passage, lane, clock, patience, totalMs } = this.#parts;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#settle = resolve;
+      this.#reject = reject;
       passage.exchange.onGone(() => this.#end({ ended: 'client-abort' }));
       passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
       if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
@@ -106,6 +108,34 @@ export class Relay implements UpgradeErrand {
   }
 
   head(status: number, raw: readonly string[], whole: boolean): void {
+    this.#try(() => this.#answer(status, raw, whole));
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#try(() => this.#pass(chunk));
+  }
+
+  ended(trailers: readonly string[]): void {
+    this.#try(() => this.#finish(trailers));
+  }
+
+  failed(cause: Error): void {
+    this.#end({ ended: 'upstream-error', cause });
+  }
+
+  switched(raw: readonly string[]): Switching | undefined {
+    return this.#try(() => this.#switch(raw));
+  }
+
+  admit(way: Way, bytes: Buffer): boolean {
+    return this.#try(() => this.#admit(way, bytes)) ?? false;
+  }
+
+  over(how: CallEnd): void {
+    this.#end(how);
+  }
+
+  #answer(status: number, raw: readonly string[], whole: boolean): void {
     if (this.#over) return;
     if (status < 200) return this.#inform(status, raw);
     this.#agent.bodyOver(); // from here on it is up to the upstream how long it listens
@@ -124,7 +154,7 @@ export class Relay implements UpgradeErrand {
     }
   }
 
-  data(chunk: Uint8Array): void {
+  #pass(chunk: Uint8Array): void {
     if (this.#over) return;
     const { lease, exchange } = this.#parts.passage;
     lease.countResponse(chunk.length);
@@ -135,7 +165,7 @@ export class Relay implements UpgradeErrand {
     this.#usage?.add(chunk);
   }
 
-  ended(trailers: readonly string[]): void {
+  #finish(trailers: readonly string[]): void {
     if (this.#over) return;
     const { lane, passage } = this.#parts;
     this.#released = true;
@@ -147,11 +177,7 @@ export class Relay implements UpgradeErrand {
     passage.exchange.onFlushed(() => this.#end({ ended: 'complete' }));
   }
 
-  failed(cause: Error): void {
-    this.#end({ ended: 'upstream-error', cause });
-  }
-
-  switched(raw: readonly string[]): Switching | undefined {
+  #switch(raw: readonly string[]): Switching | undefined {
     const { call, exchange, permit } = this.#parts.passage;
     if (this.#over) return undefined;
     const head = switchingHead(call, raw, permitMark(call.id, permit));
@@ -162,7 +188,7 @@ export class Relay implements UpgradeErrand {
     return { ...head, agent };
   }
 
-  admit(way: Way, bytes: Buffer): boolean {
+  #admit(way: Way, bytes: Buffer): boolean {
     const { lease } = this.#parts.passage;
     if (this.#over) return false;
     if (way === 'up') lease.countRequest(bytes.length);
@@ -173,8 +199,14 @@ export class Relay implements UpgradeErrand {
     return true;
   }
 
-  over(how: CallEnd): void {
-    this.#end(how);
+  /** A fault of ours behind the permit ends its call, and no other. */
+  #try<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (cause) {
+      this.#end({ ended: 'cut', by: 'internal_error', why: describe(cause) });
+      return undefined;
+    }
   }
 
   /** Until the agent takes what was written for it. */
@@ -200,10 +232,7 @@ export class Relay implements UpgradeErrand {
     if (body || call.framing.kind === 'none') return undefined;
     if (call.framing.kind === 'length' && call.framing.bytes === 0) return undefined;
     const stream = exchange.openBody({
-      admit: (bytes) => {
-        lease.countRequest(bytes);
-        return this.permitted();
-      },
+      admit: (bytes) => this.#try(() => (lease.countRequest(bytes), this.permitted())) ?? false,
       trailers: (raw) => this.#takeTrailers(raw),
     });
     return stream.on('error', () => undefined); // the lane hears it too, and tells `failed`
@@ -262,13 +291,23 @@ export class Relay implements UpgradeErrand {
     this.#over = true;
     this.#stopTimer();
     this.#agent.stop();
+    if (how.ended !== 'complete') this.#stopUpstream(how.ended);
+    try {
+      this.#settle(this.#close(how));
+    } catch (cause) {
+      this.#stopUpstream('upstream-error');
+      this.#parts.passage.exchange.drop();
+      this.#reject(cause);
+    }
+  }
+
+  #close(how: CallEnd): Ended {
     const { exchange } = this.#parts.passage;
     const answered = exchange.begun;
-    if (how.ended !== 'complete') this.#stopUpstream(how.ended);
     if (how.ended === 'upstream-error' && !answered) this.#answerFailure(how.cause);
     else if (how.ended === 'upstream-error') exchange.cut(resetOf(how.cause));
     else if (how.ended === 'cut' && answered) exchange.cut(constants.NGHTTP2_CANCEL);
-    this.#settle(this.#outcome(how, answered || how.ended === 'upstream-error'));
+    return this.#outcome(how, answered || how.ended === 'upstream-error');
   }
 
   #stopUpstream(why: Ended['ended']): void {
@@ -293,6 +332,7 @@ export class Relay implements UpgradeErrand {
       duration_ms: Math.round(clock.monotonic() - this.#began),
       ended: how.ended,
       ...(how.ended === 'cut' ? { by: how.by } : {}),
+      ...(how.ended === 'cut' && how.why !== undefined ? { why: how.why } : {}),
       ...(how.ended === 'upstream-error' ? { why: how.cause.message } : {}),
       ...(this.#usage ? { usage: this.#usage.close() } : {}),
       answered,
@@ -304,4 +344,8 @@ export class Relay implements UpgradeErrand {
 function resetOf(cause: Error): number {
   const reset = cause instanceof UpstreamFailure ? cause.reset : undefined;
   return reset ?? constants.NGHTTP2_INTERNAL_ERROR;
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }

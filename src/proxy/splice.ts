@@ -43,7 +43,7 @@ export interface TunnelEnd {
 
 type How =
   | { readonly ended: 'complete' | 'client-abort' | 'upstream-error'; readonly why?: string }
-  | { readonly ended: 'cut'; readonly by: DenialCode };
+  | { readonly ended: 'cut'; readonly by: DenialCode; readonly why?: string };
 
 /** Carries one tunnel, once. */
 export class Splice {
@@ -82,6 +82,8 @@ export class Splice {
         this.#cancelTotal = clock.after(totalMs, () => this.#fail(new UpstreamFailure('total_timeout')));
       this.#end.onGone(() => this.#finish({ ended: 'client-abort' }));
       this.#passage.lease.onEnd((by) => this.#finish({ ended: 'cut', by }));
+      if (this.#passage.exchange.gone) this.#finish({ ended: 'client-abort' });
+      if (this.#over) return;
       this.#open().catch((cause: unknown) => this.#fail(cause));
     });
   }
@@ -137,8 +139,7 @@ export class Splice {
   /** One direction, as fast as its receiver takes it; each end of it is passed on. */
   #forward(from: Socket, to: Socket, { tally, count }: Direction): void {
     from.on('data', (chunk: Buffer) => {
-      count(chunk.length);
-      if (!this.#permitted()) return; // over the limit: not one byte of it is passed on
+      if (!this.#counted(chunk, count)) return; // over the limit: not one byte of it is passed on
       tally.add(chunk);
       this.#settings.scavenger.count(chunk.length);
       this.#awake();
@@ -150,6 +151,17 @@ export class Splice {
       this.#halves -= 1;
       if (this.#halves === 0) this.#finish({ ended: 'complete' });
     });
+  }
+
+  /** A fault of ours ends this tunnel, and no other. */
+  #counted(chunk: Buffer, count: Direction['count']): boolean {
+    try {
+      count(chunk.length);
+      return this.#permitted();
+    } catch (cause) {
+      this.#finish({ ended: 'cut', by: 'internal_error', why: String(cause) });
+      return false;
+    }
   }
 
   #awake(): void {

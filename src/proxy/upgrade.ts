@@ -110,6 +110,7 @@ export class UpgradeLane implements Lane {
     library.on('error', () => undefined); // it comes to the callback below
     library.on('proxyReqWs', (request) => {
       this.#request = request;
+      request.on('error', () => undefined); // the library listens only behind this
       request.path = asked.target; // the library would normalise it
       request.maxHeadersCount = 0; // all of them are judged
       if (!errand.begin({ pause: () => this.#reply?.pause(), resume: () => this.#reply?.resume() }))

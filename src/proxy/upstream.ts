@@ -112,9 +112,11 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     const lane = call.upgrade
       ? new UpgradeLane({ ...this.#upgrading, passage, target }) // never anything else, and gone with its call
       : this.#lanes.take(agent, target, offer);
-    const ended = await new Relay({ ...this.#relaying, passage, lane }).run();
-    leave();
-    return ended;
+    try {
+      return await new Relay({ ...this.#relaying, passage, lane }).run();
+    } finally {
+      leave();
+    }
   }
 
   /** Closes the connections that wait; running calls are their leases' business. */

@@ -23,7 +23,7 @@ export interface WebSocketLimits {
 export type CallEnd =
   | { readonly ended: 'complete' | 'client-abort' }
   | { readonly ended: 'upstream-error'; readonly cause: Error }
-  | { readonly ended: 'cut'; readonly by: DenialCode };
+  | { readonly ended: 'cut'; readonly by: DenialCode; readonly why?: string };
 
 /** Who answers for the bytes. */
 export interface WebSocketWatch {

@@ -15,15 +15,22 @@ export function readWhole(source: BodySource, keep: KeepPiece): Promise<Outcome<
       stream.off('data', take).off('end', finish).off('close', breakOff).pause();
       resolve(outcome);
     };
+    const broken = (cause: unknown): void => settle(deny('internal_error', String(cause)));
     const take = (piece: Buffer): void => {
-      const kept = keep(piece);
+      try {
+        heed(keep(piece));
+      } catch (cause) {
+        broken(cause); // nobody hears what is thrown in here
+      }
+    };
+    const heed = (kept: ReturnType<KeepPiece>): void => {
       if (!kept) return;
       if (!(kept instanceof Promise)) return settle(kept);
       stream.pause();
-      void kept.then((refusal) => {
+      kept.then((refusal) => {
         if (refusal) settle(refusal);
         else if (!isOver) stream.resume();
-      });
+      }, broken);
     };
     const finish = (): void => {
       if (source.trailers().length > 0) settle(deny('trailers_unsupported', 'trailers after the body'));

@@ -1,4 +1,5 @@
 /** A gate of real parts in this process: log on disk, policy on its thread, sockets on both sides. */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { systemClock, systemFresh } from '../../src/config/system.ts';
@@ -15,18 +16,22 @@ import { GrantVerifier } from '../../src/grant/verify.ts';
 import { openLineage } from '../../src/lineage/open.ts';
 import { pass } from '../../src/denial/outcome.ts';
 import { PolicyPool } from '../../src/policy/pool.ts';
+import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
 import { parseException } from '../../src/proxy/exception.ts';
 import type { AgentExchange } from '../../src/proxy/exchange.ts';
+import { Interceptor } from '../../src/proxy/intercept.ts';
 import { Listener } from '../../src/proxy/listener.ts';
 import type { Door } from '../../src/proxy/door.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
 import { DiskSpool } from '../../src/proxy/spool.ts';
-import { HttpUpstream } from '../../src/proxy/upstream.ts';
+import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
+import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { Teardown, TestHome } from '../e2e/home.ts';
-import { startOrigin } from '../e2e/origin.ts';
+import { echo, startOrigin } from '../e2e/origin.ts';
 import type { Origin } from '../e2e/origin.ts';
+import { rootFile } from '../e2e/tls-origin.ts';
 import { trusting } from '../grant/tokens.ts';
 import { bundleOf, defaultFiles } from '../policy/bundle-files.ts';
 
@@ -44,46 +49,76 @@ export interface RealGate {
   listen(t: Teardown, instead?: Partial<Parts>, around?: (gate: Door) => Door): Promise<number>;
 }
 
+/** What may be different about it. */
+export interface GatePlan {
+  /** Stands between a part and whoever calls it. */
+  readonly wire?: <T extends object>(name: string, part: T) => T;
+  /** Upstreams beside the usual one. */
+  readonly origins?: readonly { readonly port: number; readonly url: string }[];
+  /** `host:port` of tunnels that stay closed. */
+  readonly passthrough?: readonly string[];
+  /** Largest body on disk. */
+  readonly spooledBytes?: number;
+  /** Hears of each request as it reaches the usual upstream. */
+  readonly onReached?: () => void;
+}
+
 /** Makes the parts; they go with the test. */
-export async function realGate(t: Teardown): Promise<RealGate> {
-  const origin = await startOrigin(t);
-  const home = await makeHome(t, { origins: [origin] });
-  const lineage = await openLineage({ home: home.path, deadlineMs: 5000 });
+export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGate> {
+  const { wire = (_name, part) => part, origins = [], passthrough = [], spooledBytes = 1000 } = plan;
+  const origin = await startOrigin(t, (request, response) => {
+    plan.onReached?.();
+    echo(request, response);
+  });
+  const reachable = [origin, ...origins];
+  const home = await makeHome(t, { origins: reachable });
+  const opened = await openLineage({ home: home.path, deadlineMs: 5000 });
   const policy = new PolicyPool({ deadline: 5000 });
-  const upstream = new HttpUpstream(systemClock);
+  const clock = wire('clock', systemClock);
+  const identity = tlsIdentities({ roots: [readFileSync(rootFile, 'utf8')] });
+  const upstream = new HttpUpstream(systemClock, { ...UPSTREAM_DEFAULTS, identity });
   t.teardown(async () => {
     upstream.close();
     await policy.close();
-    await lineage.close();
+    await opened.close();
   });
   const activated = await policy.activate(await bundleOf(await defaultFiles()));
   if (!activated.ok) throw new Error(activated.fault);
   const observed: [keyof Observer, unknown][] = [];
-  const clock = systemClock;
+  const lineage = wire('lineage', opened);
   const resolver = new VettingResolver({
     lookup: boundedLookup({ clock, timeoutMs: 1000 }),
-    exceptions: [parseException(`127.0.0.1:${origin.port}`)].filter((each) => each !== undefined),
+    exceptions: reachable
+      .map(({ port }) => parseException(`127.0.0.1:${port}`))
+      .filter((each) => each !== undefined),
     ownPorts: () => new Set(),
     interfaces: interfaceAddresses,
   });
+  const vetting = wire('resolver', resolver);
   const parts: Parts = {
     clock,
-    fresh: systemFresh,
-    verifier: new GrantVerifier({
-      ...{ suite: node, authorities: trusting(), audience: lineage.origin },
-      ...{ maxLifetimeSeconds: 3600, clockSkewSeconds: 30 },
-    }),
-    uses: new Uses(clock.wall),
-    policy,
-    trust: () => pass('trusted' as const),
-    leases: new Leases(clock),
+    fresh: wire('fresh', systemFresh),
+    verifier: wire(
+      'verifier',
+      new GrantVerifier({
+        ...{ suite: node, authorities: trusting(), audience: opened.origin },
+        ...{ maxLifetimeSeconds: 3600, clockSkewSeconds: 30 },
+      }),
+    ),
+    uses: wire('uses', new Uses(() => clock.wall())),
+    policy: wire('policy', policy),
+    trust: wire('trust', () => pass('trusted' as const)),
+    leases: wire('leases', new Leases(clock)),
     lineage,
-    refuser: new Refuser({
-      ...{ lineage, clock, challenge: false },
-      limit: new RecordingLimit({ burst: 1000, perSecond: 1 }),
-    }),
-    upstream,
-    observer: {
+    refuser: wire(
+      'refuser',
+      new Refuser({
+        ...{ lineage, clock, challenge: false },
+        limit: wire('limit', new RecordingLimit({ burst: 1000, perSecond: 1 })),
+      }),
+    ),
+    upstream: wire('upstream', upstream),
+    observer: wire<Observer>('observer', {
       decided: (event) => void observed.push(['decided', event]),
       finished: (event) => void observed.push(['finished', event]),
       tunnelled: (event) => void observed.push(['tunnelled', event]),
@@ -91,8 +126,8 @@ export async function realGate(t: Teardown): Promise<RealGate> {
       malformed: (event) => void observed.push(['malformed', event]),
       shed: (event) => void observed.push(['shed', event]),
       aggregated: (event) => void observed.push(['aggregated', event]),
-    },
-    rules: () => ({
+    }),
+    rules: wire('rules', () => ({
       ...{
         settings: 0,
         routes: [],
@@ -100,20 +135,35 @@ export async function realGate(t: Teardown): Promise<RealGate> {
         tier: 'cooperative',
         path: 'full',
         boundBytes: 1000,
-        spooledBytes: 1000,
+        spooledBytes,
         boundMs: 10_000,
-        passthrough: new Set(),
+        passthrough: new Set(passthrough),
       },
-      resolver,
-    }),
-    exposed: () => false,
-    shelf: { memory: new HeldMemory(1_000_000), spool: new DiskSpool(join(home.path, 'spool'), 1_000_000) },
+      resolver: vetting,
+    })),
+    exposed: wire('exposed', () => false),
+    shelf: {
+      memory: wire('memory', new HeldMemory(1_000_000)),
+      spool: wire('spool', new DiskSpool(join(home.path, 'spool'), 1_000_000)),
+    },
+  };
+  const tunnels = {
+    interceptor: wire(
+      'interceptor',
+      new Interceptor({
+        authority: new CertificateAuthority(makeCertificateAuthority(systemClock.wall()), systemClock.wall),
+        ...{ clock: systemClock, handshakeMs: 5000, maxHandshakes: 10, plainAllowed: () => false },
+        onFault: (event) => parts.observer.handshake(event),
+      }),
+    ),
+    splicing: { ...upstream.tunnelling, helloMs: 5000 },
   };
   const listen: RealGate['listen'] = async (t, instead = {}, around = (gate) => gate) => {
     const listener = new Listener({
       ...{
         carrier: 'forward',
-        clock,
+        clock: systemClock,
+        tunnels,
         maxConnections: 100,
         maxStreams: 100,
         headMs: 10_000,
