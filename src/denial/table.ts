@@ -63,8 +63,8 @@ export const denials = {
     remedy: 'Use this port as an HTTP proxy, or call the reverse port.',
   },
   target_origin_required: {
-    title: 'The reverse port takes origin-form targets only',
-    remedy: 'Call a path on this port, or use the forward port as a proxy.',
+    title: 'Only origin-form targets are taken here',
+    remedy: 'Ask for a path, as one asks the upstream itself; who means a proxy calls the forward port.',
   },
   target_https_absolute: {
     title: 'An absolute https:// target cannot be sent in the clear',

@@ -20,6 +20,7 @@ const NODE: ClientKind = { client: 'Node', tell: 'NODE_EXTRA_CA_CERTS=ca.pem' };
 const ROWS: readonly Row[] = [
   { says: /^curl\//, client: 'curl', tell: 'CURL_CA_BUNDLE=ca.pem' },
   { says: /^git\//, client: 'git', tell: 'GIT_SSL_CAINFO=ca.pem' },
+  { says: /^wget\//i, client: 'wget', tell: '--ca-certificate=ca.pem, or ca_certificate in its WGETRC' },
   { says: /^pip\//, client: 'pip', tell: 'PIP_CERT=ca.pem' },
   { says: /^(npm|pnpm|yarn)\//, client: 'npm', tell: 'npm_config_cafile=ca.pem' },
   { says: /^python-requests\//, client: 'Python requests', tell: 'REQUESTS_CA_BUNDLE=ca.pem' },
@@ -50,6 +51,6 @@ const UNKNOWN: ClientKind = { client: 'an agent', tell: 'the variable of its kin
 export function clientKind({ client = '', cause, detail }: Handshake): ClientKind {
   const said = ROWS.find(({ says }) => says.test(client));
   if (said) return { client: said.client, tell: said.tell };
-  if (cause === 'unused') return NODE; // it closes without an alert
+  if (cause === 'unused') return client === '' ? NODE : UNKNOWN; // it closes without an alert, and does not name itself
   return ALERTS.find(([alert]) => alert.test(detail))?.[1] ?? UNKNOWN;
 }

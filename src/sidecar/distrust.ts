@@ -4,22 +4,22 @@ import type { Log } from '../config/log.ts';
 import type { Handshake, Observer } from '../gate/observer.ts';
 import { clientKind } from './client-kind.ts';
 
-/** What happened for one host, most recent first. */
+/** What happened with one kind of client for one host. */
 export interface Distrusted {
   readonly host: string;
   readonly cause: Handshake['cause'];
   readonly count: number;
-  /** The kind of client that was last seen, and where it looks for whom to trust. */
+  /** The kind of client, and where it looks for whom to trust. */
   readonly client: string;
   readonly tell: string;
 }
 
-const MAX_HOSTS = 64;
+const MAX_PAIRS = 64;
 
-/** Counts, and says it once for each host, as long as they are few: on the transparent port agents name any. */
+/** Counts, and says it once for each host and kind, as long as they are few: on the transparent port agents name any host. */
 export class Distrust implements Observer {
   readonly #log: Log;
-  readonly #seen = new LRUCache<string, Distrusted>({ max: MAX_HOSTS });
+  readonly #seen = new LRUCache<string, Distrusted>({ max: MAX_PAIRS });
 
   constructor(log: Log) {
     this.#log = log;
@@ -27,12 +27,13 @@ export class Distrust implements Observer {
 
   handshake(event: Handshake): void {
     const { host, cause, detail } = event;
-    const before = this.#seen.get(host);
-    const crowded = !before && this.#seen.size === MAX_HOSTS; // on the transparent port agents name any host
     const kind = clientKind(event);
+    const pair = `${host} ${kind.client}`;
+    const before = this.#seen.get(pair);
+    const crowded = !before && this.#seen.size === MAX_PAIRS;
     const worst = before?.cause === 'untrusted' ? 'untrusted' : cause;
-    this.#seen.set(host, { host, cause: worst, count: (before?.count ?? 0) + 1, ...kind });
-    if (crowded || (before?.cause === cause && before.client === kind.client))
+    this.#seen.set(pair, { host, cause: worst, count: (before?.count ?? 0) + 1, ...kind });
+    if (crowded || before?.cause === cause)
       return this.#log.debug('TLS with an agent failed', { host, cause, detail });
     const next = `\`writ trust ca --output ca.pem\`, then ${kind.tell} (docs/clients.md)`;
     const what = { host, client: kind.client, detail };
@@ -45,7 +46,7 @@ export class Distrust implements Observer {
     else this.#log.info('TLS with an agent failed', { host, detail });
   }
 
-  /** By host, most recent first; at most 64. */
+  /** By host and kind, most recent first; at most 64. */
   report(): readonly Distrusted[] {
     return [...this.#seen.values()];
   }

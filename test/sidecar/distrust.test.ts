@@ -23,6 +23,21 @@ t.test('it is said once for each host, and counted', async (t) => {
   ]);
 });
 
+t.test('each kind of client is told its own, and what names itself is not taken for Node', async (t) => {
+  const { distrust, levels } = hearing();
+  const closed = { cause: 'unused', detail: 'closed before a request' } as const;
+  for (const client of ['curl/8.5.0', 'Wget/1.21.3', 'curl/8.5.0'])
+    distrust.handshake({ host: 'a.test', client, ...closed });
+  for (const client of [undefined, 'sqlmap']) distrust.handshake({ host: 'a.test', client, ...closed });
+  t.strictSame(levels(), ['info', 'info', 'debug', 'info', 'info']);
+  t.match(distrust.report(), [
+    { client: 'an agent', count: 1 },
+    { client: 'Node', tell: /NODE_EXTRA_CA_CERTS/, count: 1 },
+    { client: 'curl', tell: /CURL_CA_BUNDLE/, count: 2 },
+    { client: 'wget', tell: /ca-certificate/, count: 1 },
+  ]);
+});
+
 t.test('names without end are said at debug level only', async (t) => {
   const { distrust, levels } = hearing();
   for (let i = 0; i < 200; i++) distrust.handshake({ host: `host${i}.test`, ...untrusted });
