@@ -7,7 +7,7 @@ export const limits = section({
   max_connections: setting(whole(1, 1_000_000), 1024, {
     kind: 'whole',
     description:
-      'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer. Past it, the one that has waited longest for its first request makes room.',
+      'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer. Past it, the one that has waited longest for its first request makes room, then the one whose last call is longest over; a call under way is never ended for it.',
   }),
   max_streams: setting(whole(0, 1_000_000), 1024, {
     kind: 'whole',

@@ -32,6 +32,7 @@ export class ConnectExchange extends Http1Exchange implements TunnelMouth {
   readonly #parts: ConnectParts;
   readonly #socket: Socket;
   #established = false;
+  #onOpen: (() => void) | undefined;
 
   constructor(parts: ConnectParts) {
     super(parts.request, parts.response, parts);
@@ -43,9 +44,15 @@ export class ConnectExchange extends Http1Exchange implements TunnelMouth {
     return this.#established || super.begun;
   }
 
+  /** Calls back once it is a tunnel whose calls will be inside. One listener. */
+  onOpen(listener: () => void): void {
+    this.#onOpen = listener;
+  }
+
   async open(to: { host: string; port: number; credential: Credential | undefined }): Promise<Opened> {
     const { interceptor, serving, request } = this.#parts;
     this.#establish();
+    this.#onOpen?.();
     try {
       return await interceptor.open(this.#socket, { ...to, client: request.headers['user-agent'] }, serving);
     } catch (cause) {

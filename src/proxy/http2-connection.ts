@@ -10,6 +10,7 @@ import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } fr
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { Malformed } from './malformed.ts';
+import type { Seat } from './room.ts';
 import type { Shed, StreamBudget } from './shed.ts';
 
 /** What such a connection is served with. */
@@ -25,8 +26,8 @@ export interface Http2Parts {
   readonly agentMs?: number;
   /** Shared by all connections of a listener. */
   readonly streams: StreamBudget;
-  /** Hears of each request's head. */
-  onRequest?(): void;
+  /** Its place among the connections of its port. */
+  readonly seat?: Seat;
   /** Hears of streams that were refused. */
   onShed?(what: Shed): void;
   /** Hears of frames that were not HTTP/2, and of floods of them. */
@@ -80,8 +81,7 @@ export class Http2Connection {
   }
 
   #take(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
-    const { gate, context, streams, onRequest, onShed } = this.#parts;
-    onRequest?.();
+    const { gate, context, streams, seat, onShed } = this.#parts;
     if (this.#running >= MAX_RUNNING || !streams.take(this.#running)) {
       onShed?.('stream');
       stream.on('error', () => undefined).close(constants.NGHTTP2_REFUSED_STREAM);
@@ -89,12 +89,15 @@ export class Http2Connection {
     }
     this.#stopWaiting();
     this.#running += 1;
+    const over = seat?.begin() ?? ((): void => undefined);
+    stream.once('close', over);
     const head = streamHead(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
     const exchange = new Http2Exchange(stream, fields, this);
     gate
       .run({ ...context, head, exchange })
       .catch(() => exchange.drop())
       .finally(() => {
+        over();
         if (stream.destroyed) this.#leave();
         else stream.once('close', () => this.#leave()); // a reply that nobody takes is still ours to keep
       });

@@ -21,6 +21,8 @@ import type { HandshakeFault } from './tls-fault.ts';
 
 /** What speaks HTTP on a connection that was opened. */
 export interface Serving {
+  /** Whether the connection was closed to make room for another. */
+  isShed(): boolean;
   http1(socket: Duplex, context: ConnectionContext): void;
   http2(socket: Socket, context: ConnectionContext): void;
 }
@@ -151,27 +153,31 @@ export class Interceptor {
       secureContext: this.#parts.authority.contextFor(host),
       ALPNProtocols: ['h2', 'http/1.1'],
     });
-    if (!(await this.#handshake(tls, socket, named))) return pass('left');
+    if (!(await this.#handshake(tls, socket, { named, serving }))) return pass('left');
     const shown = tls.servername ? tls.servername.toLowerCase() : undefined; // false where the client named none; DNS knows no case
     if (shown !== (isAddress(host) ? undefined : host)) {
       tls.destroy(); // OpenSSL read another name than we did
       return deny('tunnel_name_mismatch', `${host}, but TLS says ${shown}`);
     }
     Object.assign(tls, { secureConnecting: false }); // as `tls.Server` does once it is secure; node:http2 waits for it
-    tls.once('close', () => this.#closed(tls, named));
+    tls.once('close', () => {
+      if (!serving.isShed()) this.#closed(tls, named);
+    });
     if (tls.alpnProtocol === 'h2') serving.http2(tls, context);
     else serving.http1(tls, context);
     return pass('open');
   }
 
   /** Whether it came to its end; the socket is destroyed where not. Its errors never go unheard. */
-  #handshake(tls: TLSSocket, raw: Socket, { host, client }: Named): Promise<boolean> {
+  #handshake(tls: TLSSocket, raw: Socket, { named, serving }: Handshake): Promise<boolean> {
+    const { host, client } = named;
+    const isOurs = (): boolean => !this.#opening.has(raw) || serving.isShed();
     return new Promise((resolve) => {
       let over = false;
       const settle = (done: boolean, fault?: HandshakeFault): void => {
         if (over) return;
         over = true;
-        if (fault && this.#opening.has(raw)) this.#parts.onFault({ ...fault, host, client });
+        if (fault && !isOurs()) this.#parts.onFault({ ...fault, host, client });
         if (!done) tls.destroy();
         resolve(done);
       };
@@ -191,6 +197,11 @@ export class Interceptor {
     if (tls.bytesRead === 0)
       this.#parts.onFault({ cause: 'unused', detail: 'closed before a request', host, client });
   }
+}
+
+interface Handshake {
+  readonly named: Named;
+  readonly serving: Serving;
 }
 
 function contextOf(scheme: 'http' | 'https', { host, port, credential }: Wanted): ConnectionContext {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
-import type { Clock, TunnelMouth } from '../gate/outside.ts';
+import type { Clock } from '../gate/outside.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { ConnectExchange } from './connect-exchange.ts';
 import type { TunnelParts } from './connect-exchange.ts';
@@ -23,6 +23,8 @@ import { answerMalformed, HeadTimeout } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
 import { peek } from './peek.ts';
 import type { PeerPorts } from './peer-uid.ts';
+import { Room } from './room.ts';
+import type { Seat } from './room.ts';
 import { StreamBudget } from './shed.ts';
 import type { Shed } from './shed.ts';
 
@@ -31,7 +33,7 @@ export interface ListenerParts {
   readonly carrier: Carrier;
   readonly gate: Door;
   readonly clock: Clock;
-  /** Beyond this one that has said nothing yet is closed, else the new one. */
+  /** Beyond this one that carries nothing is closed, else the new one. */
   readonly maxConnections: number;
   /** A head must be complete by then. */
   readonly headMs: number;
@@ -56,8 +58,6 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const CHECK_MS = 1000;
 /** Of a connection, each way; what an agent does not take stays with its origin. */
 const BUFFERED_BYTES = 16 * 1024;
-/** So many of a hundred may come at once beyond the limit, while others are making room for them. */
-const CLOSING_PERCENT = 3;
 
 /** One listening port. */
 export class Listener {
@@ -67,9 +67,7 @@ export class Listener {
   readonly #server: HttpServer;
   readonly #connections = new Map<Duplex, Open>();
   readonly #http2 = new Set<Http2Connection>();
-  /** Accepted here, the oldest first, and no head was whole yet: how to stop its clock. */
-  readonly #silent = new Map<Socket, () => void>();
-  #accepted = 0;
+  readonly #room: Room;
   readonly #streams: StreamBudget;
   readonly #penalty: FloodPenalty;
   /** Tunnels whose TLS is not open yet. */
@@ -80,12 +78,13 @@ export class Listener {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#halfClosed = new HalfClosed(parts.clock);
+    this.#room = new Room({ ...parts, most: parts.maxConnections });
     this.#streams = new StreamBudget(parts.maxStreams);
     this.#penalty = new FloodPenalty(parts.clock);
     this.#port = createServer({ allowHalfOpen: true, noDelay: true })
       .on('drop', () => parts.onShed?.('connection'))
       .on('connection', (socket: Socket) => this.#open(socket));
-    this.#port.maxConnections = withMargin(parts.maxConnections);
+    this.#port.maxConnections = this.#room.most;
     this.#server = hardenedServer(parts)
       .on('request', (request, response) => this.#take(request, response))
       .on('checkContinue', (request, response) => this.#take(request, response))
@@ -137,17 +136,22 @@ export class Listener {
     for (const connection of this.#http2) connection.destroy();
   }
 
+  /** For connections that another port accepted, and that are served here. */
+  get room(): Room {
+    return this.#room;
+  }
+
   /** Speaks HTTP/1 on a connection that did not come in on this port by itself: an opened tunnel, a redirected one. */
-  serve(socket: Duplex, context: ConnectionContext): void {
+  serve(socket: Duplex, context: ConnectionContext, seat: Seat): void {
     if (this.#stopped) socket.destroy();
     else {
-      this.#adopt(socket, context);
+      this.#adopt(socket, context, seat);
       this.#server.emit('connection', socket);
     }
   }
 
   /** Speaks HTTP/2 on a connection whose TLS agreed on it, or that began with its preface. */
-  serveHttp2(socket: Socket, context: ConnectionContext): void {
+  serveHttp2(socket: Socket, context: ConnectionContext, seat: Seat): void {
     if (this.#stopped) return void socket.destroy();
     this.#connections.delete(socket); // its calls are the streams from now on
     const onMalformed = (event: Malformed): void => {
@@ -155,10 +159,10 @@ export class Listener {
       this.#parts.onMalformed({ ...event, carrier: context.carrier });
     };
     const connection = new Http2Connection(socket, {
-      ...{ ...this.#parts, context, onMalformed },
+      ...{ ...this.#parts, context, onMalformed, seat },
       streams: this.#streams,
-      onRequest: () => this.#heard(socket),
     });
+    seat.closeBy(() => connection.destroy()); // it says goodbye (RFC 9113 §6.8)
     this.#http2.add(connection);
     socket.once('close', () => this.#http2.delete(connection));
   }
@@ -167,54 +171,33 @@ export class Listener {
     const { localPort, remotePort } = socket;
     const { carrier, onOpen } = this.#parts;
     if (localPort !== undefined && remotePort !== undefined) onOpen?.({ localPort, remotePort });
-    this.#adopt(socket, { carrier });
-    this.#makeRoom(socket);
-    if (carrier === 'reverse') this.#admit(socket).catch(() => socket.destroy());
+    const seat = this.#room.enter(socket);
+    this.#adopt(socket, { carrier }, seat);
+    if (carrier === 'reverse') this.#admit(socket, seat).catch(() => socket.destroy());
     else if (!socket.destroyed) this.#server.emit('connection', socket); // HTTP/2 to a forward proxy is not offered
   }
 
   /** HTTP/2 with prior knowledge (RFC 9113 §3.3), or HTTP/1. Looking takes none of the time that a head has. */
-  async #admit(socket: Socket): Promise<void> {
+  async #admit(socket: Socket, seat: Seat): Promise<void> {
     const { carrier, clock, headMs } = this.#parts;
     socket.on('error', () => socket.destroy());
     const late = clock.after(headMs, () => this.#malformed(new HeadTimeout(), socket));
-    this.#silent.set(socket, late);
+    seat.onHeard(late);
     const { is } = await peek(socket, { after: clock.after, ms: headMs, read: prefaceIn });
     if (is === 'other') this.#server.emit('connection', socket);
     if (is === 'closed') socket.destroy();
     if (is !== 'http2') return;
     late();
-    this.serveHttp2(socket, { carrier });
+    this.serveHttp2(socket, { carrier }, seat);
   }
 
-  /** At the limit, whoever has waited longest for its head makes room: slow connections keep nobody out. */
-  #makeRoom(socket: Socket): void {
-    const { maxConnections, onShed } = this.#parts;
-    this.#accepted += 1;
-    this.#silent.set(socket, () => undefined);
-    socket.once('close', () => {
-      this.#accepted -= 1;
-      this.#heard(socket);
-    });
-    if (this.#accepted <= maxConnections) return;
-    const [oldest = socket] = this.#silent.keys();
-    this.#heard(oldest);
-    oldest.destroy();
-    onShed?.('connection');
-  }
-
-  #heard(socket: Socket): void {
-    this.#silent.get(socket)?.();
-    this.#silent.delete(socket);
-  }
-
-  #adopt(socket: Duplex, context: ConnectionContext): void {
+  #adopt(socket: Duplex, context: ConnectionContext, seat: Seat): void {
     const calls = new AgentConnection({
       destroy: () => socket.destroy(),
       budget: this.#streams,
       onShed: () => this.#parts.onShed?.('stream'),
     });
-    this.#connections.set(socket, { context, calls });
+    this.#connections.set(socket, { context, calls, seat });
     socket.once('close', () => {
       this.#connections.delete(socket);
       calls.gone();
@@ -223,7 +206,6 @@ export class Listener {
 
   #take(request: IncomingMessage, response: ServerResponse): void {
     const open = this.#connections.get(request.socket);
-    this.#heard(request.socket);
     open?.calls.take((done) => {
       this.#heedEnd(request.socket, response, open.context);
       return this.#run(request, response, { ...open, done });
@@ -254,14 +236,11 @@ export class Listener {
       const response = new ServerResponse(request);
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
-      const serving = this.#serving(request.socket, response);
+      const serving = this.#serving(request.socket, response, open.seat);
       const mouth = new ConnectExchange({ request, response, ...this.#wait(), ...tunnels, serving });
       mouth.closeAfter();
-      const entering = { response, exchange: mouth, context: open.context, mouth, done };
-      this.#whenForgiven(request, () => {
-        this.#heard(request.socket); // until then it makes room like one that has said nothing
-        this.#enter(request, entering);
-      });
+      const entering = { ...open, response, exchange: mouth, mouth, done };
+      this.#whenForgiven(request, () => this.#enter(request, entering)); // until then it is one that has said nothing
       return mouth;
     });
   }
@@ -275,18 +254,19 @@ export class Listener {
   }
 
   /** Until its TLS is open, a tunnel has no call that a stop could wait for. */
-  #serving(raw: Socket, response: ServerResponse): Serving {
+  #serving(raw: Socket, response: ServerResponse, seat: Seat): Serving {
     this.#opening.add(raw);
     raw.once('close', () => this.#opening.delete(raw));
     return {
+      isShed: () => seat.isShed,
       http1: (socket, context) => {
         this.#opening.delete(raw);
         if (socket === raw) response.detachSocket(raw); // else the replies inside would wait for it
-        this.serve(socket, context);
+        this.serve(socket, context, seat);
       },
       http2: (socket, context) => {
         this.#opening.delete(raw);
-        this.serveHttp2(socket, context);
+        this.serveHttp2(socket, context, seat);
       },
     };
   }
@@ -296,7 +276,6 @@ export class Listener {
     const response = new ServerResponse(request);
     socket.on('error', () => socket.destroy());
     const open = this.#connections.get(socket);
-    this.#heard(request.socket);
     open?.calls.take((done) => {
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
@@ -311,10 +290,10 @@ export class Listener {
   #run(
     request: IncomingMessage,
     response: ServerResponse,
-    { context, done }: Open & { readonly done: () => void },
+    open: Open & { readonly done: () => void },
   ): Http1Exchange {
     const exchange = new Http1Exchange(request, response, this.#wait());
-    this.#enter(request, { response, exchange, context, done });
+    this.#enter(request, { ...open, response, exchange });
     return exchange;
   }
 
@@ -324,11 +303,14 @@ export class Listener {
   }
 
   #enter(request: IncomingMessage, entering: Entering): void {
-    const { response, exchange, context, mouth, done } = entering;
-    response.once('close', done);
+    const { response, exchange, context, mouth, seat, done } = entering;
+    const over = seat.begin();
+    response.once('close', done).once('close', over);
+    mouth?.onOpen(over);
     this.#parts.gate
       .run({ ...context, head: headOf(request), exchange, ...(mouth && { mouth }) })
-      .catch(() => exchange.drop());
+      .catch(() => exchange.drop())
+      .finally(over);
   }
 
   #malformed(error: Error, socket: Duplex): void {
@@ -340,18 +322,18 @@ export class Listener {
 }
 
 /** A call that goes to the gate. */
-interface Entering {
+interface Entering extends Open {
   readonly response: ServerResponse;
   readonly exchange: AgentExchange;
-  readonly context: ConnectionContext;
-  readonly mouth?: TunnelMouth;
+  readonly mouth?: ConnectExchange;
   readonly done: () => void;
 }
 
-/** A connection that is open, and its calls. */
+/** A connection that is open, its calls, and its place: inside a tunnel, the tunnel's. */
 interface Open {
   readonly context: ConnectionContext;
   readonly calls: AgentConnection;
+  readonly seat: Seat;
 }
 
 /** Every setting of node:http that our safety rests on, in one place (threats.md §1–2). */
@@ -368,11 +350,6 @@ function hardenedServer({ headMs, keepAliveMs }: ListenerParts): HttpServer {
   });
   server.maxHeadersCount = 0; // else headers are hidden from us that the parser frames by
   return Object.assign(server, { httpAllowHalfOpen: true }); // else node:http ends a call with its agent's sending side
-}
-
-/** Connections count until they are closed. */
-function withMargin(connections: number): number {
-  return connections + Math.ceil((connections * CLOSING_PERCENT) / 100);
 }
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): RawHead {

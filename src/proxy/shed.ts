@@ -1,8 +1,8 @@
 /** What a listener gives up when more is asked of it than it was given: counted, and never a fault. */
 
 /**
- * `connection`: over `limits.max_connections`, the one that waited longest for its head, or the new one where all have had
- * one. `handshake`: the one that waited longest for its TLS made
+ * `connection`: over `limits.max_connections`, the one that waited longest for its first head, else the one that was idle
+ * for longest, else the new one where all have a call. `handshake`: the one that waited longest for its TLS made
  * room. `stream`: refused with REFUSED_STREAM (RFC 9113 §8.7), so that its client may send it again; where
  * requests were pipelined on HTTP/1.1, their connection is closed.
  */

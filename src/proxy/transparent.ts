@@ -22,6 +22,7 @@ import type { End, Originals } from './original.ts';
 import { helloIn, peek } from './peek.ts';
 import type { Untold } from './peek.ts';
 import type { PeerPorts } from './peer-uid.ts';
+import type { Seat } from './room.ts';
 import type { Shed } from './shed.ts';
 import { refuseAccess, refuseName } from './tls-fault.ts';
 
@@ -32,8 +33,6 @@ export interface TransparentParts {
   readonly interceptor: Interceptor;
   readonly originals: Originals;
   readonly clock: Clock;
-  /** Connections beyond this are closed at once. */
-  readonly maxConnections: number;
   /** The beginning of a connection must be there by then, in milliseconds. */
   readonly beginMs: number;
   /** `host:port` of TLS that stays closed. Asked anew for each connection. */
@@ -57,7 +56,7 @@ export class TransparentListener {
   constructor(parts: TransparentParts) {
     this.#parts = parts;
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-    this.#server.maxConnections = parts.maxConnections;
+    this.#server.maxConnections = parts.inner.room.most;
     this.#server.on('connection', (socket: Socket) => this.#open(socket));
     this.#server.on('drop', () => parts.onShed?.('connection'));
   }
@@ -95,16 +94,16 @@ export class TransparentListener {
     socket.on('error', () => socket.destroy());
     this.#opening.add(socket);
     socket.once('close', () => this.#opening.delete(socket));
-    this.#admit(socket).catch(() => socket.destroy());
+    this.#admit(socket, this.#parts.inner.room.enter(socket)).catch(() => socket.destroy());
   }
 
-  async #admit(socket: Socket): Promise<void> {
+  async #admit(socket: Socket, seat: Seat): Promise<void> {
     const { clock, beginMs, originals, turnAway } = this.#parts;
     const [beginning, original] = await Promise.all([
       peek(socket, { after: clock.after, ms: beginMs, read: readBeginning }),
       originals.of(socket, this.#port),
     ]);
-    const opened = await this.#enter({ socket, original }, beginning);
+    const opened = await this.#enter({ socket, seat, original }, beginning);
     if (opened.ok) return;
     const name = beginning.is === 'hello' ? hostOf(beginning.hello) : undefined;
     const redirected = { ...(name !== undefined && { name }), original: endText(original) };
@@ -115,7 +114,7 @@ export class TransparentListener {
     const { socket } = arrived;
     if (beginning.is === 'hello') return this.#enterTls(arrived, beginning.hello);
     if (beginning.is === 'http' || beginning.is === 'http2') {
-      const { http1, http2 } = this.#serving(socket);
+      const { http1, http2 } = this.#serving(arrived);
       (beginning.is === 'http' ? http1 : http2)(socket, contextOf('http', arrived));
       return pass('open');
     }
@@ -138,14 +137,15 @@ export class TransparentListener {
       return deny('connection_ungranted', host);
     }
     const context = contextOf('https', { ...arrived, host });
-    return interceptor.openTls(socket, { host, context }, this.#serving(socket));
+    return interceptor.openTls(socket, { host, context }, this.#serving(arrived));
   }
 
-  #serving(raw: Socket): Serving {
+  #serving({ socket: raw, seat }: Arrived): Serving {
     const { inner } = this.#parts;
     return {
-      http1: (socket, context) => (this.#opening.delete(raw), inner.serve(socket, context)),
-      http2: (socket, context) => (this.#opening.delete(raw), inner.serveHttp2(socket, context)),
+      isShed: () => seat.isShed,
+      http1: (socket, context) => (this.#opening.delete(raw), inner.serve(socket, context, seat)),
+      http2: (socket, context) => (this.#opening.delete(raw), inner.serveHttp2(socket, context, seat)),
     };
   }
 }
@@ -153,6 +153,7 @@ export class TransparentListener {
 /** A connection, and what is known of where it was to go. */
 interface Arrived {
   readonly socket: Socket;
+  readonly seat: Seat;
   readonly original: End | undefined;
 }
 

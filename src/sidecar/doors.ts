@@ -112,7 +112,6 @@ function makeTransparent(limits: Settings['limits'], parts: DoorParts): Transpar
     interceptor: makeInterceptor('transparent', limits, parts),
     originals: new Originals(),
     clock: systemClock,
-    maxConnections: limits.max_connections,
     onShed: (what) => shed('transparent', what, parts),
     beginMs: limits.header_timeout_ms,
     passthrough: () => new Set(passthroughPlaces(parts.current())),

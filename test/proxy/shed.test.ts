@@ -79,21 +79,35 @@ async function asks(socket: Socket): Promise<string> {
   return String((await once(socket, 'data'))[0]);
 }
 
-t.test('connections over the limit: who has said nothing for longest makes room', async (t) => {
-  const sidecar = await startSidecar(t, { maxConnections: 3, decide: () => 'policy_denied' });
-  const known = await dial(sidecar.port);
-  t.match(await asks(known), / 403 /);
+t.test('connections over the limit: silent ones make room first, then idle ones, then nobody', async (t) => {
+  const answers: (() => void)[] = [];
+  const port = await startOrigin(t, (_request, response) => void answers.push(() => response.end('ok')));
+  const sidecar = await startSidecar(t, {
+    ...{ maxConnections: 3, allow: [`127.0.0.1:${port}`] },
+    decide: ({ host }) => (host === 'a.test' ? 'policy_denied' : undefined),
+  });
+  const [first, second] = [await dial(sidecar.port), await dial(sidecar.port)];
+  for (const socket of [first, second, first]) t.match(await asks(socket), / 403 /);
   const slow = await dial(sidecar.port);
   slow.write(HEAD.slice(0, 20));
-  const silent = await dial(sidecar.port);
-  const gone = once(slow, 'close');
-  const late = await dial(sidecar.port);
-  await gone;
-  t.strictSame(sidecar.shed, ['connection']);
-  for (const socket of [known, silent, late]) t.match(await asks(socket), / 403 /, 'all others are served');
+  const going: Socket[] = [];
+  for (const socket of [slow, second, first]) socket.once('close', () => going.push(socket));
+  const hangs = async (): Promise<Socket> => {
+    const [socket, asked] = [await dial(sidecar.port), answers.length];
+    socket.write(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+    while (answers.length === asked) await new Promise(setImmediate);
+    return socket;
+  };
+  const busy = [await hangs(), await hangs(), await hangs()];
+  while (going.length < 3) await new Promise(setImmediate);
+  t.ok(
+    going[0] === slow && going[1] === second && going[2] === first,
+    'whose call is longest ago before others',
+  );
   const oneMore = await dial(sidecar.port);
   if (!oneMore.closed) await once(oneMore, 'close');
-  t.strictSame(sidecar.shed, ['connection', 'connection'], 'those that are known stay');
-  t.match(await asks(known), / 403 /);
-  for (const socket of [known, silent, late]) socket.destroy();
+  t.strictSame(sidecar.shed, Array(4).fill('connection'));
+  for (const answer of answers) answer();
+  for (const socket of busy) t.match(String((await once(socket, 'data'))[0]), / 200 /);
+  for (const socket of busy) socket.destroy();
 });
