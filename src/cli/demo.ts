@@ -1,6 +1,6 @@
 /** `writ demo`: a story that plays itself against a temporary home, and exits 0 if all went as told. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { makeLog } from '../config/log.ts';
@@ -39,7 +39,7 @@ export function registerDemo(program: Command): void {
 }
 
 async function demo(): Promise<void> {
-  const home = await mkdtemp(join(tmpdir(), 'writ-demo-'));
+  const home = temporaryHome();
   const settings = demoSettings(join(home, 'home'));
   const options = { settings, log: makeLog('warn', process.stderr), version: version(), upstreamPort: 0 };
   try {
@@ -51,9 +51,17 @@ async function demo(): Promise<void> {
     }
   } catch (cause) {
     throw startFailure(cause);
-  } finally {
-    await rm(home, { recursive: true, force: true });
   }
+}
+
+/** A folder that is gone when this process is, also where its reader leaves (`writ demo | head`) or a signal ends it. */
+function temporaryHome(): string {
+  const home = mkdtempSync(join(tmpdir(), 'writ-demo-'));
+  // The log's thread may still write: then a folder is not empty, and is tried again.
+  process.once('exit', () => rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  return home;
 }
 
 /** Defaults, whatever the folder and the environment say, on free ports. */

@@ -1,7 +1,9 @@
 /** `writ doctor`: finds out what is wrong, and says what to do. */
 import type { Command } from 'commander';
+import { SETTINGS } from './doctor/finding.ts';
 import type { Finding } from './doctor/finding.ts';
 import { EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
 import { askPublic, readRunning } from './running.ts';
 import { out } from './screen.ts';
 import { addSettingsFlags } from './settings-flags.ts';
@@ -63,7 +65,7 @@ async function examine(command: Command): Promise<void> {
   const { findings: look } = await import('./doctor/examination.ts');
   const findings = await look(command);
   const ok = !findings.some(({ state }) => state === 'bad');
-  process.exitCode = ok ? EXIT.yes : EXIT.no;
+  process.exitCode = exitOf(findings);
   if (command.opts()['json']) return out.json({ ok, findings });
   out.table([], findings.map(rowOf));
   const steps = findings.filter(({ next }) => next !== undefined);
@@ -71,6 +73,13 @@ async function examine(command: Command): Promise<void> {
   for (const { name, next = '', state } of steps) {
     out.line(`  ${out.paint(state === 'bad' ? 'bad' : 'warn', name)}: ${out.paint('strong', next)}`);
   }
+}
+
+/** Faulty settings are what they are to every command. */
+function exitOf(findings: readonly Finding[]): ExitCode {
+  const wrong = findings.filter(({ state }) => state === 'bad');
+  if (wrong.some(({ name }) => name === SETTINGS)) return EXIT.usage;
+  return wrong.length > 0 ? EXIT.no : EXIT.yes;
 }
 
 function rowOf({ name, state, found }: Finding): readonly Cell[] {

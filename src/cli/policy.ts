@@ -1,7 +1,9 @@
 /** `writ policy`: build, test, check, format and evaluate a folder of Rego. Needs neither Go nor an `opa` binary. */
+import { chmodSync, realpathSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { replaceFile } from '../lineage/durable.ts';
 import { buildBundle, withBasePolicy } from '../policy/build.ts';
 import { EXIT, unable, usageFailure } from './exit.ts';
 import { registerPolicyEval } from './policy-eval.ts';
@@ -112,8 +114,20 @@ async function format(folder: string, { write = false, json }: FormatOptions): P
   const formatted = await withCompiler((compiler) => compiler.format(files));
   if (!formatted.ok) return printFaults(formatted.faults, files, json);
   const changed = Object.entries(formatted.value);
-  if (write) for (const [name, text] of changed) await writeFile(join(folder, name), text);
+  if (write) for (const [name, text] of changed) rewrite(join(folder, name), text);
   process.exitCode = changed.length > 0 && !write ? EXIT.no : EXIT.yes;
   if (json) return out.json({ ok: process.exitCode === EXIT.yes, changed: changed.map(([name]) => name) });
   for (const [name] of changed) out.line(out.paint(write ? 'name' : 'bad', name));
+}
+
+/** In one step, the file that a link leads to, and with the mode that it had. */
+function rewrite(path: string, text: string): void {
+  const file = realpathSync(path);
+  const mode = statSync(file).mode & 0o777;
+  try {
+    replaceFile(file, text, mode);
+    chmodSync(file, mode); // the umask may have taken some of it
+  } catch (cause) {
+    throw unable(`cannot write ${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
 }

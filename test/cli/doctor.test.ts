@@ -86,8 +86,9 @@ t.test('no home, a foreign folder and faulty settings are told apart', (t) => {
     examine(folder).findings.find(({ name }) => name === 'home'),
     { found: /something else/ },
   );
-  const { findings, status } = examine(folder, ['--config', join(folder, 'writ.yaml')]);
-  t.equal(status, 1);
+  const { findings, status, ok } = examine(folder, ['--config', join(folder, 'writ.yaml')]);
+  t.equal(status, 2, 'as every command says of settings');
+  t.notOk(ok);
   t.match(
     findings.filter(({ name }) => name === 'settings'),
     [{ found: /writ\.yaml:1: foo/ }],

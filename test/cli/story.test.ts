@@ -1,15 +1,21 @@
 /** What `npm start` and `npm run demo` show, and that `writ receipt verify` says the same of the files they leave. */
 import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { run } from '../e2e/program.ts';
 
+t.setTimeout(120_000);
+
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
 const QUESTIONS = ['authentic', 'untampered', 'anchored', 'append-only'];
+
+type DemoProcess = ChildProcessByStdio<null, Readable, null>;
 
 /** The answers in what was printed, without the space that aligns them. */
 function answersIn(printed: string): readonly string[] {
@@ -31,6 +37,26 @@ t.test('the demo tells its story and ends well', async (t) => {
     'one byte changed',
   );
   t.match(stdout, 'That is all.');
+});
+
+t.test('the demo leaves nothing behind, however it ends', async (t) => {
+  const ends: [string, (child: DemoProcess) => unknown, unknown][] = [
+    ['its reader leaves', ({ stdout }) => stdout.destroy(), [0, null]],
+    ['SIGTERM', (child) => child.kill('SIGTERM'), [143, null]],
+  ];
+  for (const [name, end, exit] of ends) {
+    const folder = t.testdir({});
+    const child = spawn(process.execPath, [BIN, 'demo'], {
+      env: { PATH: process.env['PATH'], TMPDIR: folder },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const exited = once(child, 'exit');
+    await once(child.stdout, 'data');
+    t.equal(readdirSync(folder).length, 1);
+    end(child);
+    t.strictSame(await exited, exit, name);
+    t.strictSame(readdirSync(folder), [], name);
+  }
 });
 
 t.test('the tour shows of a denial what `writ receipt verify` says of it', async (t) => {

@@ -5,7 +5,7 @@ import { homeState } from '../../sidecar/home.ts';
 import { readRunning } from '../running.ts';
 import { loadFor } from '../settings-flags.ts';
 import { clientFindings } from './clients.ts';
-import { bad, good } from './finding.ts';
+import { bad, good, SETTINGS } from './finding.ts';
 import type { Finding } from './finding.ts';
 import {
   authoritiesFinding,
@@ -23,7 +23,7 @@ export async function findings(command: Command): Promise<readonly Finding[]> {
   const loaded = loadFor(command);
   if (!loaded.ok) {
     const next = 'docs/settings.md lists every setting.';
-    return [...machine, ...loaded.faults.map((fault) => bad('settings', faultText(fault), next))];
+    return [...machine, ...loaded.faults.map((fault) => bad(SETTINGS, faultText(fault), next))];
   }
   const { settings, file } = loaded;
   const running = readRunning(settings.home);
@@ -31,7 +31,7 @@ export async function findings(command: Command): Promise<readonly Finding[]> {
   const inside = homeState(settings.home) === 'missing' ? [] : await insideFindings(settings);
   return [
     ...machine,
-    good('settings', file ?? 'no settings file; defaults, environment and flags'),
+    good(SETTINGS, file ?? 'no settings file; defaults, environment and flags'),
     home,
     ...inside,
     ...(await portFindings(settings, running)),

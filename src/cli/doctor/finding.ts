@@ -8,6 +8,9 @@ export interface Finding {
   readonly next?: string;
 }
 
+/** What findings about the settings are called. */
+export const SETTINGS = 'settings';
+
 /** As it should be. */
 export const good = (name: string, found: string): Finding => ({ name, state: 'good', found });
 
