@@ -39,12 +39,12 @@ export async function openToken(
   token: ContentInfo,
 ): Promise<OpenedToken | 'timestamp_wrong_signer' | 'timestamp_bad_signature' | 'timestamp_weak'> {
   const { content, info } = readToken(token);
-  const certificates = certificatesOf(token.content);
-  const signer = await signerAmong(certificates, info);
-  if (!signer) return 'timestamp_wrong_signer';
   const digest = digestNamed(info.digestAlgorithm.algorithmId);
   const scheme = schemeOf(info.signatureAlgorithm);
   if (!digest || !scheme || (scheme.digest ?? digest) !== digest) return 'timestamp_weak';
+  const certificates = certificatesOf(token.content);
+  const signer = await signerAmong(certificates, info);
+  if (!signer) return 'timestamp_wrong_signer';
   const { signedAttrs, signature } = info;
   const judgement = await judgeSignature({
     ...{ scheme, digest, key: signer.key },

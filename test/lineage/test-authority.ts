@@ -66,8 +66,11 @@ export interface CertificatePlan {
   /** Section of the configuration. */
   readonly is?: string;
   readonly days?: number;
-  readonly key?: 'ec' | 'rsa-1024' | 'rsa-2048';
+  /** As `openssl genpkey` names it: an algorithm, and the size or the curve. */
+  readonly key?: 'rsa-1024' | 'rsa-2048' | 'rsa-pss-2048' | `ec-${string}` | 'ed25519' | 'ed448';
   readonly digest?: string;
+  /** The issuer's RSA signature is a PSS one. */
+  readonly pss?: boolean;
   /** Whose key it has, where that is another's. */
   readonly keyOf?: string;
 }
@@ -112,13 +115,23 @@ export class TestAuthority {
   /** Makes a key and its certificate, `CN=name`; without an issuer it signs itself. */
   certify(
     name: string,
-    { issuer, is = 'tsa', days = 10, key = 'ec', digest = 'sha256', keyOf = name }: CertificatePlan,
+    {
+      issuer,
+      is = 'tsa',
+      days = 10,
+      key = 'ec-P-256',
+      digest = 'sha256',
+      pss = false,
+      keyOf = name,
+    }: CertificatePlan,
   ): void {
-    const [kind, bits] = key.split('-');
-    const how = kind === 'ec' ? ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['RSA', '-pkeyopt', `rsa_keygen_bits:${bits}`]; // prettier-ignore
+    const [, kind = '', size] = /^(rsa-pss|[a-z0-9]+)-?(.*)$/.exec(key) ?? [];
+    const option = kind === 'ec' ? 'ec_paramgen_curve' : 'rsa_keygen_bits';
+    const how = [kind, ...(size ? ['-pkeyopt', `${option}:${size}`] : [])];
     const [keyFile, out] = [`${keyOf}.key`, `${name}.pem`];
     if (keyOf === name) this.openssl('genpkey', '-algorithm', ...how, '-out', keyFile);
-    const common = ['-days', String(days), `-${digest}`, '-out', out];
+    const padding = pss ? ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:-1'] : [];
+    const common = ['-days', String(days), `-${digest}`, ...padding, '-out', out];
     const self = ['-config', 'config', '-subj', `/CN=${name}`, '-key', keyFile];
     if (!issuer) return this.openssl('req', '-x509', '-new', ...self, ...common, '-extensions', is);
     this.openssl('req', '-new', ...self, '-out', `${name}.csr`);
@@ -163,25 +176,9 @@ export class TestAuthority {
   }
 
   /** An answer that says what it is told to, signed by anybody (`openssl cms`). */
-  forge(
-    data: Uint8Array,
-    { signer = 'tsa', time = new Date(), nonce, version = 1, critical, args = CMS }: Forgery,
-  ): Uint8Array {
-    const info = new TSTInfo({
-      version,
-      policy: '1.2.3.4.1',
-      messageImprint: new MessageImprint({
-        hashAlgorithm: new AlgorithmIdentifier({ algorithmId: '2.16.840.1.101.3.4.2.3' }),
-        hashedMessage: new OctetString({ valueHex: Uint8Array.from(hash('sha512', data, 'buffer')) }),
-      }),
-      serialNumber: new Integer({ value: 7 }),
-      genTime: time,
-      ...(critical && {
-        extensions: [new Extension({ extnID: '1.2.3', critical, extnValue: Uint8Array.of(5, 0).buffer })],
-      }),
-      ...(nonce && { nonce: new Integer({ valueHex: nonce }) }),
-    });
-    writeFileSync(this.path('info'), Buffer.from(info.toSchema().toBER()));
+  forge(data: Uint8Array, forgery: Forgery): Uint8Array {
+    const { signer = 'tsa', args = CMS } = forgery;
+    writeFileSync(this.path('info'), tokenInfo(data, forgery));
     const as = ['-signer', `${signer}.pem`, '-inkey', `${signer}.key`];
     this.openssl(
       'cms',
@@ -197,7 +194,7 @@ export class TestAuthority {
       '-out',
       'token',
     );
-    return der(0x30, der(0x30, Uint8Array.of(2, 1, 0)), readFileSync(this.path('token')));
+    return granted(readFileSync(this.path('token')));
   }
 
   /** Several certificates in one file. */
@@ -246,6 +243,33 @@ export async function serveAuthority(
   };
   t.teardown(close);
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked, close }; // a TCP server's address
+}
+
+/** What a token is to say (TSTInfo, DER). */
+export function tokenInfo(
+  data: Uint8Array,
+  { time = new Date(), nonce, version = 1, critical }: Forgery,
+): Uint8Array {
+  const info = new TSTInfo({
+    version,
+    policy: '1.2.3.4.1',
+    messageImprint: new MessageImprint({
+      hashAlgorithm: new AlgorithmIdentifier({ algorithmId: '2.16.840.1.101.3.4.2.3' }),
+      hashedMessage: new OctetString({ valueHex: Uint8Array.from(hash('sha512', data, 'buffer')) }),
+    }),
+    serialNumber: new Integer({ value: 7 }),
+    genTime: time,
+    ...(critical && {
+      extensions: [new Extension({ extnID: '1.2.3', critical, extnValue: Uint8Array.of(5, 0).buffer })],
+    }),
+    ...(nonce && { nonce: new Integer({ valueHex: nonce }) }),
+  });
+  return new Uint8Array(info.toSchema().toBER());
+}
+
+/** A response that grants a token (DER). */
+export function granted(token: Uint8Array): Uint8Array {
+  return der(0x30, der(0x30, Uint8Array.of(2, 1, 0)), token);
 }
 
 /** One DER value of these parts. */

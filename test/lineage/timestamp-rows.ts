@@ -2,6 +2,7 @@
 import type { Test } from 'tap';
 import type { TimestampFault } from '../../src/lineage/timestamp-fault.ts';
 import { timestampRequest } from '../../src/lineage/timestamp.ts';
+import { algorithmRows } from './algorithm-rows.ts';
 import { CMS, TestAuthority } from './test-authority.ts';
 
 /** A response over `data`, asked for with `nonce`. */
@@ -113,6 +114,12 @@ export async function stampRows(t: Test): Promise<readonly StampRow[]> {
   ];
   return [
     ...rows.map(([name, response, code]) => ({ name, response, roots: authority.pem('root'), code })),
+    ...(await algorithmRows(authority, data, nonce)).map(([name, response, code]) => ({
+      name,
+      response,
+      roots: authority.pem('root'),
+      code,
+    })),
     ...otherRoots.map(([name, roots, code]) => ({ name, response: good, roots, code })),
   ];
 }
