@@ -1,7 +1,7 @@
 /** A home as `writ init` makes it, with the settings file beside it and one authority whose key the test holds. */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { readFileSync, watch, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 } from 'uuid';
@@ -99,7 +99,9 @@ export class TestHome {
     };
     const joined = joinSections(joinSections(usual, settings), over);
     const routes = origins.slice(0, 1).map(({ url }) => ({ prefix: '/api', upstream: url }));
-    writeFileSync(this.settingsFile, JSON.stringify({ home: this.path, routes, ...joined }, null, 2));
+    const text = JSON.stringify({ home: this.path, routes, ...joined }, null, 2);
+    writeFileSync(`${this.settingsFile}.new`, text);
+    renameSync(`${this.settingsFile}.new`, this.settingsFile); // a reload never reads half of it
   }
 
   /** The settings as the sidecar reads them. Throws where they are faulty. */
