@@ -42,6 +42,9 @@ const LIMITS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'];
 const NAMES = ['model', 'stream', 'tools', 'functions', ...LIMITS];
 const GOOGLE_LIMITS = ['maxOutputTokens', 'max_output_tokens'];
 const GOOGLE_NAMES = ['tools', 'generationConfig', 'generation_config'];
+/** Where a tool holds the function that it is. */
+const HOLDERS = ['function', 'custom'];
+const TOOL_NAMES = [...HOLDERS, 'name', 'type'];
 
 /** The API that a call is for, undefined for any other. Looks at method and path alone. */
 export function llmApi({ method, segments }: Pick<Call, 'method' | 'segments'>): LlmApi | undefined {
@@ -66,7 +69,8 @@ export function readLlm(api: LlmApi, body: Json): Outcome<LlmRequest> {
 }
 
 function readPlain({ provider, operation }: LlmApi, body: JsonObject): Outcome<LlmRequest> {
-  const double = lookalike(body, NAMES);
+  const offered = [...listed(body, 'tools'), ...listed(body, 'functions')];
+  const double = lookalike(body, NAMES) ?? firstOf(offered.map(doubleInTool));
   if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const model = member(body, 'model') ?? undefined;
   const stream = member(body, 'stream') ?? false;
@@ -74,21 +78,21 @@ function readPlain({ provider, operation }: LlmApi, body: JsonObject): Outcome<L
   if (typeof stream !== 'boolean') return unparsable('stream is neither true nor false');
   const limit = largest([body], LIMITS);
   if (!limit.ok) return limit;
-  const tools = [...listed(body, 'tools'), ...listed(body, 'functions')].map(toolName);
   return pass({
     provider,
     operation,
     ...(model === undefined ? {} : { model }),
     stream,
     ...limit.value,
-    tools,
+    tools: offered.map(toolName),
   });
 }
 
 function readGoogle(api: LlmApi, body: JsonObject): Outcome<LlmRequest> {
-  const double = lookalike(body, GOOGLE_NAMES);
-  if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const settings = ['generationConfig', 'generation_config'].map((name) => objectMember(body, name));
+  const doubles = settings.map((each) => lookalike(each, GOOGLE_LIMITS));
+  const double = lookalike(body, GOOGLE_NAMES) ?? firstOf(doubles);
+  if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const limit = largest(settings, GOOGLE_LIMITS);
   if (!limit.ok) return limit;
   const tools = listed(body, 'tools').flatMap(googleTools);
@@ -112,10 +116,22 @@ function listed(body: JsonObject, name: string): readonly Json[] {
   return Array.isArray(value) ? (value as readonly Json[]) : []; // isArray forgets what the elements are
 }
 
+/** A member of a tool that some parsers take for the one that names it: they would run another than policy was shown. */
+function doubleInTool(tool: Json): string | undefined {
+  if (!isJsonObject(tool)) return undefined;
+  const held = HOLDERS.map((holder) => lookalike(objectMember(tool, holder), ['name']));
+  return lookalike(tool, TOOL_NAMES) ?? firstOf(held);
+}
+
+function firstOf(found: readonly (string | undefined)[]): string | undefined {
+  return found.find((each) => each !== undefined);
+}
+
 /** A function's name, wherever its provider puts it; else the type of a tool that the provider brings. */
 function toolName(tool: Json): string {
   if (!isJsonObject(tool)) return '';
-  const named = [objectMember(tool, 'function'), tool].map((at) => member(at, 'name'));
+  const places = [...HOLDERS.map((holder) => objectMember(tool, holder)), tool];
+  const named = places.map((at) => member(at, 'name'));
   return named.find((name) => typeof name === 'string') ?? textOf(member(tool, 'type'));
 }
 

@@ -33,9 +33,9 @@ t.test('what is asked of a model reads alike for every provider', async (t) => {
     const api = llmApi({ method: 'POST', segments: path.split('/') });
     return api && readLlm(api, body);
   };
-  const tools = [{ type: 'function', function: { name: 'a' } }, { type: 'function', name: 'b' }, { type: 'web_search' }, { name: 'c' }];
+  const tools = [{ type: 'function', function: { name: 'a' } }, { type: 'function', name: 'b' }, { type: 'web_search' }, { name: 'c' }, { type: 'custom', custom: { name: 'd' } }];
   t.match(asked('v1/chat/completions', { model: 'm', max_tokens: 5, max_completion_tokens: 9, stream: null, tools }), {
-    value: { provider: 'openai', model: 'm', stream: false, max_tokens: 9, tools: ['a', 'b', 'web_search', 'c'] },
+    value: { provider: 'openai', model: 'm', stream: false, max_tokens: 9, tools: ['a', 'b', 'web_search', 'c', 'd'] },
   }); // prettier-ignore
   t.match(asked('v1/responses', { model: 'm', max_output_tokens: 7, stream: true }), { value: { max_tokens: 7, stream: true } });
   const bare = asked('v1/messages', { max_tokens: null });
@@ -46,6 +46,25 @@ t.test('what is asked of a model reads alike for every provider', async (t) => {
     value: { provider: 'google', model: 'g', stream: true, max_tokens: 6, tools: ['f', 'googleSearch'] },
   });
 }); // prettier-ignore
+
+t.test('a name that a parser without cases would take for another is refused, however deep', async (t) => {
+  const ok = { name: 'ok' };
+  const rows: readonly (readonly [path: string, body: Json])[] = [
+    ['v1/chat/completions', { Model: 'm' }],
+    ['v1/chat/completions', { tools: [{ function: ok, Function: { name: 'evil' } }] }],
+    ['v1/chat/completions', { tools: [{ function: { ...ok, NAME: 'evil' } }] }],
+    ['v1/chat/completions', { tools: [{ function: ok }, { Type: 'web_search' }] }],
+    ['v1/chat/completions', { tools: [{ custom: { ...ok, Name: 'evil' } }] }],
+    ['v1/chat/completions', { functions: [{ ...ok, Name: 'evil' }] }],
+    ['v1/messages', { tools: [{ ...ok, nAme: 'evil' }] }],
+    ['v1beta/models/g:generateContent', { generationConfig: { maxOutputTokens: 1, MaxOutputTokens: 9 } }],
+    ['v1beta/models/g:generateContent', { generation_Config: {} }],
+  ];
+  for (const [path, body] of rows) {
+    const api = llmApi({ method: 'POST', segments: path.split('/') });
+    t.match(api && readLlm(api, body), { ok: false, code: 'content_unparsable' }, JSON.stringify(body));
+  }
+});
 
 const JSON_TYPE = ['content-type', 'application/json'];
 const EVENTS = ['content-type', 'text/event-stream; charset=utf-8'];
