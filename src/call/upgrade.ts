@@ -1,11 +1,14 @@
-/** A request to change the protocol (RFC 9110 §7.8): a WebSocket's opening handshake in exactly one form, or none. */
+/**
+ * A request to change the protocol (RFC 9110 §7.8): a WebSocket's opening handshake in exactly one form, or none; and one
+ * form of asking for HTTP/2 that is not listened to.
+ */
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { Framing, Header, RawHead } from './call.ts';
 import { connectionOptions } from './connection.ts';
 import type { HeaderSection } from './headers.ts';
 
-/** What a connection may become. Every other protocol (`h2c`, `TLS/1.2` …) is refused: nobody here could limit it. */
+/** What a connection may become. Every other protocol (`TLS/1.2` …) is refused: nobody here could limit it. */
 export type Upgrade = 'websocket';
 
 /** A handshake, as far as it was read. */
@@ -19,16 +22,32 @@ type Rule = (handshake: Handshake) => string | undefined;
 
 /** Base64 (RFC 4648 §4) of exactly 16 bytes, in its one spelling. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
+/** Base64url of settings of 6 bytes each (RFC 7540 §3.2.1, RFC 9113 §6.5.1). */
+const SETTINGS = /^(?:[A-Za-z0-9_-]{8}){1,16}$/;
 /** A list of `token` (RFC 6455 §4.1, item 10). */
 const PROTOCOLS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/;
 
 /** The protocol that a head asks for, in any case (RFC 6455 §4.2.1, item 3); undefined where it asks for none. */
 export function readUpgrade(handshake: Handshake): Outcome<Upgrade | undefined> {
   const wanted = handshake.section.values.get('upgrade');
-  if (!wanted) return pass(undefined);
+  if (!wanted || offersHttp2(handshake)) return pass(undefined);
   if (wanted.length > 1 || wanted[0]?.toLowerCase() !== 'websocket')
     return deny('upgrade_unsupported', JSON.stringify(wanted.join(', ')));
   return brokenHandshake(handshake) ?? pass('websocket');
+}
+
+/**
+ * What some clients write over every request in the clear (RFC 7540 §3.2, which RFC 9113 gave up). It may be ignored
+ * (RFC 9110 §7.8): the call stays one of HTTP/1.1, and none of the three fields, hop-by-hop as they are, goes further.
+ */
+function offersHttp2({ head: { method, version }, section }: Handshake): boolean {
+  return (
+    method !== 'CONNECT' &&
+    version === '1.1' &&
+    isOne(section, 'upgrade', /^h2c$/) &&
+    isOne(section, 'connection', /^upgrade,[ \t]*http2-settings$/i) &&
+    isOne(section, 'http2-settings', SETTINGS)
+  );
 }
 
 /** The headers with those of one name together, at the place of the first: node:http sends them so. */

@@ -208,7 +208,9 @@ export class Listener {
     const open = this.#connections.get(request.socket);
     open?.calls.take((done) => {
       this.#heedEnd(request.socket, response, open.context);
-      return this.#run(request, response, { ...open, done });
+      const exchange = this.#run(request, response, { ...open, done });
+      if (request.headers.upgrade !== undefined) exchange.closeAfter(); // node:http loses what came right behind it
+      return exchange;
     });
   }
 
@@ -346,6 +348,7 @@ function hardenedServer({ headMs, keepAliveMs }: ListenerParts): HttpServer {
     requestTimeout: 0, // a body may take as long as its lease
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: keepAliveMs,
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade !== 'h2c', // ignored or refused, but never done
     requireHostHeader: false, // a missing Host is refused by name, with a receipt
   });
   server.maxHeadersCount = 0; // else headers are hidden from us that the parser frames by

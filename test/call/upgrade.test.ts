@@ -36,6 +36,39 @@ t.test('a WebSocket’s handshake is a call whose action is UPGRADE', (t) => {
   t.end();
 });
 
+const isOfOffer = (name: string): boolean => /^(?:connection|upgrade|http2-settings)$/.test(name);
+
+/** What some clients write over a request in the clear (RFC 7540 §3.2), after a change. */
+function offer(change: (parts: HeadParts) => void): ReturnType<typeof readCall> {
+  const head = makeHead((parts) => {
+    parts.headers.push(['Connection', 'Upgrade, HTTP2-Settings'], ['Upgrade', 'h2c']);
+    parts.headers.push(['HTTP2-Settings', 'AAMAAABkAAQAAP__']);
+    change(parts);
+  });
+  return readCall(head, forward);
+}
+
+const otherOffers: readonly (readonly [name: string, change: (parts: HeadParts) => void])[] = [
+  ['in HTTP/1.0', (p) => (p.version = '1.0')],
+  ['in capitals', put('Upgrade', 'H2C')],
+  ['in TLS', put('Upgrade', 'h2')],
+  ['twice', put('Upgrade', 'h2c', 'h2c')],
+  ['and nothing', put('Upgrade', 'h2c', '')],
+  ['beside a WebSocket', put('Upgrade', 'h2c, websocket')],
+  ['a WebSocket on its own line', put('Upgrade', 'websocket', 'h2c')],
+  ['no Connection', put('Connection')],
+  ['Connection in another order', put('Connection', 'HTTP2-Settings, Upgrade')],
+  ['Connection that lists more', put('Connection', 'Upgrade, HTTP2-Settings, close')],
+  ['Connection on two lines', put('Connection', 'Upgrade', 'HTTP2-Settings')],
+  ['no settings', put('HTTP2-Settings')],
+  ['settings twice', put('HTTP2-Settings', 'AAMAAABk', 'AAMAAABk')],
+  ['empty settings', put('HTTP2-Settings', '')],
+  ['half a setting', put('HTTP2-Settings', 'AAMAAAB')],
+  ['padded settings', put('HTTP2-Settings', 'AAMAAAA=')],
+  ['settings in base64', put('HTTP2-Settings', 'AAMA+/Bk')],
+  ['17 settings', put('HTTP2-Settings', 'AAMAAABk'.repeat(17))],
+];
+
 const unsupported: readonly (readonly [name: string, change: (parts: HeadParts) => void])[] = [
   ['h2c', put('Upgrade', 'h2c')],
   ['h2c beside it', put('Upgrade', 'websocket, h2c')],
@@ -68,6 +101,24 @@ const invalid: readonly (readonly [name: string, change: (parts: HeadParts) => v
   ['the server’s header', put('Sec-WebSocket-Accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=')],
   ['two cookies', put('Cookie', 'a=1', 'b=2')],
 ];
+
+t.test('an offer of HTTP/2 in exactly one form is not heard, and none of it goes on', (t) => {
+  for (const change of [
+    () => undefined,
+    put('Connection', 'upgrade,http2-settings'),
+    put('Content-Length', '5'),
+    (parts: HeadParts) => (parts.method = 'POST'),
+  ]) {
+    const call = offer(change);
+    if (!call.ok) throw new Error(call.detail);
+    t.equal(call.value.action, call.value.method);
+    t.notOk('upgrade' in call.value);
+    t.strictSame(call.value.headers.map(([name]) => name).filter(isOfOffer), []);
+  }
+  for (const [name, change] of otherOffers)
+    t.match(offer(change), { ok: false, code: 'upgrade_unsupported' }, name);
+  t.end();
+});
 
 for (const [rows, code] of [
   [unsupported, 'upgrade_unsupported'],

@@ -59,6 +59,11 @@ const rows: Readonly<Record<string, Row>> = {
     curl: () => ['curl'],
     version: '1.1',
   },
+  'in the clear, which asks for HTTP/2': {
+    way: reverse,
+    curl: () => ['curl', '--http2'],
+    version: '1.1',
+  },
   'in the clear, in HTTP/2': {
     way: reverse,
     curl: () => ['curl', '--http2-prior-knowledge'],

@@ -4,8 +4,8 @@ import t from 'tap';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { runTool, unlessInstalled } from '../third-party/tool.ts';
 import { assertCalls } from './calls.ts';
-import { assertRefused, startStage } from './stage.ts';
-import { answer, programFile, talk } from './talk.ts';
+import { startStage } from './stage.ts';
+import { programFile } from './talk.ts';
 import type { Way } from './ways.ts';
 
 const skip = unlessInstalled('javac', '-version') || unlessInstalled('keytool', '-help');
@@ -57,9 +57,7 @@ for (const [name, way, version, flags, more] of rows)
     await assertCalls(t, stage, { way, command, env, version, refusal: /Tunnel failed, got: 403$/ });
   });
 
-t.test('HTTP_2 in the clear, which asks for an upgrade, is refused', { skip }, async (t) => {
-  const from = stage.site.seen.length;
-  const heard = await talk([...run('Calls', 'HTTP_2'), reverse.url], reverse.environment());
-  assertRefused(t, stage.home, { ...answer(heard, 'echo'), code: 'upgrade_unsupported' });
-  t.equal(stage.site.seen.length, from);
+t.test('HTTP_2 in the clear, which asks for an upgrade, is HTTP_1_1', { skip }, async (t) => {
+  const given = { way: reverse, command: run('Calls', 'HTTP_2'), env: reverse.environment() };
+  await assertCalls(t, stage, { ...given, version: 'HTTP_1_1', refusal: /^$/ });
 });

@@ -115,6 +115,27 @@ t.test('CONNECT and Upgrade get a denial and the end of the connection', async (
   t.same(seen, []);
 });
 
+t.test('an offer of HTTP/2 is not heard, and the connection ends behind its call', async (t) => {
+  const { port, seen } = await startWitness(t);
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const offer = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'];
+  const upload = head('POST', port, '/', ...offer, 'Content-Length: 5');
+  for (const pieces of [
+    [head('GET', port, '/', ...offer), head('GET', port, '/behind')],
+    [`${head('GET', port, '/', ...offer)}GET /lost HTTP/1.1\r\nX:`, head('GET', port, '/behind')],
+    [upload, `hello${head('GET', port, '/behind')}`],
+    [upload, 'hello', head('GET', port, '/behind')],
+  ]) {
+    const agent = new RawAgent(sidecar.port);
+    agent.socket.setNoDelay(true);
+    for (const piece of pieces) await new Promise((resolve) => agent.socket.write(piece, resolve));
+    await agent.closed();
+    t.match(agent.heard, /^HTTP\/1.1 200 OK\r\n.*\r\nConnection: close\r\n.*you called \//is);
+    t.equal(agent.heard.split('HTTP/1.1 ').length, 2);
+  }
+  t.same(seen, ['GET /', 'GET /', 'POST /', 'POST /']);
+});
+
 const unreadable: readonly [string, string | Buffer, 400 | 431][] = [
   ['no HTTP', 'hello\r\n\r\n', 400],
   ['TLS', Buffer.from('160301020001fc0303', 'hex'), 400],

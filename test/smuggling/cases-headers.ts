@@ -16,6 +16,8 @@ const line = (name: string, text: string, expected: Expected, unusual: Unusual =
 
 const fill = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `a${i}:`);
 const HANDSHAKE = 'Connection: Upgrade\r\nUpgrade: websocket';
+const SETTINGS = 'AAMAAABkAAQAAP__';
+const OFFER = `Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: ${SETTINGS}`;
 const VERSION = 'Sec-WebSocket-Version: 13';
 const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
 
@@ -98,13 +100,28 @@ export const headerRows: readonly Row[] = [
   line('Trailer', 'Trailer: X', 'trailers_unsupported'),
   line('an empty Trailer', 'Trailer:', 'trailers_unsupported'),
 
-  line('Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__', 'upgrade_unsupported'),
+  line('Upgrade: h2c', OFFER, PERMIT, { goesOn: false }),
+  line('Upgrade: h2c that is not granted', `${OFFER}\r\nWrit-Grant: {grant}`, 'grant_ambiguous'),
+  line('Upgrade: h2c and an expectation', `${OFFER}\r\nExpect: 100-continue`, PERMIT, { goesOn: false }),
+  line('Upgrade: h2c in capitals', OFFER.replace('h2c', 'H2C'), 'upgrade_unsupported'),
+  line('Upgrade: h2c twice', `${OFFER}\r\nUpgrade: h2c`, 'upgrade_unsupported'),
+  line('Upgrade: h2c with an empty one', `${OFFER}\r\nUpgrade:`, 'upgrade_unsupported'),
+  line('Upgrade: h2c in a list', OFFER.replace('h2c', 'h2c, h2c'), 'upgrade_unsupported'),
+  line('Upgrade: h2c of a Connection that lists more', OFFER.replace('Upgrade,', 'Upgrade, X,'), 'upgrade_unsupported'),
+  line('Upgrade: h2c of a Connection that lists less', OFFER.replace('Upgrade, ', ''), 'upgrade_unsupported'),
+  line('Upgrade: h2c of two Connections', OFFER.replace(', ', '\r\nConnection: '), 'upgrade_unsupported'),
+  line('Upgrade: h2c with settings twice', `${OFFER}\r\nHTTP2-Settings: AAMAAABk`, 'upgrade_unsupported'),
+  line('Upgrade: h2c without settings', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c', 'upgrade_unsupported'),
+  line('Upgrade: h2c with empty settings', OFFER.replace(SETTINGS, ''), 'upgrade_unsupported'),
+  line('Upgrade: h2c with half a setting', OFFER.replace(SETTINGS, 'AAMAAAB'), 'upgrade_unsupported'),
+  line('Upgrade: h2c with padded settings', OFFER.replace(SETTINGS, 'AAMAAA=='), 'upgrade_unsupported'),
+  line('Upgrade: h2c with settings in a list', OFFER.replace(SETTINGS, `${SETTINGS}, ${SETTINGS}`), 'upgrade_unsupported'),
   line('Upgrade: h2c without Connection', 'Upgrade: h2c', 'upgrade_unsupported'),
   line('Upgrade: h2c beside websocket', 'Connection: Upgrade\r\nUpgrade: h2c, websocket', 'upgrade_unsupported'),
   line('Upgrade: h2c on a line beside websocket', `${HANDSHAKE}\r\nUpgrade: h2c`, 'upgrade_unsupported'),
   line('Upgrade: h2', 'Connection: Upgrade\r\nUpgrade: h2', 'upgrade_unsupported'),
   line('Upgrade: TLS/1.2', 'Connection: Upgrade\r\nUpgrade: TLS/1.2', 'upgrade_unsupported'),
-  line('Upgrade: WebSocket with capitals', 'Connection: Upgrade\r\nUpgrade: WebSocket', 'upgrade_unsupported'),
+  line('Upgrade: WebSocket with capitals', 'Connection: Upgrade\r\nUpgrade: WebSocket', 'upgrade_invalid'),
   line('an empty Upgrade', 'Connection: Upgrade\r\nUpgrade:', 'upgrade_unsupported'),
   line('Connection: Upgrade alone', 'Connection: Upgrade', PERMIT),
   line('HTTP2-Settings alone', 'Connection: HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk', PERMIT),
@@ -116,6 +133,17 @@ export const headerRows: readonly Row[] = [
   ['a WebSocket by POST', post('', HANDSHAKE, VERSION, KEY), 'upgrade_invalid'],
   ['a WebSocket with a body', request('GET', '/a', [HANDSHAKE, VERSION, KEY, 'Content-Length: {length}'], SMUGGLED), 'upgrade_invalid'],
   ['a WebSocket with chunks', request('GET', '/a', [HANDSHAKE, VERSION, KEY, 'Transfer-Encoding: chunked'], `0\r\n\r\n${SMUGGLED}`), 'upgrade_invalid'],
+  ['Upgrade: h2c with a body', post('hello', OFFER, 'Content-Length: 5'), permit('hello'), { goesOn: false }],
+  ['Upgrade: h2c with a request for a body', post(SMUGGLED, OFFER, 'Content-Length: {length}'), permit(SMUGGLED), { goesOn: false }],
+  ['Upgrade: h2c with a body and a request behind', post(`hello${SMUGGLED}`, OFFER, 'Content-Length: 5'), permit('hello'), { goesOn: false }],
+  ['Upgrade: h2c with chunks', post('5\r\nhello\r\n0\r\n\r\n', OFFER, 'Transfer-Encoding: chunked'), permit('hello'), { goesOn: false }],
+  ['Upgrade: h2c with chunks and a request behind', post(`0\r\n\r\n${SMUGGLED}`, OFFER, 'Transfer-Encoding: chunked'), PERMIT, { goesOn: false }],
+  ['Upgrade: h2c with two framings', post(`0\r\n\r\n${SMUGGLED}`, OFFER, 'Content-Length: {length}', 'Transfer-Encoding: chunked'), 400],
+  ['Upgrade: h2c and what would follow a 101', `${get(OFFER)}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`, PERMIT, { goesOn: false }],
+  ['Upgrade: h2c and a request behind', get(OFFER) + SMUGGLED, PERMIT, { goesOn: false }],
+  ['Upgrade: h2c and its second half', get(OFFER) + get(OFFER) + SMUGGLED, PERMIT, { goesOn: false }],
+  ['Upgrade: h2c behind another request', SMUGGLED.replace('smuggled', 'first') + get(OFFER), [PERMIT, PERMIT], { goesOn: false }],
+  ['Upgrade: h2c in HTTP/1.0', whole('GET {base}/a HTTP/1.0', ['Host: {host}', OFFER]), 'upgrade_unsupported'],
   ['Upgrade: h2c with a request behind', get('Connection: Upgrade', 'Upgrade: h2c') + SMUGGLED, 'upgrade_unsupported'],
   ['a WebSocket in HTTP/1.0', whole('GET {base}/a HTTP/1.0', ['Host: {host}', HANDSHAKE, VERSION, KEY]), 'upgrade_invalid'],
 
