@@ -43,6 +43,9 @@ export interface Dialled {
   readonly protocol: Protocol;
 }
 
+/** While an agent does not take what came, no more of it is read than is there at once. */
+const LITTLE_AHEAD = { highWaterMark: 16 * 1024 } as const; // of tls.TLSSocket, each way
+
 /** A connection to the first address that accepts one. Rejects with an `UpstreamFailure`. */
 export async function dial(to: Destination, { clock, connectMs, proxyFor }: DialSettings): Promise<Dialled> {
   const deadline = clock.monotonic() + connectMs;
@@ -84,6 +87,7 @@ function openTls(
     ALPNProtocols: [...protocols],
     secureContext: context,
     rejectUnauthorized: true,
+    ...LITTLE_AHEAD,
   });
   return ready(socket, { event: 'secureConnect', error: 'tls_failed', signal, ...within });
 }

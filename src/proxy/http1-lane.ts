@@ -21,6 +21,9 @@ export interface Http1LaneParts {
   rest(lane: Http1Lane): void;
 }
 
+/** What TLS decrypts at a time (RFC 8446 §5.1): so much of it is handed on without being copied. */
+const RECORD_BYTES = 16 * 1024;
+
 /**
  * An undici `Client`, which never has more than one socket and one request here. It may dial anew on its own only
  * before a request was written; what was written is never sent again.
@@ -106,7 +109,7 @@ export class Http1Lane implements Lane {
       ({ socket, address }) => {
         this.#dialled = address;
         this.#socket = socket;
-        done(null, socket);
+        done(null, this.#parts.target.tls ? byRecord(socket) : socket);
       },
       (cause: Error) => done(cause, null),
     );
@@ -123,6 +126,13 @@ export class Http1Lane implements Lane {
 }
 
 type Connected = Parameters<Extract<Client.Options['connect'], (...given: never[]) => void>>[1];
+
+/** undici takes all that was read, 64 KiB of it and more, and an agent that stands still has it all written. */
+function byRecord(socket: Socket): Socket {
+  const read = socket.read.bind(socket);
+  socket.read = (size) => read(size ?? (socket.readableLength > RECORD_BYTES ? RECORD_BYTES : undefined));
+  return socket;
+}
 
 function dispatchOf(request: Outgoing): Dispatcher.DispatchOptions {
   const headers: string[] = [];

@@ -12,6 +12,7 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { isAddress, nameFault } from './client-name.ts';
+import { BUFFERED_BYTES } from './connection-context.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import { prefaceIn } from './http-opening.ts';
 import { helloIn, peek } from './peek.ts';
@@ -152,6 +153,7 @@ export class Interceptor {
       isServer: true,
       secureContext: this.#parts.authority.contextFor(host),
       ALPNProtocols: ['h2', 'http/1.1'],
+      ...{ highWaterMark: BUFFERED_BYTES }, // as of net.Socket, which it is
     });
     if (!(await this.#handshake(tls, socket, { named, serving }))) return pass('left');
     const shown = tls.servername ? tls.servername.toLowerCase() : undefined; // false where the client named none; DNS knows no case

@@ -9,6 +9,7 @@ import type { Clock } from '../gate/outside.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { ConnectExchange } from './connect-exchange.ts';
 import type { TunnelParts } from './connect-exchange.ts';
+import { BUFFERED_BYTES } from './connection-context.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { Door } from './door.ts';
 import type { AgentExchange } from './exchange.ts';
@@ -56,8 +57,6 @@ export interface ListenerParts {
 /** threats.md §2: one head. */
 const MAX_HEAD_BYTES = 16 * 1024;
 const CHECK_MS = 1000;
-/** Of a connection, each way; what an agent does not take stays with its origin. */
-const BUFFERED_BYTES = 16 * 1024;
 
 /** One listening port. */
 export class Listener {
@@ -81,7 +80,7 @@ export class Listener {
     this.#room = new Room({ ...parts, most: parts.maxConnections });
     this.#streams = new StreamBudget(parts.maxStreams);
     this.#penalty = new FloodPenalty(parts.clock);
-    this.#port = createServer({ allowHalfOpen: true, noDelay: true })
+    this.#port = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: BUFFERED_BYTES })
       .on('drop', () => parts.onShed?.('connection'))
       .on('connection', (socket: Socket) => this.#open(socket));
     this.#port.maxConnections = this.#room.most;
@@ -342,7 +341,6 @@ interface Open {
 function hardenedServer({ headMs, keepAliveMs }: ListenerParts): HttpServer {
   const server = createHttpServer({
     insecureHTTPParser: false,
-    highWaterMark: BUFFERED_BYTES,
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headMs,
     requestTimeout: 0, // a body may take as long as its lease
