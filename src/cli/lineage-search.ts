@@ -15,7 +15,9 @@ import type { LogIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import { holeOf } from '../lineage/hole.ts';
+import { checkPruned } from '../lineage/pruned.ts';
 import { readVouched } from '../lineage/replay.ts';
+import { treeAt } from '../lineage/resume.ts';
 import { prunedRange, whyPruned } from './lineage-pruned.ts';
 import { err } from './screen.ts';
 import { requireSettings } from './settings-flags.ts';
@@ -71,8 +73,14 @@ export function openSearch(command: Command, open = openCatalogue): Search {
     throw unreadable(found);
   }
   const hole = holeOf(layout);
-  if (hole !== undefined) err.line(err.paint('warn', `${prunedRange(hole)} are not here: they were pruned`));
+  if (hole !== undefined) sayPruned(layout, identity, hole);
   return { settings, layout, identity, catalogue, filter: readFilter(command.opts()) };
+}
+
+/** Throws `log_damaged` where no entry of the log owns up to the hole. It was vouched for before anything was dropped. */
+function sayPruned(layout: LogLayout, { logKey }: LogIdentity, until: number): void {
+  checkPruned(layout, treeAt(layout, readVouched(layout, logKey)), until);
+  err.line(err.paint('warn', `${prunedRange(until)} are not here: they were pruned`));
 }
 
 const openCatalogue = (rules: CatalogueRules): Catalogue => new Catalogue(rules);

@@ -1,6 +1,7 @@
 /** Where entries lie in the segment files, so that one of a million is read without reading all before it. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { damaged } from './fault.ts';
+import { holeIn } from './hole.ts';
 import { listSegments, segmentPath } from './layout.ts';
 import type { SegmentName } from './layout.ts';
 import { findPosition } from './position.ts';
@@ -19,7 +20,10 @@ export interface LocatedEntry extends LogEntry {
   readonly place: Place;
 }
 
-/** As `readEntries`, with the place of each entry. Throws `log_damaged` where a segment before the last one is broken. */
+/**
+ * As `readEntries`, with the place of each entry. Throws `log_damaged` where a segment before the last one is broken, or
+ * where entries are missing between two of them that the hole of a pruning does not hold.
+ */
 export function* locateEntries(segments: string, from: number): Generator<LocatedEntry, void> {
   const names = listSegments(segments);
   for (const [i, name] of names.entries()) {
@@ -28,6 +32,8 @@ export function* locateEntries(segments: string, from: number): Generator<Locate
     const { broken, seq, offset } = yield* locateIn(name, from, until);
     if (broken && until !== undefined)
       throw damaged({ index: seq, what: `${name.path} breaks off at byte ${offset}` });
+    if (until !== undefined && seq < until && until > (holeIn(listSegments(segments)) ?? 0))
+      throw damaged({ index: seq, what: 'entries are missing from here on' });
   }
 }
 

@@ -24,6 +24,7 @@ export class ScanCrew implements Scanner {
   readonly #last: Promise<unknown>[] = [];
   readonly #rooms: ArrayBuffer[] = [];
   #next = 0;
+  #closed = false;
 
   /** `threads` ≥ 1; none is started before there is work for it. */
   constructor(threads: number) {
@@ -46,11 +47,14 @@ export class ScanCrew implements Scanner {
     this.#rooms.push(hashes.buffer);
   }
 
+  /** Scans that did not end by then reject. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#workers.map(async (worker) => worker?.terminate()));
   }
 
   #ask(turn: number, job: ScanJob): Promise<SegmentScan | undefined> {
+    if (this.#closed) return Promise.reject(new Error('the crew was closed')); // a thread made now would never end
     const worker = (this.#workers[turn] ??= new Worker(THREAD, { resourceLimits: LIMITS }));
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown): void => {

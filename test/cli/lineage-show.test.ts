@@ -1,12 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { callDraft, fill, makeScratchLog, NOW, openStore } from '../lineage/scratch-log.ts';
 import type { ScratchLog } from '../lineage/scratch-log.ts';
+import { segmentedLog } from '../lineage/pruned-log.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
+import { listSegments, segmentPath } from '../../src/lineage/layout.ts';
+import { batchesOf } from '../../src/lineage/read.ts';
 import { draft } from '../../src/lineage/statement.ts';
 
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
@@ -167,4 +170,23 @@ t.test('with --from, a log is followed without a gap between what is there and w
     if (found.length === 4) child.kill('SIGINT');
   }
   t.strictSame(found, [1, 2, 3, 4]);
+});
+
+t.test('a log file that is gone is never passed over, also by a catalogue that is made without it', (t) => {
+  const { home, layout } = segmentedLog(scratchFolder(t), 400);
+  const [, second] = listSegments(layout.segments);
+  const { path = '', first = 0 } = second ?? {};
+  t.equal(seqs(writ('lineage', 'show', '--json', '--limit', '1', '--home', home))[0], 400);
+  rmSync(path);
+  for (const args of [['show'], ['export'], ['reindex'], ['replay']]) {
+    rmSync(layout.catalogue, { force: true });
+    const ran = writ('lineage', ...args, '--home', home);
+    t.match(ran, { status: 3, stderr: `damaged at entry ${first}: entries are missing` }, args.join());
+  }
+  const genesis = readFileSync(segmentPath(layout.segments, 0));
+  const [batch] = batchesOf({ path: segmentPath(layout.segments, 0), first: 0 }, { until: 1 });
+  writeFileSync(segmentPath(layout.segments, 0), genesis.subarray(0, batch?.length));
+  const ran = writ('lineage', 'show', '--home', home);
+  t.match(ran, { status: 3, stderr: 'no entry says that they were pruned' }, 'a hole like that of a pruning');
+  t.end();
 });

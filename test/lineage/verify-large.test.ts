@@ -175,3 +175,15 @@ t.test('a known head is met in any segment, and progress is told', async (t) => 
   const forked = { ...given, known: { ...known, root: new Uint8Array(32) } };
   t.match(await verifyLargeLog(forked, crew), { ok: false, code: 'log_rolled_back', index: known.size });
 }); // prettier-ignore
+
+t.test('a crew that was closed begins nothing more: its process can end', async (t) => {
+  const { layout, identity } = segmented(scratchFolder(t));
+  const [name] = listSegments(layout.segments);
+  const logKey = formatNoteKey(identity.logKey);
+  const job = { path: name?.path ?? '', first: 0, until: name?.until ?? 0, logKey, everyHead: false };
+  const crew = new ScanCrew(1);
+  t.ok(await crew.scan(job));
+  const scans = Promise.allSettled([crew.scan(job), crew.scan(job), crew.scan(job)]);
+  await crew.close();
+  t.equal((await scans).at(-1)?.status, 'rejected');
+});
