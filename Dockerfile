@@ -16,9 +16,11 @@ RUN npm run build
 RUN npm ci --ignore-scripts --omit=dev --omit=optional
 
 FROM ${BASE}
-# Nothing in the running image installs packages.
+# Nothing in the running image installs packages. A process whose user may not read its program cannot be traced, leaves
+# no core file, and has its /proc/PID/{mem,environ} shut (would_dump in Linux).
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn* \
  && install -d -m 0755 /etc/writ \
+ && chmod 0711 /usr/local/bin/node \
  && install -d -m 0700 -o 65532 -g 65532 /var/lib/writ
 WORKDIR /opt/writ
 COPY --from=build /build/package.json ./

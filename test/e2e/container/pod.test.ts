@@ -46,6 +46,37 @@ t.test('the example pod, from image to verified denial', { skip, timeout: 420_00
     t.equal(await tryWrite('example-agent-writ', '/opt/writ/x'), 'EROFS', 'its root is read-only');
   });
 
+  await t.test(
+    'nobody looks into the sidecar’s process, also where the agent shares its process namespace',
+    async (t) => {
+      for (const uid of ['10001', '65532']) {
+        for (const file of ['environ', 'mem', 'maps', 'auxv', 'fd/0'])
+          t.equal(
+            await shows(uid, `cat /proc/1/${file}`),
+            'Permission denied',
+            `${uid} does not read ${file}`,
+          );
+        t.equal(
+          await shows(uid, ': 3<>/proc/1/mem'),
+          'Permission denied',
+          `${uid} does not write its memory`,
+        ); // asks what ptrace(2) asks
+      }
+      const limits = await container('podman', 'exec', 'example-agent-writ', 'cat', '/proc/1/limits');
+      t.match(limits, /^Max core file size +0 +0 /m, 'no core file');
+      const line = await container('podman', 'exec', 'example-agent-writ', 'cat', '/proc/1/cmdline');
+      t.match(line, /bin\.js\0serve\0$/, 'its arguments name no secret');
+      const variables = await container(
+        'podman',
+        'inspect',
+        '--format',
+        '{{.Config.Env}}',
+        'example-agent-writ',
+      );
+      t.notMatch(variables, /token|secret|grant|key/i, 'nor does its environment');
+    },
+  );
+
   await t.test('the agent has another uid and no way to the keys', async (t) => {
     t.match(await inAgent('process.getuid()'), '10001', 'another uid');
     t.match(await inAgent('fs.existsSync("/var/lib/writ")'), 'false', 'no volume of the sidecar');
@@ -94,6 +125,20 @@ function answer(line: string): Answer {
 
 function inAgent(expression: string): Promise<string> {
   return container('podman', 'exec', 'example-agent-agent', 'node', '-p', expression);
+}
+
+/** What the shell says when this uid tries it where the sidecar runs: how it failed, or nothing. */
+async function shows(uid: string, script: string): Promise<string | undefined> {
+  const shell = [
+    'exec',
+    '--user',
+    uid,
+    'example-agent-writ',
+    'sh',
+    '-c',
+    `(${script}) 2>&1 >/dev/null || true`,
+  ];
+  return /: ([^:]+)\n$/.exec(await container('podman', ...shell))?.[1];
 }
 
 /** Code of the fault that writing the file in a container met. */
