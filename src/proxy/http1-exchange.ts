@@ -75,10 +75,7 @@ export class Http1Exchange implements AgentExchange {
   /** node:http has let go of the connection (Upgrade): it can be taken over as long as nothing comes on it. */
   loosen(early: boolean): void {
     this.#loose = early ? 'spoken' : 'quiet';
-    this.#request.socket.on('data', this.#onEarly).once('end', () => {
-      this.#ended = true;
-      if (this.#onGone) this.#leave();
-    });
+    this.#request.socket.on('data', this.#onEarly).on('end', this.#onEarlyEnd);
   }
 
   takeOver(): Duplex | undefined {
@@ -87,7 +84,7 @@ export class Http1Exchange implements AgentExchange {
     const { socket } = this.#request;
     this.#loose = 'taken';
     this.#begun = true;
-    socket.off('data', this.#onEarly).pause();
+    socket.off('data', this.#onEarly).off('end', this.#onEarlyEnd).pause();
     this.#response.detachSocket(socket);
     return socket;
   }
@@ -241,6 +238,12 @@ export class Http1Exchange implements AgentExchange {
   /** Early bytes are never looked at. */
   readonly #onEarly = (): void => {
     this.#loose = 'spoken';
+  };
+
+  /** An end before the answer is the agent's leave; one after it is for whoever took over. */
+  readonly #onEarlyEnd = (): void => {
+    this.#ended = true;
+    if (this.#onGone) this.#leave();
   };
 
   #leave(): void {

@@ -237,6 +237,21 @@ t.test('an agent that goes is 1001 to the upstream, and nothing stays open', asy
   t.ok(sidecar.ended.every(({ ended }) => ended === 'client-abort'));
 });
 
+t.test('an agent that stops talking behind its goodbye hears the upstream’s', async (t) => {
+  const echo = await startEcho(t);
+  const sidecar = await sidecarTo(t, echo);
+  const arrival = once(echo.server, 'connection') as Promise<unknown[]> as Promise<[WebSocket]>; // of ws
+  const agent = await openRaw(sidecar.port, echo.port);
+  const [server] = await arrival;
+  const code = closeOf(server);
+  agent.socket.end(frame('\x03\xe8', { first: 0x88, masked: true }));
+  await agent.closed();
+  t.equal(await code, 1000);
+  t.ok(agent.heard.endsWith(frame('\x03\xe8', { first: 0x88 }).toString('latin1')));
+  await sidecar.finished(1);
+  t.match(lastEnded(sidecar), { ended: 'complete', request: { bytes: 8 }, response: { bytes: 4 } });
+});
+
 t.test('each direction is read no faster than its reader reads it', async (t) => {
   const message = Buffer.alloc(65_536, 'x');
   for (const slow of ['agent', 'upstream'] as const) {
