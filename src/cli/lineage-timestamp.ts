@@ -10,7 +10,7 @@ import { fetchTimestamp } from '../sidecar/timestamp-post.ts';
 import { CommandFailure, EXIT, usageFailure } from './exit.ts';
 import { out } from './screen.ts';
 import { addHomeFlags, requireSettings } from './settings-flags.ts';
-import { TSA_ROOTS_FLAG } from './timestamp-flags.ts';
+import { policyIn, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
 
 /** Adds the command. */
 export function registerTimestamp(lineage: Command): void {
@@ -21,6 +21,10 @@ export function registerTimestamp(lineage: Command): void {
   )
     .option('--url <url>', 'the authority (default: timestamp.url of the settings)')
     .option('--tsa-roots <file>', `${TSA_ROOTS_FLAG} (default: timestamp.roots)`)
+    .option(
+      '--tsa-policy <oid>',
+      'object identifier of the policy to ask for (default: timestamp.policy_oid)',
+    )
     .option('--json', 'as JSON')
     .action((options: TimestampOptions, command: Command) => timestampNow(options, command));
 }
@@ -28,6 +32,7 @@ export function registerTimestamp(lineage: Command): void {
 interface TimestampOptions {
   readonly url?: string;
   readonly tsaRoots?: string;
+  readonly tsaPolicy?: string;
   readonly json?: boolean;
 }
 
@@ -43,12 +48,14 @@ async function timestampNow(options: TimestampOptions, command: Command): Promis
     );
   const layout = layoutOf(settings.home);
   const { note, size, origin } = readVouched(layout, readIdentity(layout).logKey);
+  const { tsaPolicy } = options;
+  const policy = tsaPolicy === undefined ? settings.timestamp.policy_oid : policyIn(tsaPolicy);
   const timeoutMs = settings.timestamp.timeout_ms;
-  const answer = await fetchTimestamp(encodeUtf8(note), { url, roots, timeoutMs });
+  const answer = await fetchTimestamp(encodeUtf8(note), { url, roots, policy, timeoutMs });
   if (!answer.ok) throw new CommandFailure(EXIT.unable, `${answer.code}: ${answer.detail}`);
   await keepTimestamp(layout.timestamps, { size, note }, answer.response);
   const files = ['checkpoint', 'tsr'].map((end) => join(layout.timestamps, `${size}.${end}`));
-  const { before, by, policy } = answer.value;
+  const { before, by } = answer.value;
   if (options.json) return out.json({ origin, size, ...answer.value, files });
   out.line(`${out.paint('good', 'timestamped')}  ${out.paint('strong', origin)}`);
   out.line();
@@ -56,7 +63,7 @@ async function timestampNow(options: TimestampOptions, command: Command): Promis
     ['entries', String(size)],
     ['existed', `before ${new Date(before).toISOString()}`],
     ['according to', by],
-    ['policy', policy],
+    ['policy', answer.value.policy],
     ['kept', files.join(', ')],
   ]);
 }

@@ -66,7 +66,8 @@ async function existedIn(
   if (!given) return undefined;
   const data = timestampedBytes(known?.text ?? '');
   if (!data) throw usageFailure('--timestamp needs --checkpoint: the checkpoint that it is over');
-  return verifyTimestamp(given.response, { data, roots: given.roots });
+  const { response, ...believed } = given;
+  return verifyTimestamp(response, { data, ...believed });
 }
 
 interface KnownCheckpoint {

@@ -11,7 +11,7 @@ import { showEntries, showEntry } from './lineage-show.ts';
 import { registerTimestamp } from './lineage-timestamp.ts';
 import { verifyLineage } from './lineage-verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
-import { TIMESTAMP_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
+import { TIMESTAMP_FLAG, TSA_POLICY_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
 
 /** Adds `writ lineage …`. */
 export function registerLineage(program: Command): void {
@@ -51,6 +51,7 @@ export function registerLineage(program: Command): void {
     )
     .option('--timestamp <file>', `${TIMESTAMP_FLAG} of --checkpoint`)
     .option('--tsa-roots <file>', TSA_ROOTS_FLAG)
+    .option('--tsa-policy <oid>', TSA_POLICY_FLAG)
     .option('--every-head', 'check the signature of every head, not only of those that no later one covers')
     .option('--json', 'as JSON')
     .action((_, command: Command) => verifyLineage(command));

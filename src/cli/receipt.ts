@@ -18,7 +18,7 @@ import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { statementFields } from './statement-fields.ts';
-import { readTimestamp, TIMESTAMP_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
+import { readTimestamp, TIMESTAMP_FLAG, TSA_POLICY_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
 import type { TimestampFlags } from './timestamp-flags.ts';
 
 /** Adds `writ receipt show|verify`. */
@@ -48,6 +48,7 @@ export function registerReceipt(program: Command): void {
     .option('--consistency <file>', 'the consistency proof between the two (`writ lineage consistency`)')
     .option('--timestamp <file>', `${TIMESTAMP_FLAG}: of the denial’s own checkpoint, or of --checkpoint`)
     .option('--tsa-roots <file>', TSA_ROOTS_FLAG)
+    .option('--tsa-policy <oid>', TSA_POLICY_FLAG)
     .option('--json', 'the verdict as JSON')
     .action((file: string, options: VerifyOptions) => verify(file, options));
 }

@@ -165,6 +165,14 @@ export const webAddress = z
       fault(context, 'must be an http:// or https:// URL without user, query or fragment'),
   );
 
+/** Dotted numbers (X.660). */
+export const OBJECT_IDENTIFIER = /^([01]\.[1-3]?\d|2\.(0|[1-9]\d*))(\.(0|[1-9]\d*))*$/;
+
+/** What names a policy. */
+export const objectIdentifier = z
+  .string('must be an object identifier')
+  .regex(OBJECT_IDENTIFIER, 'must be an object identifier, such as 1.2.3.4.1');
+
 /** Without roots nothing that an authority says can be checked. */
 export function checkTimestamp(
   { url, roots }: { readonly url: string | null; readonly roots: string | null },

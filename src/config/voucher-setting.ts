@@ -1,7 +1,15 @@
 /** The settings about those outside who vouch for the log: witnesses, and a time-stamping authority. */
 import * as z from 'zod';
 import { setting } from './setting.ts';
-import { checkTimestamp, checkWitnesses, path, webAddress, whole, witnessAddress } from './values.ts';
+import {
+  checkTimestamp,
+  checkWitnesses,
+  objectIdentifier,
+  path,
+  webAddress,
+  whole,
+  witnessAddress,
+} from './values.ts';
 
 /** Who cosigns its checkpoints. */
 export const witnesses = z
@@ -40,6 +48,11 @@ export const timestamp = z
       kind: 'path',
       description:
         'PEM file of the roots that its certificate must lead to; read anew each time. No timestamp is kept that does not verify.',
+    }),
+    policy_oid: setting(objectIdentifier.nullable(), null, {
+      kind: 'text',
+      description:
+        'Object identifier of the policy that it is asked for, such as 1.2.3.4.1: it says how the authority works. A timestamp under another one is refused. Absent: any will do.',
     }),
     interval_seconds: setting(whole(60, 31_536_000), 3600, {
       kind: 'whole',

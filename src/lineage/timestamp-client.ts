@@ -17,6 +17,8 @@ export type PostQuestion = (
 export interface TimestampQuestion {
   readonly post: PostQuestion;
   readonly roots: readonly Certificate[];
+  /** Object identifier of the policy to ask for; null: any. */
+  readonly policy?: string | null;
   /** Unix time in milliseconds. */
   readonly clock: () => number;
   /** 8 random bytes. */
@@ -37,14 +39,15 @@ const HTTP_OK = 200;
 /** Asks for a timestamp over exactly these bytes, and checks all of the answer. */
 export async function askTimestamp(
   data: Uint8Array,
-  { post, roots, clock, random }: TimestampQuestion,
+  { post, roots, clock, random, ...asked }: TimestampQuestion,
 ): Promise<FreshTimestamp | NoTimestamp> {
+  const policy = asked.policy ?? undefined;
   const nonce = random();
   nonce[0] = ((nonce[0] ?? 0) & 0x3f) | 0x40; // positive and of constant length: one spelling in DER
-  const reply = await post(await timestampRequest(data, nonce));
+  const reply = await post(await timestampRequest(data, nonce, policy));
   if (!reply) return noTimestamp('timestamp_unreachable');
   if (reply.status !== HTTP_OK) return noTimestamp('timestamp_http_error', String(reply.status));
-  const stamped = await verifyTimestamp(reply.bytes, { data, roots, nonce });
+  const stamped = await verifyTimestamp(reply.bytes, { data, roots, nonce, policy });
   if (!stamped.ok) return stamped;
   const { before } = stamped.value;
   if (Math.abs(before - clock()) > MAX_SKEW_MS)

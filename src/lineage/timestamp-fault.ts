@@ -17,6 +17,7 @@ export const timestampFaults = {
   timestamp_wrong_purpose: 'its signer’s certificate is not one for timestamps, and for nothing else',
   timestamp_expired: 'its signer’s certificate did not hold at that time',
   timestamp_untrusted: 'its signer’s certificate does not lead to a trusted root',
+  timestamp_wrong_policy: 'it was given under another policy than is asked for',
   timestamp_wrong_time: 'its time is not that of this machine’s clock: one of the two is wrong',
 } as const;
 

@@ -22,6 +22,8 @@ export interface TimestampClaim {
   readonly roots: readonly Certificate[];
   /** Of the question, where the answer just came. */
   readonly nonce?: Uint8Array | undefined;
+  /** Object identifier of the policy that it must be given under; undefined: any will do. */
+  readonly policy?: string | undefined;
 }
 
 /** How it stands with the authority. */
@@ -41,10 +43,14 @@ const GRANTED = [0, 1];
 const MICROS_PER_MS = 1000;
 const MS = 1000;
 
-/** The question (DER). `nonce`: 8 fresh bytes, the first between 0x40 and 0x7f, so that it has one spelling. */
+/**
+ * The question (DER). `nonce`: 8 fresh bytes, the first between 0x40 and 0x7f, so that it has one spelling. `policy`: an object
+ * identifier, where one is asked for.
+ */
 export async function timestampRequest(
   data: Uint8Array,
   nonce: Uint8Array,
+  policy?: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const hashAlgorithm = new AlgorithmIdentifier({ algorithmId: SHA512, algorithmParams: new Null() });
   const hashedMessage = new OctetString({ valueHex: await digestOf('SHA-512', data) });
@@ -53,6 +59,7 @@ export async function timestampRequest(
     messageImprint: new MessageImprint({ hashAlgorithm, hashedMessage }),
     nonce: new Integer({ valueHex: Uint8Array.from(nonce) }),
     certReq: true,
+    ...(policy !== undefined && { reqPolicy: policy }),
   });
   return new Uint8Array(request.toSchema().toBER());
 }
@@ -76,7 +83,7 @@ export async function verifyTimestamp(
 /** Throws at what cannot be read. */
 async function judge(
   response: Uint8Array,
-  { data, roots, nonce }: TimestampClaim,
+  { data, roots, nonce, policy }: TimestampClaim,
 ): Promise<TimestampOutcome> {
   const answer = new TimeStampResp({ schema: wholeDer(response) });
   const { status, timeStampToken } = answer;
@@ -94,6 +101,8 @@ async function judge(
   const by = token.signer.name;
   const fault = await chainFault({ ...token, roots, time });
   if (fault) return noTimestamp(fault, by);
+  if (policy !== undefined && info.policy !== policy)
+    return noTimestamp('timestamp_wrong_policy', info.policy);
   return { ok: true, value: { before: time + accuracyOf(info), by, policy: info.policy } };
 }
 

@@ -9,6 +9,7 @@ import type { Certificate } from '../lineage/timestamp-certificate.ts';
 import { noTimestamp, sayTimestamp } from '../lineage/timestamp-fault.ts';
 import type { Timestamp, TimestampFault, TimestampOutcome } from '../lineage/timestamp-fault.ts';
 import { timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
+import type { TimestampClaim } from '../lineage/timestamp.ts';
 import { TIME_UNPROVEN } from './verdict.ts';
 import type { Existed, LogVerdict, Verdict } from './verdict.ts';
 
@@ -18,6 +19,8 @@ export interface TimestampEvidence {
   readonly response: Uint8Array;
   /** Undefined where what was named holds none. */
   readonly roots: readonly Certificate[] | undefined;
+  /** Object identifier of the policy that it must be given under, where not any will do. */
+  readonly policy?: string | undefined;
   /** The other checkpoint that the verdict's `appendOnly` is about, where one was given. */
   readonly remembered: string | undefined;
 }
@@ -30,15 +33,15 @@ const NOT_REVOKED = 'that the authority’s certificate was not revoked: nobody 
  */
 export async function existedBefore(
   verdict: Verdict | LogVerdict,
-  { response, roots, remembered }: TimestampEvidence,
+  { response, roots, policy, remembered }: TimestampEvidence,
 ): Promise<Existed> {
   const { appendOnly, checkpoint } = verdict;
   if (checkpoint === undefined) return notChecked('the entry is in no log that is known'); // there only where anchored
   if (!roots) return unproven(noTimestamp('timestamp_no_roots'));
-  const own = await stampOf(checkpoint, response, roots);
+  const own = await stampOf(checkpoint, response, { roots, policy });
   if (own.ok) return proven(own.value);
   if (own.code !== 'timestamp_wrong_imprint' || remembered === undefined) return unproven(own);
-  const other = await stampOf(remembered, response, roots);
+  const other = await stampOf(remembered, response, { roots, policy });
   if (!other.ok) return unproven(other);
   if (!appendOnly.proven)
     return notChecked('the timestamped checkpoint is not shown to be of the same history');
@@ -56,10 +59,10 @@ export function limitsWith({ unproven: limits }: Verdict, existed: Existed): rea
 async function stampOf(
   checkpoint: string,
   response: Uint8Array,
-  roots: readonly Certificate[],
+  believed: Pick<TimestampClaim, 'roots' | 'policy'>,
 ): Promise<TimestampOutcome> {
   const data = timestampedBytes(checkpoint);
-  return data ? verifyTimestamp(response, { data, roots }) : noTimestamp('timestamp_wrong_imprint');
+  return data ? verifyTimestamp(response, { data, ...believed }) : noTimestamp('timestamp_wrong_imprint');
 }
 
 /** How many entries a tree must have to have all that a verdict is about. */

@@ -32,6 +32,8 @@ export interface GivenTimestamp {
   readonly response: Uint8Array;
   /** Certificates of the roots that its own must lead to, PEM. No timestamp is worth more than the choice of them. */
   readonly roots: string;
+  /** Object identifier of the policy that it must be given under, where not any will do. */
+  readonly policy?: string;
 }
 
 /** The keys in a trust file, or what is wrong with it. `from` says how the file came to you; each verdict repeats it. */
@@ -96,8 +98,11 @@ export async function existedBefore(
   given: GivenTimestamp,
   remembered?: RememberedLog,
 ): Promise<ExistedBefore> {
-  const { response, roots } = given;
+  const { response, roots, policy } = given;
   const { existedBefore: check } = await import('./existed.ts');
   const { certificatesIn } = await import('../lineage/timestamp-certificate.ts');
-  return check(verdict, { response, roots: certificatesIn(roots), remembered: remembered?.checkpoint });
+  return check(verdict, {
+    ...{ response, policy, roots: certificatesIn(roots) },
+    remembered: remembered?.checkpoint,
+  });
 }

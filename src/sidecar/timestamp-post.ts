@@ -14,6 +14,8 @@ export interface TimestampAuthority {
   readonly url: string;
   /** Path of a PEM file. */
   readonly roots: string;
+  /** Object identifier of the policy to ask for; null: any. */
+  readonly policy?: string | null;
   readonly timeoutMs: number;
   readonly until?: AbortSignal;
 }
@@ -26,7 +28,7 @@ const MAX_ANSWER = 16_384;
 /** A timestamp over exactly these bytes, verified; or why there is none. Never rejects. */
 export async function fetchTimestamp(
   data: Uint8Array,
-  { url, roots: file, timeoutMs, until }: TimestampAuthority,
+  { url, roots: file, policy = null, timeoutMs, until }: TimestampAuthority,
 ): Promise<FreshTimestamp | NoTimestamp> {
   const pem = await readFile(file, 'latin1').catch(() => '');
   const roots = certificatesIn(pem);
@@ -34,6 +36,7 @@ export async function fetchTimestamp(
   const common = { url, type: TYPE, patienceMs: timeoutMs, maxBytes: MAX_ANSWER, ...(until && { until }) };
   return askTimestamp(data, {
     roots,
+    policy,
     clock: systemClock.wall,
     random: () => randomFillSync(new Uint8Array(NONCE_BYTES)),
     post: (body) => postOutside({ ...common, body }),

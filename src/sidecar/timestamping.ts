@@ -90,13 +90,13 @@ export class Timestamping {
 
   async #ask(): Promise<void> {
     const { settings, folder, lineage, clock } = this.#parts;
-    const { url, roots, timeout_ms: timeoutMs } = settings;
+    const { url, roots, policy_oid: policy, timeout_ms: timeoutMs } = settings;
     if (url === null || roots === null) return; // the settings were checked
     const note = await lineage.checkpoint();
     const size = parseHead(parseNote(note)?.text ?? '')?.size ?? 0;
     if (note === this.#note) return this.#held({ ...this.#report, since: clock.wall() });
     const until = this.#closing.signal;
-    const answer = await fetchTimestamp(encodeUtf8(note), { url, roots, timeoutMs, until });
+    const answer = await fetchTimestamp(encodeUtf8(note), { url, roots, policy, timeoutMs, until });
     if (until.aborted) return;
     if (!answer.ok) return this.#failed(answer.code, answer.detail);
     await keepTimestamp(folder, { size, note }, answer.response);

@@ -40,7 +40,14 @@ async function scene(
   const authority = new TestAuthority(t);
   const { url } = await serveAuthority(t, (query) => answer(authority, query));
   const origin = await startOrigin(t);
-  const timestamp = { url, roots: authority.path('root.pem'), interval_seconds: 3600, timeout_ms: 60_000 };
+  const policy_oid = '1.2.3.4.2';
+  const timestamp = {
+    url,
+    roots: authority.path('root.pem'),
+    policy_oid,
+    interval_seconds: 3600,
+    timeout_ms: 60_000,
+  };
   const home = await makeHome(t, { origins: [origin], settings: { timestamp } });
   return { authority, home, origin };
 }
@@ -67,7 +74,7 @@ t.test(
     t.ok(authority.verifies(join(folder, response), join(folder, checkpoint)), 'OpenSSL verifies it');
     t.notOk(authority.verifies(join(folder, response), join(folder, response)), 'over that checkpoint only');
     t.match(JSON.parse(await get(sidecar, '/api/status')), {
-      timestamp: { said: 'granted', size: kept, by: 'CN=tsa' },
+      timestamp: { said: 'granted', size: kept, by: 'CN=tsa', policy: '1.2.3.4.2' },
     });
     t.match(await get(sidecar, '/metrics'), `\nwrit_timestamp_entries ${String(kept)}\n`);
     t.match(JSON.parse(await get(sidecar, '/readyz')), { alarms: [] });
@@ -99,7 +106,8 @@ t.test(
       exit: 0,
     });
     const given = ['--checkpoint', newest, '--timestamp', stamp, '--tsa-roots', roots];
-    const good = await writ(...verify, ...given, '--consistency', proof);
+    const policy = ['--tsa-policy', '1.2.3.4.2'];
+    const good = await writ(...verify, ...given, ...policy, '--consistency', proof);
     t.match(good, { exit: 0, stdout: /^existed +yes +before \d{4}-.*Z according to CN=tsa$/m });
     t.match(good.stdout, /not proven +when it happened, but that it was before/);
     t.match(good.stdout, /not proven +that the authority.*was not revoked/);
@@ -109,6 +117,8 @@ t.test(
     const rows: [string, readonly string[], number, RegExp][] = [
     ['no timestamp', [], 0, /not proven +when it happened: /],
     ['other roots', [...given.slice(0, 4), '--tsa-roots', authority.path('other.pem'), '--consistency', proof], 1, /^existed +NO +its signer.* trusted root: CN=tsa$/m],
+    ['another policy', [...given, '--consistency', proof, '--tsa-policy', '1.2.3.4.1'], 1, /^existed +NO +.* another policy .*: 1\.2\.3\.4\.2$/m],
+    ['no policy', [...given, '--consistency', proof, '--tsa-policy', 'any'], 2, /^$/],
     ['no roots', given.slice(0, 4), 2, /^$/],
     ['no file of roots', [...given.slice(0, 4), '--tsa-roots', body], 3, /^$/],
   ]; // prettier-ignore

@@ -55,6 +55,7 @@ extendedKeyUsage = critical,timeStamping
 serial = serial
 signer_digest = sha256
 default_policy = 1.2.3.4.1
+other_policies = 1.2.3.4.2
 digests = sha256,sha512
 accuracy = secs:1
 tsa_name = yes

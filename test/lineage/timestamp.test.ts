@@ -111,10 +111,31 @@ t.test('an authority that answers badly, or not at all, is named', { skip }, asy
   }
   t.equal(elsewhere.asked.length, 0, 'a redirect is not followed');
   const { url } = elsewhere;
+  const policies: [string | null, TimestampFault | 'good'][] = [
+    [null, 'good'],
+    ['1.2.3.4.1', 'good'],
+    ['1.2.3.4.2', 'good'],
+    ['1.2.3.9', 'timestamp_refused'],
+  ];
+  for (const [policy, code] of policies) {
+    const found = await fetchTimestamp(data, { url, roots, policy, timeoutMs: 30_000 });
+    t.equal(codeOf(found), code, `policy ${policy}`);
+    if (found.ok) t.equal(found.value.policy, policy ?? '1.2.3.4.1');
+  }
+  const stubborn = await serveAuthority(t, (query) => ({
+    body: authority.forge(data, { nonce: nonceIn(query) }),
+  }));
+  const asked = { url: stubborn.url, roots, policy: '1.2.3.4.2', timeoutMs: 30_000 };
+  t.equal(
+    codeOf(await fetchTimestamp(data, asked)),
+    'timestamp_wrong_policy',
+    'another one than was asked for',
+  );
+  const { length } = elsewhere.asked;
   const missing = { url, roots: authority.path('missing'), timeoutMs: 1000 };
   t.equal(codeOf(await fetchTimestamp(data, missing)), 'timestamp_no_roots');
   t.equal(codeOf(await fetchTimestamp(data, { ...missing, roots: authority.path('tsa.key') })), 'timestamp_no_roots'); // prettier-ignore
-  t.equal(elsewhere.asked.length, 0, 'and nobody is asked without roots');
+  t.equal(elsewhere.asked.length, length, 'and nobody is asked without roots');
   const closed = createServer().listen(0, '127.0.0.1');
   await once(closed, 'listening');
   const { port } = closed.address() as AddressInfo; // a TCP server's address

@@ -51,8 +51,11 @@ const onNode: Verifier = {
     const { first, second } = found.fork;
     return { origin: first.origin, sizes: [first.size, second.size] };
   },
-  existedBefore: (verdict, { response, roots }, remembered) =>
-    existedBefore(verdict, { response, roots: certificatesIn(roots), remembered: remembered?.checkpoint }),
+  existedBefore: (verdict, { response, roots, policy }, remembered) =>
+    existedBefore(verdict, {
+      ...{ response, policy, roots: certificatesIn(roots) },
+      remembered: remembered?.checkpoint,
+    }),
 };
 
 const VECTORS = fileURLToPath(new URL('../vectors/ed25519.json', import.meta.url));
@@ -133,6 +136,7 @@ async function everyVerdict(
     existed: await verifier.existedBefore(found, { response, roots }, remembered),
     unrelated: await verifier.existedBefore(found, { response, roots }),
     unbelieved: await verifier.existedBefore(found, { response, roots: '' }, remembered),
+    otherwise: await verifier.existedBefore(found, { response, roots, policy: '1.2.3.4.2' }, remembered),
     log: await verifier.existedBefore(verifier.verifyCheckpoint(remembered.checkpoint, trust), {
       response,
       roots,
@@ -211,6 +215,7 @@ t.test('Chromium reaches Node’s verdicts by the same files', { skip: noChromiu
     existed: { proven: true, by: 'O=Example, CN=Test TSA', unproven: [/not revoked/] },
     unrelated: { code: 'timestamp_wrong_imprint' },
     unbelieved: { code: 'timestamp_no_roots' },
+    otherwise: { code: 'timestamp_wrong_policy' },
     log: { proven: true },
     fork: { sizes: [12, 14] },
   }, 'and they are these');

@@ -32,7 +32,7 @@ async function stage(t: Test) {
     void told.push(`${level}: ${message} ${JSON.stringify(details)}`);
   const make = (over: object = {}) =>
     new Timestamping({
-      settings: { url: server.url, roots: authority.path('root.pem'), interval_seconds: 3600, timeout_ms: 30_000, ...over },
+      settings: { url: server.url, roots: authority.path('root.pem'), policy_oid: null, interval_seconds: 3600, timeout_ms: 30_000, ...over },
       folder,
       lineage: { checkpoint: () => Promise.resolve(log.checkpoint()) },
       readiness: { alarm: (_name, raised) => void alarms.push(raised) },
