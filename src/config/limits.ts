@@ -28,6 +28,11 @@ export const limits = section({
     description:
       'A call whose agent for so long sends nothing of a body that is not answered yet, or takes nothing of its response, is ended (`agent_idle`); 0 waits as long as its grant allows.',
   }),
+  min_body_bytes_per_second: setting(whole(0, 1_000_000_000), 240, {
+    kind: 'whole',
+    description:
+      'A body whose length was declared, that is passed on and not answered yet, has 30 s, and one more for each so many bytes that came, but never more than `limits.idle_timeout_ms`; its call is ended where not (`content_timeout`). What its upstream takes of time does not count, and a body without a declared length may be a stream: it is only not to fall silent. 0: as slowly as it likes.',
+  }),
   max_bound_body_bytes: setting(whole(0, 67_108_864), 1_048_576, {
     kind: 'whole',
     live: true,

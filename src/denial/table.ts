@@ -189,7 +189,8 @@ export const denials = {
   },
   content_timeout: {
     title: 'The body did not come in time',
-    remedy: 'Send it in one go; the operator can raise limits.bound_body_timeout_ms.',
+    remedy:
+      'Send it in one go; the operator can raise limits.bound_body_timeout_ms, or lower limits.min_body_bytes_per_second.',
   },
   policy_unavailable: { title: 'No policy is active', remedy: tellOperator },
   // govern

@@ -1,33 +1,60 @@
-/** How long a call waits for its agent: to send the next byte of its body, and to take what is there for it. */
+/** How long a call waits for its agent: to send the next bytes of its body, and to take what is there for it. */
 import type { Clock } from '../gate/outside.ts';
+import { Pace } from './pace.ts';
+import type { PaceSettings } from './pace.ts';
 
 /** What it takes. */
 export interface AgentPatienceParts {
   readonly clock: Clock;
-  /** In milliseconds; 0 waits for ever. */
+  /** Without a byte, in milliseconds; 0 waits for ever. */
   readonly ms: number;
-  /** It is over. */
-  onEnd(): void;
+  /** Of a body whose length was declared. */
+  readonly pace: PaceSettings;
+  /** It is over: nothing was sent or taken for so long, or too little of a body. */
+  onEnd(by: 'agent_idle' | 'content_timeout'): void;
 }
+
+/** Between two looks at a body: one that is late, or whose upstream takes nothing, is looked at so often. */
+const LOOK_MS = 250;
 
 /** One call's patience with its agent. */
 export class AgentPatience {
   readonly #parts: AgentPatienceParts;
+  readonly #idleMs: number;
   #sentAt = 0;
+  #pace: Pace | undefined;
+  #missing = 0;
   #stopBody: (() => void) | undefined;
   #stopTaking: (() => void) | undefined;
 
   constructor(parts: AgentPatienceParts) {
     this.#parts = parts;
+    this.#idleMs = parts.ms || Infinity;
   }
 
-  /** The agent is expected to send a body. */
-  awaitBody(): void {
+  /** The agent is expected to send a body, of so many bytes; one of unknown length may be a stream that is quiet by nature. */
+  awaitBody(bytes: number | undefined): void {
+    const { pace } = this.#parts;
     this.sent();
-    if (this.#parts.ms > 0) this.#watchBody(this.#parts.ms);
+    this.#missing = bytes ?? 0;
+    if (this.#missing > 0 && pace.bytesPerSecond > 0)
+      this.#pace = new Pace(pace, Math.max(this.#idleMs, pace.graceMs));
+    this.#watchBody(Math.min(this.#idleMs, this.#pace ? pace.graceMs : Infinity));
   }
 
-  /** A part of the body came. */
+  /** There is room for more of the body. */
+  awaitMore(): void {
+    this.#pace?.wait(this.#parts.clock.monotonic());
+  }
+
+  /** So much of the body came. */
+  came(bytes: number): void {
+    this.#missing -= bytes;
+    if (this.#missing > 0) this.#pace?.take(bytes, this.#parts.clock.monotonic());
+    else this.#pace = undefined; // no more of it is the agent's to send
+  }
+
+  /** A part of the body was passed on. */
   sent(): void {
     this.#sentAt = this.#parts.clock.monotonic();
   }
@@ -41,7 +68,7 @@ export class AgentPatience {
   /** There is more for the agent than it takes. */
   awaitTaking(): void {
     const { clock, ms, onEnd } = this.#parts;
-    if (ms > 0) this.#stopTaking ??= clock.after(ms, onEnd);
+    if (ms > 0) this.#stopTaking ??= clock.after(ms, () => onEnd('agent_idle'));
   }
 
   /** It has taken everything so far. */
@@ -57,12 +84,16 @@ export class AgentPatience {
   }
 
   /** One timer, set anew when it finds that something came. */
-  #watchBody(left: number): void {
-    const { clock, ms, onEnd } = this.#parts;
-    this.#stopBody = clock.after(left, () => {
-      const still = this.#sentAt + ms - clock.monotonic();
-      if (still > 0) this.#watchBody(still);
-      else onEnd();
+  #watchBody(left: number, isLate = false): void {
+    const { clock, onEnd } = this.#parts;
+    if (left === Infinity) return;
+    this.#stopBody = clock.after(Math.max(left, LOOK_MS), () => {
+      const now = clock.monotonic();
+      const idle = this.#sentAt + this.#idleMs - now;
+      const slow = this.#pace?.left(now) ?? Infinity;
+      if (idle <= 0) onEnd('agent_idle');
+      else if (slow > 0 || !isLate) this.#watchBody(Math.min(idle, slow), slow <= 0);
+      else onEnd('content_timeout'); // it was late before: what came while this process stood still was read meanwhile
     });
   }
 }

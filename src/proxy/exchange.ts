@@ -6,6 +6,8 @@ import type { Reply } from './reply.ts';
 
 /** What must happen around the bytes of a request's body. */
 export interface BodyWatch {
+  /** Nothing of it is there any more, or too little, and whoever it is for wants more. */
+  await(): void;
   /** Before a chunk is passed on; false holds it and everything after it back. */
   admit(bytes: number): boolean;
   /** The body ended with these trailers (`name, value, …`, attacker-controlled); false, and its end is held back. */

@@ -1,7 +1,7 @@
 /** One permitted call on its way: bytes both ways under its lease, until one of the three parties ends it. */
 import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
-import type { Header } from '../call/call.ts';
+import type { Call, Header } from '../call/call.ts';
 import { usageReader } from '../call/llm-usage.ts';
 import type { UsageReader } from '../call/llm-usage.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
@@ -13,6 +13,7 @@ import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
 import type { Lane } from './lane.ts';
+import type { PaceSettings } from './pace.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
 import type { FitHead } from './response-head.ts';
@@ -34,6 +35,8 @@ export interface RelayParts {
   readonly totalMs: number;
   /** For the agent to send or take the next byte, in milliseconds; 0: as long as its lease. */
   readonly agentMs: number;
+  /** For a body whose length was declared. */
+  readonly pace: PaceSettings;
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
 }
@@ -67,7 +70,8 @@ export class Relay implements UpgradeErrand {
     this.#agent = new AgentPatience({
       clock: parts.clock,
       ms: parts.agentMs,
-      onEnd: () => this.#stalled(),
+      pace: parts.pace,
+      onEnd: (by) => this.#stalled(by),
     });
     this.#body = this.#openBody();
   }
@@ -82,7 +86,7 @@ export class Relay implements UpgradeErrand {
       passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
       if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
       if (this.#over) return;
-      if (this.#body) this.#agent.awaitBody();
+      if (this.#body) this.#agent.awaitBody(declared(passage.call));
       if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
       const body = { body: this.#body, trailers: () => this.#sendTrailers() };
       lane.send(requestOf(passage, { ...patience, ...body }), this);
@@ -221,21 +225,28 @@ export class Relay implements UpgradeErrand {
   }
 
   /** A body that waits to be sent is not the agent's fault. */
-  #stalled(): void {
-    if ((this.#body?.readableLength ?? 0) > 0 && this.#status === undefined)
+  #stalled(by: 'agent_idle' | 'content_timeout'): void {
+    if (by === 'agent_idle' && (this.#body?.readableLength ?? 0) > 0 && this.#status === undefined)
       this.#fail('head_timeout', 'takes no body');
-    else this.#end({ ended: 'cut', by: 'agent_idle' });
+    else this.#end({ ended: 'cut', by });
   }
 
   #openBody(): Readable | undefined {
-    const { body, call, exchange, lease } = this.#parts.passage;
+    const { body, call, exchange } = this.#parts.passage;
     if (body || call.framing.kind === 'none') return undefined;
     if (call.framing.kind === 'length' && call.framing.bytes === 0) return undefined;
     const stream = exchange.openBody({
-      admit: (bytes) => this.#try(() => (lease.countRequest(bytes), this.permitted())) ?? false,
+      await: () => this.#agent.awaitMore(),
+      admit: (bytes) => this.#try(() => this.#admitBody(bytes)) ?? false,
       trailers: (raw) => this.#takeTrailers(raw),
     });
     return stream.on('error', () => undefined); // the lane hears it too, and tells `failed`
+  }
+
+  #admitBody(bytes: number): boolean {
+    this.#agent.came(bytes);
+    this.#parts.passage.lease.countRequest(bytes);
+    return this.permitted();
   }
 
   /** Trailers of a request pass only from HTTP/2 to HTTP/2. */
@@ -338,6 +349,10 @@ export class Relay implements UpgradeErrand {
       answered,
     };
   }
+}
+
+function declared({ framing }: Pick<Call, 'framing'>): number | undefined {
+  return framing.kind === 'length' ? framing.bytes : undefined;
 }
 
 /** The upstream's own error code, so that the agent learns as much as if it had called by itself. */

@@ -25,6 +25,7 @@ export class RequestBody extends Readable {
 
   override _read(): void {
     if (!this.#begun) this.#begin();
+    this.#watch.await();
     this.#source.stream.resume();
   }
 

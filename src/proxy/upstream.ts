@@ -4,6 +4,7 @@ import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
 import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
 import { isGrpcCall } from './grpc.ts';
+import type { PaceSettings } from './pace.ts';
 import { failureReply } from './reply.ts';
 import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
@@ -35,6 +36,8 @@ export interface UpstreamSettings {
   readonly totalMs: number;
   /** For an agent to send or take the next byte; 0: as long as its lease. */
   readonly agentMs: number;
+  /** For a body whose length its agent declared; it is cut where it comes more slowly. */
+  readonly pace: PaceSettings;
   /** How long an unused connection is kept. */
   readonly idleMs: number;
   readonly maxIdle: number;
@@ -56,6 +59,7 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   bodyIdleMs: 0,
   totalMs: 0,
   agentMs: 0,
+  pace: { bytesPerSecond: 0, graceMs: 30_000 },
   idleMs: 4000,
   maxIdle: 1024,
   maxIdlePerKey: 256,
@@ -78,7 +82,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #running: Running;
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs, connectMs, totalMs, agentMs, proxyFor } = settings;
+    const { headMs, bodyIdleMs, connectMs, totalMs, agentMs, pace, proxyFor } = settings;
     const dialling = { clock, connectMs, proxyFor };
     const running = new Running(settings.maxCalls);
     this.#running = running;
@@ -87,7 +91,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
     this.#upgrading = { clock, dialling, limits: settings.webSocket };
     const patience = { headMs, idleMs: bodyIdleMs };
-    this.#relaying = { clock, patience, totalMs, agentMs, scavenger };
+    this.#relaying = { clock, patience, totalMs, agentMs, pace, scavenger };
     this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, totalMs, scavenger, running };
   }
 

@@ -290,6 +290,7 @@ function makeUpstream(
     bodyIdleMs: idle_timeout_ms,
     totalMs: upstream.total_timeout_ms,
     agentMs: limits.idle_timeout_ms,
+    pace: { ...UPSTREAM_DEFAULTS.pace, bytesPerSecond: limits.min_body_bytes_per_second },
     maxCalls: upstream.max_calls,
     choose: (origin) => httpAt(origin, standing.settings),
     maxIdlePerKey: max_idle_sockets,
