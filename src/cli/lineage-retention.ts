@@ -192,6 +192,7 @@ function tell({ prunable, options }: Retention, { entry, inputs = 0, policies = 
     ['files', `${segments.length} of the log; entry 0 stays`],
     ['inputs', inputs > 0 ? `${inputs} files of kept inputs` : undefined],
     ['policies', policies.length > 0 ? `${policies.join(', ')}: no entry names them any more` : undefined],
+    ['timestamps', 'all stay'],
     ['still provable', `that an entry with a given text was number N of ${range}; that the log only grew`],
     [
       'not any more',
