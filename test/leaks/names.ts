@@ -37,7 +37,7 @@ export interface Names {
 }
 
 const AT_ONCE = 8;
-const HONEST_EVERY = 100;
+const HONEST_EVERY = 25;
 const TICKS_A_SECOND = 100; // USER_HZ, proc(5)
 
 /** Starts it; it goes with `t`. */
