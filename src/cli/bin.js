@@ -8,14 +8,34 @@ import { fileURLToPath, pathToFileURL } from 'url';
 
 const WANTED = [24, 15];
 const CANNOT = 3;
+/** What Node is to do without: `__proto__` in any thread, a debugger on SIGUSR1, native addons. */
+const HARDENED = ['--disable-proto=delete', '--disable-sigusr1', '--no-addons'];
+/** What an agent talks to. */
+const SERVING = ['serve', 'dev', 'witness'];
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
-if (newEnough(process.versions.node)) start();
-else handOver();
+if (!newEnough(process.versions.node)) handOver();
+else if (isHardened() || typeof process.execve !== 'function') start();
+else startHardened();
 
 function newEnough(version) {
   const parts = version.split('.').map(Number);
   return parts[0] > WANTED[0] || (parts[0] === WANTED[0] && parts[1] >= WANTED[1]);
+}
+
+function isHardened() {
+  const command = process.argv.slice(2).find((word) => !word.startsWith('-'));
+  return !SERVING.includes(command) || HARDENED.every((flag) => process.execArgv.includes(flag));
+}
+
+/** The same process, anew: these can be set at Node's start alone, and this costs no second process. */
+function startHardened() {
+  process.execve(process.execPath, [
+    process.execPath,
+    ...process.execArgv,
+    ...HARDENED,
+    ...process.argv.slice(1),
+  ]);
 }
 
 /** In a checkout Node strips the types by itself; in an installed package (or the image) it runs what was compiled. */
@@ -49,9 +69,8 @@ function cacheCompiledCode() {
 function handOver() {
   const pinned = path.join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
   if (!fs.existsSync(pinned)) return refuse();
-  const child = childProcess.spawn(pinned, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  });
+  const args = [...HARDENED, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const child = childProcess.spawn(pinned, args, { stdio: 'inherit' });
   // Keys on a terminal signal the whole process group, so the child has heard of them already.
   const keys = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {

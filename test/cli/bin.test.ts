@@ -14,6 +14,7 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -133,6 +134,21 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 `;
 
+/** Says what it can do, here and in a thread, then waits for SIGTERM. */
+const HARDENED_MAIN = `
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+export async function main(args: readonly string[]): Promise<number> {
+  const say = "require('node:worker_threads').parentPort.postMessage('__proto__' in {})";
+  const proto = ['__proto__' in {}, ...(await once(new Worker(say, { eval: true }), 'message'))];
+  const stay = setInterval(() => undefined, 1000);
+  const ended = new Promise<number>((resolve) => process.once('SIGTERM', () => resolve(7)));
+  const addons = !process.execArgv.includes('--no-addons');
+  process.stdout.write(JSON.stringify({ args, proto, addons, pid: process.pid, title: process.title }) + '\\n');
+  return ended.finally(() => clearInterval(stay));
+}
+`;
+
 t.test('an old Node without the pinned one says what to do and exits 3', (t) => {
   const { bin, preload } = oldNode(t, false);
   const ran = spawnSync(process.execPath, ['--require', preload, bin, '0'], { encoding: 'utf8' });
@@ -166,6 +182,27 @@ t.test('an old Node hands over to the pinned one: arguments, exit code and signa
     [null, 'SIGHUP'],
     'a signal that ends the child ends us the same way',
   );
+});
+
+t.test('what serves runs without __proto__, addons and a debugger, however it was started', async (t) => {
+  const { bin, preload, root } = oldNode(t, true);
+  writeFileSync(join(root, 'src/main.ts'), HARDENED_MAIN);
+  const rows: [string, readonly string[]][] = [
+    ['by Node', ['--inspect-port=0', '--title=kept', bin, 'serve', '--x', 'a b']],
+    ['by an old Node', ['--require', preload, bin, 'serve', '--x', 'a b']],
+  ];
+  for (const [name, args] of rows) {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const stderr = text(child.stderr);
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]; // it says one line
+    const told = JSON.parse(line) as { pid: number };
+    t.match(told, { args: ['serve', '--x', 'a b'], proto: [false, false], addons: false }, name);
+    if (name === 'by Node') t.match(told, { pid: child.pid, title: 'kept' }, 'the same process');
+    process.kill(told.pid, 'SIGUSR1');
+    child.kill('SIGTERM');
+    t.strictSame(await once(child, 'exit'), [7, null], name);
+    t.equal(await stderr, '', 'no debugger listens');
+  }
 });
 
 t.test('a program that breaks is told with its stack, exit 3', (t) => {
