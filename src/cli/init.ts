@@ -6,6 +6,7 @@ import { parseTrust } from '../receipt/trust-file.ts';
 import { homeState } from '../sidecar/home.ts';
 import { makeDefaultHome } from '../sidecar/first-home.ts';
 import { unable, usageFailure } from './exit.ts';
+import { homeFlag } from './home-flag.ts';
 import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
@@ -56,8 +57,9 @@ async function initHome(command: Command): Promise<void> {
   if (state === 'complete') return;
   out.line();
   out.line('Next: name who may sign grants, then start the sidecar.');
-  out.line('  writ keys new authority    or put an authority’s public key into authorities.json');
-  out.line('  writ serve');
+  const at = homeFlag(settings.home);
+  out.line(`  writ keys new authority${at}    or put an authority’s public key into authorities.json`);
+  out.line(`  writ serve${at}`);
 }
 
 /** An entry has 16 KiB, and cosignatures may make a checkpoint longer than that. */

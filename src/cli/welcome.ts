@@ -1,5 +1,6 @@
 /** What `writ dev` says once it is up: where everything is, and commands to try. Each was run as it stands here. */
 import type { Stage } from '../demo/stage.ts';
+import { homeFlag } from './home-flag.ts';
 import { out } from './screen.ts';
 
 /** Ports and places. `moved` names what could not have its usual port. */
@@ -30,7 +31,7 @@ export function tellWelcome(
   { home, tour }: { home: string; tour: boolean },
 ): void {
   const { forward, admin } = sidecar.urls;
-  const at = home === '.writ' ? '' : ` --home ${home}`;
+  const at = homeFlag(home);
   const curl = `curl -sS --noproxy '' -x ${forward ?? 'http://127.0.0.1:3128'}`;
   const grant = (flags: string): string =>
     `"Writ-Grant: $(npx writ grant issue${at} --location ${origin}${flags})"`;

@@ -65,3 +65,16 @@ t.test('it does not where nobody vouches for that, or where it is too late', (t)
   t.notMatch(genesisOf(old), { follows: String });
   t.end();
 });
+
+t.test('what comes next is said for this home, as a shell reads it', (t) => {
+  const home = join(scratchFolder(t), "a home's");
+  const { stdout } = writ('init', '--home', home);
+  const next = /^ {2}writ (keys new authority --home .+?) {4}or/m.exec(stdout)?.[1] ?? '';
+  const ran = spawnSync('sh', ['-c', `"$0" "$1" ${next}`, process.execPath, BIN], {
+    encoding: 'utf8',
+    env: {},
+  });
+  t.match(ran, { status: 0, stderr: '' });
+  t.ok(existsSync(join(home, 'keys', 'authority.jwk')));
+  t.end();
+});
