@@ -77,12 +77,10 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
     await stopAll(stage, policy); // it listens by now
     throw cause;
   }
-  tellWelcome(stage, { home: shortPath(settings.home), tour: options.tour === true });
+  const stopped = runUntilStopped({ sidecar: stage.sidecar, stop: () => stopAll(stage, policy) }, log);
+  tellWelcome(stage, { home: shortPath(settings.home), tour: options.tour === true }); // and hears Ctrl-C
   live.begin();
-  process.exitCode = await runUntilStopped(
-    { sidecar: stage.sidecar, stop: () => stopAll(stage, policy) },
-    log,
-  );
+  process.exitCode = await stopped;
 }
 
 async function stopAll(stage: Stage, policy: WatchedPolicy | undefined): Promise<void> {
