@@ -135,7 +135,7 @@ export class KillRounds {
         const expected = spent.has(path) ? 403 : 200;
         return answer?.status === expected
           ? []
-          : [`${path} again: ${answer?.status ?? 'no answer'}, not ${expected}`];
+          : [`${path} again: ${answer?.status ?? 'no answer'}, not ${expected} (${answer?.statement ?? ''})`];
       }),
     );
     this.#once = new Map();

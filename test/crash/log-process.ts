@@ -26,16 +26,11 @@ try {
   lineage.onFailure((cause) => (failed = cause.message));
   for (const [i, count] of BATCHES.entries()) {
     const before = failed;
-    const requests = Array.from({ length: count }, (_, n) => ({
-      path: `/${tag}/${i}/${n}`,
-      receipt: n === 0,
-    }));
-    const appends = requests.map(({ path, receipt }) => lineage.append({ ...callDraft(path), receipt }));
-    for (const [n, append] of appends.entries()) {
-      const recorded = await append.catch(() => undefined);
-      const path = requests[n]?.path;
-      if (recorded) print({ seq: recorded.seq, path, proof: recorded.evidence?.proof, after: before });
-    }
+    const paths = Array.from({ length: count }, (_, n) => `/${tag}/${i}/${n}`);
+    const drafts = paths.map((path, n) => ({ ...callDraft(path), receipt: n === 0 }));
+    const recorded = await lineage.appendAll(drafts).catch(() => []); // one batch, in the same steps each time
+    for (const [n, { seq, evidence }] of recorded.entries())
+      print({ seq, path: paths[n], proof: evidence?.proof, after: before });
   }
   print({ failed });
   await lineage.close();
