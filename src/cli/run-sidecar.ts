@@ -1,4 +1,5 @@
 /** A sidecar as a process: signals, faults of the program, exit code. Shared by `serve` and `dev`. */
+import { causeText } from '../config/cause-text.ts';
 import type { Log } from '../config/log.ts';
 import { LogFault } from '../lineage/fault.ts';
 import { PortUnavailable } from '../sidecar/doors.ts';
@@ -69,7 +70,7 @@ function reloadFailed(log: Log, cause: unknown): void {
 /** A broken program stops: it forwards nothing more, and its log is closed while that still works. */
 function fault(log: Log, cause: unknown): number {
   log.error('a fault of the program; stopping', {
-    cause: cause instanceof Error ? (cause.stack ?? '') : String(cause),
+    cause: causeText(cause),
   });
   return EXIT.unable;
 }

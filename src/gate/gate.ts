@@ -6,6 +6,7 @@ import type { Call, Carrier, Credential, RawHead } from '../call/call.ts';
 import { readCall } from '../call/read.ts';
 import type { Redirect } from '../call/redirect.ts';
 import type { Tunnel } from '../call/tunnel.ts';
+import { causeText } from '../config/cause-text.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import { pairName } from '../grant/authorities.ts';
@@ -267,7 +268,10 @@ export class Gate<E extends Exchange> {
     { exchange, outcome }: { exchange: E; outcome: EntryRequest },
   ): Promise<void> {
     const { fresh, refuser } = this.#parts;
-    const refusal = deny(ended.by ?? 'internal_error', 'the lease ended before the response began');
+    const refusal = deny(
+      ended.by ?? 'internal_error',
+      ended.why ?? 'the lease ended before the response began',
+    );
     const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, refusal);
     this.#kept.keep(refused.denial, found.grant);
     exchange.refuse(refused.denial);
@@ -294,12 +298,12 @@ export class Gate<E extends Exchange> {
     const code = cause instanceof LineageUnavailable ? 'log_unavailable' : 'internal_error';
     const after = found.permit === undefined ? found : { ...found, id: this.#parts.fresh().id }; // the permit has the call's
     try {
-      await this.#refuse(after, deny(code, describe(cause)), given);
+      await this.#refuse(after, deny(code, causeText(cause)), given);
     } catch (worse) {
       given.arrival.exchange.drop();
       this.#report(found, given.arrival, {
         began: given.began,
-        refusal: deny('internal_error', describe(worse)),
+        refusal: deny('internal_error', causeText(worse)),
       });
     }
   }
@@ -352,10 +356,6 @@ interface Reported {
   readonly seq?: number;
   readonly refusal?: Refusal;
   readonly refused?: Refused | undefined;
-}
-
-function describe(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }
 
 function onlyUnavailable(cause: unknown): void {

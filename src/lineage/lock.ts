@@ -31,10 +31,10 @@ function hold(path: string, held: string): LogLock {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
-    database.exec('BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // no journal: a full disk can be pruned
   } catch (cause) {
     database?.close();
-    throw isCode(cause, SQLITE_BUSY) ? new LogFault('log_locked', held) : faultOf(path, cause);
+    throw isBusy(cause) ? new LogFault('log_locked', held) : faultOf(path, cause);
   }
   const locked = database;
   return { release: () => locked.close() };
@@ -42,17 +42,11 @@ function hold(path: string, held: string): LogLock {
 
 /** https://www.sqlite.org/rescode.html */
 const SQLITE_BUSY = 5;
-const SQLITE_FULL = 13;
 
-function isCode(cause: unknown, code: number): boolean {
-  return cause instanceof Error && 'errcode' in cause && cause.errcode === code;
+function isBusy(cause: unknown): boolean {
+  return cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY;
 }
 
 function faultOf(path: string, cause: unknown): LogFault {
-  if (isCode(cause, SQLITE_FULL))
-    return new LogFault(
-      'log_no_room',
-      `The log's lock ${path} cannot be taken: the disk is full. Make room on it, or raise its quota, and start again: nothing is lost.`,
-    );
   return new LogFault('log_unreadable', `The log's lock ${path} cannot be opened: ${String(cause)}.`);
 }

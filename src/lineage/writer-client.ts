@@ -4,9 +4,11 @@ import type { Worker } from 'node:worker_threads';
 import { LineageUnavailable } from './lineage.ts';
 import type { EntryRequest, Lineage, LineageHealth, LogCondition, Recorded } from './lineage.ts';
 import { MAX_ENTRY_LENGTH } from './segment.ts';
+import { PendingTurn } from './pending-turn.ts';
+import type { PendingAppend } from './pending-turn.ts';
 import type { Room } from './space.ts';
 import type { TileAddress } from './tile.ts';
-import type { Ask, AskAnswer, Turn, TurnAnswer, WriterMessage, WriterReady } from './writer-protocol.ts';
+import type { Ask, Turn, WriterMessage, WriterReady } from './writer-protocol.ts';
 
 /** What is left in an entry for the position: time, origin, chain hash, number. */
 const POSITION_ROOM = 1024;
@@ -16,45 +18,6 @@ const PATIENCE_MS = 25;
 
 /** Appends in one message: while main acts on the first answers, the writer signs the next ones. */
 const MAX_TURN = 16;
-
-interface PendingAppend {
-  readonly resolve: (recorded: Recorded) => void;
-  readonly reject: (cause: Error) => void;
-  readonly late: ((seq: number) => void) | undefined;
-  readonly patient: boolean;
-}
-
-interface PendingAsk {
-  readonly resolve: (text: string | undefined) => void;
-  readonly reject: (cause: Error) => void;
-}
-
-/** One turn of the event loop: what was asked in it, and since when it waits. */
-class PendingTurn {
-  readonly texts: string[] = [];
-  readonly evidenceFor: number[] = [];
-  readonly asks: Ask[] = [];
-  readonly appends: PendingAppend[] = [];
-  readonly answers: PendingAsk[] = [];
-  /** Milliseconds of `performance.now`. */
-  readonly since = performance.now();
-  /** Whether its promises were rejected because it waited too long. */
-  overdue = false;
-  close = false;
-  /** Nothing in it is in a hurry: it goes with the next turn that has something to say, or when this calls. */
-  idle: NodeJS.Timeout | undefined;
-
-  reject(cause: Error): void {
-    for (const { reject } of [...this.appends, ...this.answers]) reject(cause);
-  }
-
-  /** Nobody waits for it any more, but for what has the patience. */
-  giveUp(cause: Error): void {
-    this.overdue = true;
-    const impatient = this.appends.filter(({ patient }) => !patient);
-    for (const { reject } of [...impatient, ...this.answers]) reject(cause);
-  }
-}
 
 /** How a client is set up. */
 export interface WriterClientRules {
@@ -262,8 +225,7 @@ export class WriterClient implements Lineage {
     this.#closedWell = closed === true;
     if (failure !== undefined) this.#fail(new Error(failure));
     for (const answer of answers) {
-      const turn = this.#sent.shift();
-      if (turn) settle(turn, answer, this.#failure);
+      this.#sent.shift()?.settle(answer, this.#failure);
     }
     this.#tellChange();
   }
@@ -305,26 +267,6 @@ export class WriterClient implements Lineage {
     for (const listener of this.#failureListeners.splice(0)) listener(this.#failure);
     this.#tellChange();
   }
-}
-
-function settle(turn: PendingTurn, answer: TurnAnswer, failure: LineageUnavailable | undefined): void {
-  const evidence = new Map(answer.evidence.map((one) => [one.draft, one]));
-  for (const [i, pending] of turn.appends.entries()) {
-    const seq = answer.first + i;
-    if (failure) pending.reject(failure);
-    else if (turn.overdue && !pending.patient) pending.late?.(seq);
-    else pending.resolve(recorded(seq, evidence.get(i)));
-  }
-  for (const [i, pending] of turn.answers.entries()) settleAsk(pending, answer.answers[i]);
-}
-
-function settleAsk({ resolve, reject }: PendingAsk, answer: AskAnswer | undefined): void {
-  if (!answer || 'fault' in answer) reject(new LineageUnavailable(answer?.fault ?? 'no answer'));
-  else resolve(answer.text);
-}
-
-function recorded(seq: number, evidence: Recorded['evidence']): Recorded {
-  return evidence ? { seq, evidence: { receipt: evidence.receipt, proof: evidence.proof } } : { seq };
 }
 
 function tooLarge({ before, after }: EntryRequest): LineageUnavailable | undefined {

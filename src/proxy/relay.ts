@@ -5,6 +5,7 @@ import type { Call, Header } from '../call/call.ts';
 import { usageReader } from '../call/llm-usage.ts';
 import type { UsageReader } from '../call/llm-usage.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
+import { causeText } from '../config/cause-text.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
 import { AgentPatience } from './agent-patience.ts';
@@ -208,7 +209,7 @@ export class Relay implements UpgradeErrand {
     try {
       return work();
     } catch (cause) {
-      this.#end({ ended: 'cut', by: 'internal_error', why: describe(cause) });
+      this.#end({ ended: 'cut', by: 'internal_error', why: causeText(cause) });
       return undefined;
     }
   }
@@ -359,8 +360,4 @@ function declared({ framing }: Pick<Call, 'framing'>): number | undefined {
 function resetOf(cause: Error): number {
   const reset = cause instanceof UpstreamFailure ? cause.reset : undefined;
   return reset ?? constants.NGHTTP2_INTERNAL_ERROR;
-}
-
-function describe(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }

@@ -3,6 +3,7 @@
  * host that was granted. What they say, nobody here knows.
  */
 import type { Socket } from 'node:net';
+import { causeText } from '../config/cause-text.ts';
 import type { DenialCode } from '../denial/table.ts';
 import type { Ended, Exchange, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
@@ -159,7 +160,7 @@ export class Splice {
       count(chunk.length);
       return this.#permitted();
     } catch (cause) {
-      this.#finish({ ended: 'cut', by: 'internal_error', why: String(cause) });
+      this.#finish({ ended: 'cut', by: 'internal_error', why: causeText(cause) });
       return false;
     }
   }

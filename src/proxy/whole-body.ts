@@ -1,4 +1,5 @@
 /** Reads a body that has to be known before its call is decided. */
+import { causeText } from '../config/cause-text.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { KeepPiece } from '../gate/outside.ts';
@@ -15,7 +16,7 @@ export function readWhole(source: BodySource, keep: KeepPiece): Promise<Outcome<
       stream.off('data', take).off('end', finish).off('close', breakOff).pause();
       resolve(outcome);
     };
-    const broken = (cause: unknown): void => settle(deny('internal_error', String(cause)));
+    const broken = (cause: unknown): void => settle(deny('internal_error', causeText(cause)));
     const take = (piece: Buffer): void => {
       try {
         heed(keep(piece));
