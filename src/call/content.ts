@@ -2,11 +2,11 @@
  * What a policy sees of a body (design.md §6). Only a body that was read in the one way its policy counts on is
  * `parsed`; every other state denies where a rule may look at the body.
  */
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { Json } from '../crypto/json.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { Call } from './call.ts';
+import { decoderOf } from './decode.ts';
 import { readForm, readMultipart } from './form.ts';
 import type { FormFields, FormPart } from './form.ts';
 import { readJson, unparsable } from './json-content.ts';
@@ -152,20 +152,15 @@ function decoded(call: BodyContext, body: Uint8Array, limit: number): Outcome<Ui
   if (body.length > limit) return tooLarge(limit);
   const [coding = 'identity', ...others] = codings.map((value) => value.trim().toLowerCase());
   if (coding === 'identity' && others.length === 0) return pass(body);
-  const decode = others.length === 0 ? DECODERS.get(coding) : undefined;
+  const decode = others.length === 0 ? decoderOf(coding) : undefined;
   if (!decode) return unread('a content coding that is not read');
   try {
-    return pass(decode(body, { maxOutputLength: limit }));
+    return pass(decode(body, limit));
   } catch (cause) {
     const isOver = cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE';
     return isOver ? tooLarge(limit) : unparsable(`not ${coding}`);
   }
 }
-
-const DECODERS: ReadonlyMap<string, typeof gunzipSync> = new Map<string, typeof gunzipSync>([
-  ['gzip', gunzipSync],
-  ['br', brotliDecompressSync],
-]);
 
 /** A body past the limit for bodies that are read. */
 export function tooLarge(limit: number): Refusal {

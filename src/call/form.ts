@@ -48,6 +48,7 @@ export function readMultipart(
   const [before, ...pieces] = `\r\n${text}`.split(`\r\n--${boundary}`);
   const after = pieces.pop();
   if (before !== '' || (after !== '--' && after !== '--\r\n') || pieces.length > MAX_FIELDS) return undefined;
+  if (pieces.some((piece) => piece.includes(`--${boundary}`))) return undefined; // behind a bare LF it is one to some
   const parts: FormPart[] = [];
   for (const piece of pieces) {
     const part = readPart(piece);

@@ -38,6 +38,11 @@ function contentsOf(given: Given): readonly Content[] | DenialCode {
   return outcome.ok ? outcome.value : outcome.code;
 }
 
+/** As the command line tool writes it. */
+function named(gzip: Buffer, name: string): Buffer {
+  return Buffer.concat([gzip.subarray(0, 10).fill(8, 3, 4), Buffer.from(`${name}\0`), gzip.subarray(10)]);
+}
+
 const parsed = (members: object): readonly unknown[] => [{ state: 'parsed', ...members }];
 
 t.test('a body is read as what it says it is, and shown as far as rules look at it', async (t) => {
@@ -61,6 +66,7 @@ t.test('a body is read as what it says it is, and shown as far as rules look at 
     ['a form', { type: 'application/x-www-form-urlencoded', body: form, members: ['form'] }, parsed({ kind: 'form', form: Object.assign(Object.create(null), { a: ['1', '3 x'], b: ['2'], ['__proto__']: ['y'] }) })],
     ['no bytes', { body: '' }, [{ state: 'none' }]],
     ['a body that nobody looks at', { body: '{', members: [] }, [{ state: 'unread' }]],
+    ['gzip with a file’s name', { body: named(gzipSync('{"a":1}'), 'a.json'), headers: [['content-encoding', 'gzip']] }, parsed({ kind: 'json', json: { a: 1 } })],
     ['gzip', { body: gzipSync('{"a":1}'), headers: [['content-encoding', 'GZIP']] }, parsed({ kind: 'json', json: { a: 1 } })],
     ['br', { body: brotliCompressSync('[]'), headers: [['content-encoding', 'br']] }, parsed({ kind: 'json', json: [] })],
   ]; // prettier-ignore
@@ -92,6 +98,8 @@ t.test('what has no single reading is refused', async (t) => {
   const llm = { members: ['llm'], segments: ['v1', 'messages'] } as const;
   const part = (head: string): string => `--b\r\n${head}\r\n\r\nx\r\n--b--\r\n`;
   const multipart = { type: 'multipart/form-data; boundary=b', members: ['multipart'] } as const;
+  const form = { type: 'application/x-www-form-urlencoded', members: ['form'] } as const;
+  const gzip = { headers: [['content-encoding', 'gzip']] } as const;
   const rows: readonly (readonly [name: string, given: Given, code: DenialCode])[] = [
     ['no JSON', { body: '{' }, 'content_unparsable'],
     ['a member twice', { body: '{"a":1,"a":1}' }, 'content_unparsable'],
@@ -118,6 +126,17 @@ t.test('what has no single reading is refused', async (t) => {
     ['no gzip', { body: '{}', headers: [['content-encoding', 'gzip']] }, 'content_unparsable'],
     ['half a gzip', { body: gzipSync('{}').subarray(0, 15), headers: [['content-encoding', 'gzip']] }, 'content_unparsable'],
     ['a bomb', { body: gzipSync(Buffer.alloc(1e6, ' ')).subarray(0, LIMIT), headers: [['content-encoding', 'gzip']] }, 'content_too_large'],
+    ['gzip of two members', { ...form, ...gzip, body: Buffer.concat([gzipSync('a=1'), gzipSync('&b=1')]) }, 'content_unparsable'],
+    ['gzip of two members with zeros between', { ...form, ...gzip, body: Buffer.concat([gzipSync('a=1'), Buffer.alloc(3), gzipSync('&b=1')]) }, 'content_unparsable'],
+    ['gzip of a member behind an empty one', { ...form, ...gzip, body: Buffer.concat([gzipSync(''), gzipSync('b=1')]) }, 'content_unparsable'],
+    ['gzip of an empty member behind another', { ...form, ...gzip, body: Buffer.concat([gzipSync('a=1'), gzipSync('')]) }, 'content_unparsable'],
+    ['gzip before a zero', { ...form, ...gzip, body: Buffer.concat([gzipSync('a=1'), Buffer.alloc(1)]) }, 'content_unparsable'],
+    ['gzip with another size', { ...form, ...gzip, body: gzipSync('a=1').fill(9, 19) }, 'content_unparsable'],
+    ['gzip with another CRC-32', { ...form, ...gzip, body: gzipSync('a=1').fill(9, 15, 19) }, 'content_unparsable'],
+    ['gzip with odd flags', { ...form, ...gzip, body: gzipSync('a=1').fill(4, 3, 4) }, 'content_unparsable'],
+    ['gzip whose file’s name does not end', { ...form, ...gzip, body: Buffer.from([0x1f, 0x8b, 8, 8, 1, 1, 1, 1, 1, 1, 1]) }, 'content_unparsable'],
+    ['gzip of four bytes', { ...form, ...gzip, body: Buffer.from([0x1f, 0x8b, 8, 0]) }, 'content_unparsable'],
+    ['brotli before something else', { ...form, body: Buffer.concat([brotliCompressSync('a=1'), Buffer.from('x')]), headers: [['content-encoding', 'br']] }, 'content_unparsable'],
     ['a body past the limit', { body: `"${'x'.repeat(LIMIT)}"` }, 'content_too_large'],
     ['an envelope in two spellings', { ...mcp, body: rpc(',"Method":"ping","params":{"name":"a"}') }, 'content_unparsable'],
     ['an envelope in a spelling that Go takes', { ...mcp, body: '{"j\u017fonrpc":"2.0","method":"ping"}' }, 'content_unparsable'],
@@ -143,6 +162,8 @@ t.test('what has no single reading is refused', async (t) => {
     ['no end', { ...multipart, body: '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx' }, 'policy_content_unread'],
     ['a preamble', { ...multipart, body: `x\r\n${part('Content-Disposition: form-data; name="a"')}` }, 'policy_content_unread'],
     ['an epilogue', { ...multipart, body: `${part('Content-Disposition: form-data; name="a"')}x` }, 'policy_content_unread'],
+    ['a boundary behind a bare LF', { ...multipart, body: part('Content-Disposition: form-data; name="a"\r\n\r\n1\n--b\nContent-Disposition: form-data; name="admin"') }, 'policy_content_unread'],
+    ['a boundary behind a bare CR', { ...multipart, body: part('Content-Disposition: form-data; name="a"\r\n\r\n1\r--b--\r') }, 'policy_content_unread'],
     ['no boundary', { ...multipart, type: 'multipart/form-data', body: '--\r\n' }, 'policy_content_unread'],
   ]; // prettier-ignore
   for (const [name, given, code] of rows) t.equal(contentsOf(given), code, name);
