@@ -8,30 +8,29 @@ import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import { causeText } from '../config/cause-text.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
-import { AgentPatience } from './agent-patience.ts';
-import type { Flow } from './errand.ts';
+import { AgentTimeouts } from './agent-timeouts.ts';
 import type { AgentExchange } from './exchange.ts';
 import { failureOf, UpstreamFailure } from './failure.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
-import type { Lane } from './lane.ts';
 import type { PaceSettings } from './pace.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
 import type { FitHead } from './response-head.ts';
 import type { Scavenger } from './scavenger.ts';
 import { Tally } from './tally.ts';
+import type { Transport } from './transport.ts';
+import type { Switching, UpgradeHandler } from './upgrade.ts';
 import { switchingHead } from './upgrade-reply.ts';
-import type { Switching, UpgradeErrand } from './upgrade.ts';
 import { requestOf } from './upstream-request.ts';
-import type { Patience } from './upstream-request.ts';
+import type { Flow, UpstreamTimeouts } from './upstream-request.ts';
 import type { CallEnd, Way } from './websocket.ts';
 
 /** What a relay needs beside its call. */
 export interface RelayParts {
   readonly passage: Passage<AgentExchange>;
-  readonly lane: Lane;
+  readonly transport: Transport;
   readonly clock: Clock;
-  readonly patience: Patience;
+  readonly timeouts: UpstreamTimeouts;
   /** For the whole call, in milliseconds; 0: as long as its lease. */
   readonly totalMs: number;
   /** For the agent to send or take the next byte, in milliseconds; 0: as long as its lease. */
@@ -46,13 +45,13 @@ export interface RelayParts {
 const MAX_INFORMATIONAL = 8;
 
 /** Carries one call, once. */
-export class Relay implements UpgradeErrand {
+export class Relay implements UpgradeHandler {
   readonly #parts: RelayParts;
   readonly #began: number;
   readonly #up = new Tally();
   readonly #down = new Tally();
   readonly #body: Readable | undefined;
-  readonly #agent: AgentPatience;
+  readonly #agent: AgentTimeouts;
   #flow: Flow | undefined;
   #settle: (ended: Ended) => void = () => undefined;
   #reject: (cause: unknown) => void = () => undefined;
@@ -68,7 +67,7 @@ export class Relay implements UpgradeErrand {
   constructor(parts: RelayParts) {
     this.#parts = parts;
     this.#began = parts.clock.monotonic();
-    this.#agent = new AgentPatience({
+    this.#agent = new AgentTimeouts({
       clock: parts.clock,
       ms: parts.agentMs,
       pace: parts.pace,
@@ -79,7 +78,7 @@ export class Relay implements UpgradeErrand {
 
   /** Sends the request and streams until the end, whatever it is. Where it rejects, both sides are closed. */
   run(): Promise<Ended> {
-    const { passage, lane, clock, patience, totalMs } = this.#parts;
+    const { passage, transport, clock, timeouts, totalMs } = this.#parts;
     return new Promise((resolve, reject) => {
       this.#settle = resolve;
       this.#reject = reject;
@@ -90,7 +89,7 @@ export class Relay implements UpgradeErrand {
       if (this.#body) this.#agent.awaitBody(declared(passage.call));
       if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
       const body = { body: this.#body, trailers: () => this.#sendTrailers() };
-      lane.send(requestOf(passage, { ...patience, ...body }), this);
+      transport.send(requestOf(passage, { ...timeouts, ...body }), this);
     });
   }
 
@@ -172,9 +171,9 @@ export class Relay implements UpgradeErrand {
 
   #finish(trailers: readonly string[]): void {
     if (this.#over) return;
-    const { lane, passage } = this.#parts;
+    const { transport, passage } = this.#parts;
     this.#released = true;
-    lane.release();
+    transport.release();
     this.#agent.awaitTaking();
     const passed = passage.exchange.end(cleanTrailers(trailers));
     this.#down.end(passed);
@@ -241,7 +240,7 @@ export class Relay implements UpgradeErrand {
       admit: (bytes) => this.#try(() => this.#admitBody(bytes)) ?? false,
       trailers: (raw) => this.#takeTrailers(raw),
     });
-    return stream.on('error', () => undefined); // the lane hears it too, and tells `failed`
+    return stream.on('error', () => undefined); // the transport hears it too, and tells `failed`
   }
 
   #admitBody(bytes: number): boolean {
@@ -252,9 +251,9 @@ export class Relay implements UpgradeErrand {
 
   /** Trailers of a request pass only from HTTP/2 to HTTP/2. */
   #takeTrailers(raw: readonly string[]): boolean {
-    const { lane, passage } = this.#parts;
+    const { transport, passage } = this.#parts;
     const trailers = readTrailers(raw);
-    const fit = trailers.ok && passage.exchange.http2 && lane.carriesTrailers;
+    const fit = trailers.ok && passage.exchange.http2 && transport.carriesTrailers;
     if (fit) this.#trailers = trailers.value;
     else this.#end({ ended: 'cut', by: 'trailers_unsupported' });
     return fit;
@@ -324,7 +323,7 @@ export class Relay implements UpgradeErrand {
 
   #stopUpstream(why: Ended['ended']): void {
     this.#body?.destroy();
-    if (!this.#released) this.#parts.lane.destroy(why);
+    if (!this.#released) this.#parts.transport.destroy(why);
   }
 
   #answerFailure(cause: Error): void {
@@ -333,8 +332,8 @@ export class Relay implements UpgradeErrand {
   }
 
   #outcome(how: CallEnd, answered: boolean): Ended {
-    const { clock, lane } = this.#parts;
-    const dialled = lane.dialled;
+    const { clock, transport } = this.#parts;
+    const dialled = transport.dialled;
     return {
       ...(dialled ? { dialled: addressText(dialled) } : {}),
       ...(this.#status === undefined ? {} : { status: this.#status }),

@@ -12,23 +12,23 @@ import { dial } from './dial.ts';
 import type { DialSettings } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
 import { UpstreamFailure } from './failure.ts';
-import type { Errand, Outgoing } from './errand.ts';
-import type { Lane, LaneTarget } from './lane.ts';
+import type { Transport, TransportTarget } from './transport.ts';
+import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
 import { WebSocket } from './websocket.ts';
 import type { WebSocketLimits, WebSocketWatch } from './websocket.ts';
 
 /** What an upgrade is made of. */
 export interface UpgradeParts {
   readonly passage: Passage<AgentExchange>;
-  readonly target: LaneTarget;
+  readonly target: TransportTarget;
   readonly clock: Clock;
   readonly dialling: DialSettings;
   readonly limits: WebSocketLimits;
 }
 
 /** Who hears of one handshake, and of the frames after it. */
-export interface UpgradeErrand extends Errand, WebSocketWatch {
-  /** A 101 with these headers (`name, value, …`, attacker-controlled); nothing where the errand is over by now. */
+export interface UpgradeHandler extends ResponseHandler, WebSocketWatch {
+  /** A 101 with these headers (`name, value, …`, attacker-controlled); nothing where the call is over by now. */
   switched(raw: readonly string[]): Switching | undefined;
 }
 
@@ -53,7 +53,7 @@ const CODES = {
 } as const;
 
 /** One connection for one handshake; never shared, never kept. */
-export class UpgradeLane implements Lane {
+export class UpgradeTransport implements Transport {
   readonly carriesTrailers = false;
   readonly #parts: UpgradeParts;
   readonly #given = new AbortController();
@@ -73,18 +73,18 @@ export class UpgradeLane implements Lane {
     return this.#dialled;
   }
 
-  /** A relay is an errand of this kind, whatever its lane. */
-  send(request: Outgoing, errand: UpgradeErrand): void {
+  /** A relay is a handler of this kind, whatever its transport. */
+  send(request: UpstreamRequest, handler: UpgradeHandler): void {
     const { target, dialling } = this.#parts;
-    const permitted = (): boolean => errand.permitted();
+    const permitted = (): boolean => handler.permitted();
     dial({ ...target, permitted, protocols: PROTOCOLS, signal: this.#given.signal }, dialling)
       .then(({ socket, address }) => {
         this.#dialled = address;
         this.#socket = socket;
         if (this.#given.signal.aborted) socket.destroy();
-        else this.#shake(socket, request, errand);
+        else this.#shake(socket, request, handler);
       })
-      .catch((cause: Error) => errand.failed(cause));
+      .catch((cause: Error) => handler.failed(cause));
   }
 
   release(): void {
@@ -101,11 +101,11 @@ export class UpgradeLane implements Lane {
   }
 
   /** Everything in here happens in one turn: no reply can come before all its listeners are ours. */
-  #shake(socket: Socket, asked: Outgoing, errand: UpgradeErrand): void {
+  #shake(socket: Socket, asked: UpstreamRequest, handler: UpgradeHandler): void {
     const { clock, limits, passage } = this.#parts;
-    const webSocket = new WebSocket({ clock, limits, watch: errand });
+    const webSocket = new WebSocket({ clock, limits, watch: handler });
     this.#webSocket = webSocket;
-    this.#cancelHead = clock.after(asked.headMs, () => errand.failed(new UpstreamFailure('head_timeout')));
+    this.#cancelHead = clock.after(asked.headMs, () => handler.failed(new UpstreamFailure('head_timeout')));
     const library = createProxyServer({ target: 'http://upstream.invalid/', agent: new OneSocket(socket) });
     library.on('error', () => undefined); // it comes to the callback below
     library.on('proxyReqWs', (request) => {
@@ -113,44 +113,44 @@ export class UpgradeLane implements Lane {
       request.on('error', () => undefined); // the library listens only behind this
       request.path = asked.target; // the library would normalise it
       request.maxHeadersCount = 0; // all of them are judged
-      if (!errand.begin({ pause: () => this.#reply?.pause(), resume: () => this.#reply?.resume() }))
+      if (!handler.begin({ pause: () => this.#reply?.pause(), resume: () => this.#reply?.resume() }))
         request.destroy();
-      request.prependListener('upgrade', (reply, upstream) => this.#switch(reply, upstream, errand));
+      request.prependListener('upgrade', (reply, upstream) => this.#switch(reply, upstream, handler));
     });
-    const close = (cause: Error): void => errand.failed(cause);
+    const close = (cause: Error): void => handler.failed(cause);
     const options = {};
     library.ws(requestFor(passage, asked.target), asSocket(webSocket), Buffer.alloc(0), options, close);
     const request = this.#request;
     if (!request) throw new Error('http-proxy sent no request');
     request.removeAllListeners('response'); // a reply that is no 101 is not the library's to answer
-    request.on('response', (reply) => this.#relay(reply, asked, errand));
-    request.on('information', ({ statusCode, rawHeaders }) => errand.head(statusCode, rawHeaders, false));
+    request.on('response', (reply) => this.#relay(reply, asked, handler));
+    request.on('information', ({ statusCode, rawHeaders }) => handler.head(statusCode, rawHeaders, false));
   }
 
   /** Runs before the library's own listener, which then writes what is left of the head. */
-  #switch(reply: IncomingMessage, upstream: Socket, errand: UpgradeErrand): void {
+  #switch(reply: IncomingMessage, upstream: Socket, handler: UpgradeHandler): void {
     this.#cancelHead();
-    const switching = errand.switched(reply.rawHeaders);
-    if (!switching) return; // the errand is over, and both ends are destroyed
+    const switching = handler.switched(reply.rawHeaders);
+    if (!switching) return; // the call is over, and both ends are destroyed
     this.#open = true;
     reply.headers = { ...switching.headers };
     this.#webSocket?.open({ ...switching, upstream });
   }
 
   /** Any other reply is a response like that of any call. */
-  #relay(reply: IncomingMessage, asked: Outgoing, errand: UpgradeErrand): void {
+  #relay(reply: IncomingMessage, asked: UpstreamRequest, handler: UpgradeHandler): void {
     this.#cancelHead();
     this.#reply = reply;
-    const lost = (cause: Error): void => errand.failed(cause);
+    const lost = (cause: Error): void => handler.failed(cause);
     reply.on('error', lost).on('aborted', () => lost(new UpstreamFailure('connection_lost')));
-    reply.on('data', (chunk: Buffer) => errand.data(chunk));
+    reply.on('data', (chunk: Buffer) => handler.data(chunk));
     reply.on('end', () => {
-      if (reply.complete) errand.ended([]);
+      if (reply.complete) handler.ended([]);
     });
     this.#socket?.setTimeout(asked.idleMs, () => {
       if (!reply.isPaused()) lost(new UpstreamFailure('body_timeout'));
     });
-    errand.head(reply.statusCode ?? 0, reply.rawHeaders, false);
+    handler.head(reply.statusCode ?? 0, reply.rawHeaders, false);
   }
 }
 

@@ -5,17 +5,17 @@ import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
 import { isGrpcCall } from './grpc.ts';
 import type { PaceSettings } from './pace.ts';
-import { failureReply } from './reply.ts';
-import { Lanes } from './lanes.ts';
 import { Relay } from './relay.ts';
 import type { RelayParts } from './relay.ts';
+import { failureReply } from './reply.ts';
 import { Running } from './running.ts';
 import { Scavenger } from './scavenger.ts';
 import type { SpliceSettings } from './splice.ts';
 import { Tally } from './tally.ts';
 import { tlsIdentities } from './tls-identity.ts';
 import type { Identities } from './tls-identity.ts';
-import { UpgradeLane } from './upgrade.ts';
+import { TransportPool } from './transport-pool.ts';
+import { UpgradeTransport } from './upgrade.ts';
 import type { UpgradeParts } from './upgrade.ts';
 import type { UpstreamProxy } from './upstream-proxy.ts';
 import type { WebSocketLimits } from './websocket.ts';
@@ -75,8 +75,8 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** The gate's `Upstream`. */
 export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #settings: UpstreamSettings;
-  readonly #lanes: Lanes;
-  readonly #relaying: Omit<RelayParts, 'passage' | 'lane'>;
+  readonly #transports: TransportPool;
+  readonly #relaying: Omit<RelayParts, 'passage' | 'transport'>;
   readonly #upgrading: Omit<UpgradeParts, 'passage' | 'target'>;
   readonly #tunnelling: Omit<SpliceSettings, 'helloMs'>;
   readonly #running: Running;
@@ -88,10 +88,10 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     this.#running = running;
     const scavenger = new Scavenger();
     this.#settings = settings;
-    this.#lanes = new Lanes({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
+    this.#transports = new TransportPool({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
     this.#upgrading = { clock, dialling, limits: settings.webSocket };
-    const patience = { headMs, idleMs: bodyIdleMs };
-    this.#relaying = { clock, patience, totalMs, agentMs, pace, scavenger };
+    const timeouts = { headMs, idleMs: bodyIdleMs };
+    this.#relaying = { clock, timeouts, totalMs, agentMs, pace, scavenger };
     this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, totalMs, scavenger, running };
   }
 
@@ -102,7 +102,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
 
   /** How many upstream connections wait for their agent's next call. */
   get idle(): number {
-    return this.#lanes.idle;
+    return this.#transports.idle;
   }
 
   async execute(passage: Passage<AgentExchange>): Promise<Ended> {
@@ -113,11 +113,11 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     const offer = offerOf(this.#settings.choose(origin), call, exchange);
     const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
     const target = { host, origin, addresses, tls };
-    const lane = call.upgrade
-      ? new UpgradeLane({ ...this.#upgrading, passage, target }) // never anything else, and gone with its call
-      : this.#lanes.take(agent, target, offer);
+    const transport = call.upgrade
+      ? new UpgradeTransport({ ...this.#upgrading, passage, target }) // never anything else, and gone with its call
+      : this.#transports.take(agent, target, offer);
     try {
-      return await new Relay({ ...this.#relaying, passage, lane }).run();
+      return await new Relay({ ...this.#relaying, passage, transport }).run();
     } finally {
       leave();
     }
@@ -125,7 +125,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
 
   /** Closes the connections that wait; running calls are their leases' business. */
   close(): void {
-    this.#lanes.close();
+    this.#transports.close();
   }
 }
 

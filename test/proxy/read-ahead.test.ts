@@ -10,8 +10,8 @@ import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
 import { dial } from '../../src/proxy/dial.ts';
-import type { Flow } from '../../src/proxy/errand.ts';
-import { Http1Lane } from '../../src/proxy/http1-lane.ts';
+import type { Flow } from '../../src/proxy/upstream-request.ts';
+import { Http1Transport } from '../../src/proxy/http1-transport.ts';
 import { Interceptor } from '../../src/proxy/intercept.ts';
 import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
 import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
@@ -55,8 +55,8 @@ t.test('from an upstream, while its response is held', async (t) => {
   const wanted = { ...target, protocols: ['http/1.1'] as const, permitted: () => true, signal };
   const settings = { ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: RECORD };
   const opened = await dial(wanted, settings);
-  const lane = new Http1Lane({ key: '', target, settings, opened, rest: () => undefined });
-  t.teardown(() => lane.destroy());
+  const transport = new Http1Transport({ key: '', target, settings, opened, rest: () => undefined });
+  t.teardown(() => transport.destroy());
   const pieces: number[] = [];
   const flow = await new Promise<Flow>((resolve, reject) => {
     let flow: Flow;
@@ -67,7 +67,7 @@ t.test('from an upstream, while its response is held', async (t) => {
       headers: [['host', 'localhost']],
     } as const;
     const rest = { body: undefined, length: undefined, trailers: () => [], headMs: 0, idleMs: 0 };
-    lane.send({ ...request, ...rest }, {
+    transport.send({ ...request, ...rest }, {
       permitted: () => true,
       begin: (given) => ((flow = given), true),
       sent: () => undefined,

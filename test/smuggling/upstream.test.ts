@@ -25,7 +25,7 @@ for (const carrier of ['forward', 'tunnel'] as const)
     },
   );
 
-/** Writes the reply that a request asks for, at once; a circumflex ends the connection. Later pieces: proxy/pool.test.ts. */
+/** Writes the reply that a request asks for, at once; a circumflex ends the connection. Later pieces: proxy/transport-pool.test.ts. */
 function answer({ headers }: Received, { socket }: Asker): boolean {
   const find = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
   const [, reply] = upstreamRows[Number(find('x-reply') ?? -1)] ?? [];

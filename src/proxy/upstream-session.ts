@@ -6,27 +6,27 @@ import type { Address, Clock } from '../gate/outside.ts';
 import type { Dialled } from './dial.ts';
 import { endFlooded, FrameBudget, hangUp, MAX_STREAMS, UPSTREAM_SESSION, widen } from './http2-limits.ts';
 
-/** What a trunk is made with. */
-export interface TrunkParts {
+/** What a session is made with. */
+export interface UpstreamSessionParts {
   readonly origin: string;
   readonly clock: Clock;
   /** How long it is kept unused, in milliseconds. */
   readonly idleMs: number;
   /** It takes no further streams. */
-  onDone(trunk: Trunk): void;
+  onDone(session: UpstreamSession): void;
 }
 
 /** A session of node:http2, and how many streams it has. */
-export class Trunk {
+export class UpstreamSession {
   readonly address: Address;
-  readonly #parts: TrunkParts;
+  readonly #parts: UpstreamSessionParts;
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
   #running = 0;
   #done = false;
   #stopWaiting: () => void = () => undefined;
 
-  constructor({ socket, address }: Dialled, parts: TrunkParts) {
+  constructor({ socket, address }: Dialled, parts: UpstreamSessionParts) {
     this.address = address;
     this.#parts = parts;
     const budget = new FrameBudget(parts.clock, () => socket.bytesWritten);

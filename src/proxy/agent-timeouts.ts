@@ -4,7 +4,7 @@ import { Pace } from './pace.ts';
 import type { PaceSettings } from './pace.ts';
 
 /** What it takes. */
-export interface AgentPatienceParts {
+export interface AgentTimeoutsParts {
   readonly clock: Clock;
   /** Without a byte, in milliseconds; 0 waits for ever. */
   readonly ms: number;
@@ -17,9 +17,9 @@ export interface AgentPatienceParts {
 /** Between two looks at a body: one that is late, or whose upstream takes nothing, is looked at so often. */
 const LOOK_MS = 250;
 
-/** One call's patience with its agent. */
-export class AgentPatience {
-  readonly #parts: AgentPatienceParts;
+/** How long one call waits. */
+export class AgentTimeouts {
+  readonly #parts: AgentTimeoutsParts;
   readonly #idleMs: number;
   #sentAt = 0;
   #pace: Pace | undefined;
@@ -27,7 +27,7 @@ export class AgentPatience {
   #stopBody: (() => void) | undefined;
   #stopTaking: (() => void) | undefined;
 
-  constructor(parts: AgentPatienceParts) {
+  constructor(parts: AgentTimeoutsParts) {
     this.#parts = parts;
     this.#idleMs = parts.ms || Infinity;
   }

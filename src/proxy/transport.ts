@@ -1,11 +1,11 @@
-/** A way to one upstream, for one call of one agent. */
+/** What carries one call to its upstream, whatever protocol is spoken. */
 import type { Address, Ended } from '../gate/outside.ts';
 import type { DialSettings } from './dial.ts';
-import type { Errand, Outgoing } from './errand.ts';
 import type { TlsIdentity } from './tls-identity.ts';
+import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
 
 /** What connections are for; never anything else in their life. */
-export interface LaneTarget {
+export interface TransportTarget {
   /** Undefined: in the clear. */
   readonly tls: TlsIdentity | undefined;
   readonly host: string;
@@ -13,8 +13,8 @@ export interface LaneTarget {
   readonly addresses: readonly Address[];
 }
 
-/** How lanes behave. */
-export interface LaneSettings extends DialSettings {
+/** How transports behave. */
+export interface TransportSettings extends DialSettings {
   /** How long an unused connection is kept, in milliseconds. */
   readonly idleMs: number;
   /** Response head, in bytes. */
@@ -22,13 +22,13 @@ export interface LaneSettings extends DialSettings {
 }
 
 /** Carries one request at a time. What was written is never sent again. */
-export interface Lane {
-  /** The address of the connection that carries the errand; undefined before one was open. */
+export interface Transport {
+  /** The address of the connection that carries the request; undefined before one was open. */
   readonly dialled: Address | undefined;
-  /** Whether a body may be followed by trailers; known once the errand has begun. */
+  /** Whether a body may be followed by trailers; known once the request has begun. */
   readonly carriesTrailers: boolean;
-  /** Sends one request. Errors come to the errand. */
-  send(request: Outgoing, errand: Errand): void;
+  /** Sends one request. Errors come to the handler. */
+  send(request: UpstreamRequest, handler: ResponseHandler): void;
   /** The upstream has answered whole. */
   release(): void;
   /** Ends the request, or stops dialling; says why where frames can say it. */

@@ -1,19 +1,19 @@
-/** One call on one stream of a trunk. */
+/** One call on one stream of an HTTP/2 session. */
 import { constants } from 'node:http2';
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import type { Readable } from 'node:stream';
 import type { Header } from '../call/call.ts';
 import type { Clock } from '../gate/outside.ts';
-import type { Errand, Outgoing } from './errand.ts';
 import { UpstreamFailure } from './failure.ts';
-import type { Trunk } from './http2-trunk.ts';
+import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
+import type { UpstreamSession } from './upstream-session.ts';
 
-/** Sends a request when it is made, and tells its errand what comes back. */
-export class StreamErrand {
-  readonly #trunk: Trunk;
+/** Sends a request when it is made, and tells its handler what comes back. */
+export class Http2Request {
+  readonly #session: UpstreamSession;
   readonly #clock: Clock;
-  readonly #request: Outgoing;
-  readonly #errand: Errand;
+  readonly #request: UpstreamRequest;
+  readonly #handler: ResponseHandler;
   #stream: ClientHttp2Stream | undefined;
   #trailers: readonly string[] = [];
   #cause: Error | undefined;
@@ -23,15 +23,18 @@ export class StreamErrand {
   #whole = false;
   #stopTimer: () => void = () => undefined;
 
-  constructor(trunk: Trunk, given: { clock: Clock; request: Outgoing; errand: Errand }) {
-    this.#trunk = trunk;
+  constructor(
+    session: UpstreamSession,
+    given: { clock: Clock; request: UpstreamRequest; handler: ResponseHandler },
+  ) {
+    this.#session = session;
     this.#clock = given.clock;
     this.#request = given.request;
-    this.#errand = given.errand;
+    this.#handler = given.handler;
     this.#begin();
   }
 
-  /** The errand has its answer: whatever the request still holds is not sent. */
+  /** The handler has its answer: whatever the request still holds is not sent. */
   release(): void {
     this.#over = true;
     this.#stopTimer();
@@ -42,16 +45,16 @@ export class StreamErrand {
   destroy(): void {
     this.#over = true;
     this.#stopTimer();
-    if (this.#stream) this.#trunk.cancel(this.#stream);
+    if (this.#stream) this.#session.cancel(this.#stream);
   }
 
   #begin(): void {
     const flow = { pause: () => this.#pause(), resume: () => this.#resume() };
-    if (!this.#errand.begin(flow)) return this.#fail('connection_lost', 'no longer permitted');
+    if (!this.#handler.begin(flow)) return this.#fail('connection_lost', 'no longer permitted');
     const { body } = this.#request;
     const streams = body !== undefined && !(body instanceof Uint8Array);
     try {
-      const stream = this.#trunk.open(fieldsOf(this.#request), {
+      const stream = this.#session.open(fieldsOf(this.#request), {
         endStream: body === undefined || (body instanceof Uint8Array && body.length === 0),
         waitForTrailers: streams,
       });
@@ -90,7 +93,7 @@ export class StreamErrand {
 
   #sendWhole(stream: ClientHttp2Stream, body: Uint8Array | undefined): void {
     if (body && body.length > 0) {
-      this.#errand.sent(body);
+      this.#handler.sent(body);
       stream.end(body);
     }
     this.#startHeadTimer();
@@ -98,7 +101,7 @@ export class StreamErrand {
 
   #pump(stream: ClientHttp2Stream, body: Readable): void {
     body.on('data', (chunk: Buffer) => {
-      this.#errand.sent(chunk);
+      this.#handler.sent(chunk);
       this.#stir();
       if (!stream.write(chunk)) body.pause();
     });
@@ -117,7 +120,7 @@ export class StreamErrand {
     const status = headers[':status'];
     if (this.#over) return;
     if (status === undefined) this.#fail('response_malformed', 'headers in the middle of a body');
-    else this.#errand.head(status, withoutStatus(raw), false);
+    else this.#handler.head(status, withoutStatus(raw), false);
   }
 
   #head(
@@ -130,21 +133,21 @@ export class StreamErrand {
     this.#stopTimer();
     this.#stir();
     const whole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    this.#errand.head(headers[':status'] ?? 0, withoutStatus(raw), whole);
+    this.#handler.head(headers[':status'] ?? 0, withoutStatus(raw), whole);
     this.#stream?.on('data', (chunk: Buffer) => this.#data(chunk)); // not sooner: node:http2 may tell of data before heads
   }
 
   #data(chunk: Buffer): void {
     if (this.#over) return;
     this.#stir();
-    this.#errand.data(chunk);
+    this.#handler.data(chunk);
   }
 
   #end(): void {
     if (this.#over || !this.#answered || !this.#whole) return; // what is not whole is told by `close`
     this.#over = true;
     this.#stopTimer();
-    this.#errand.ended(this.#trailers);
+    this.#handler.ended(this.#trailers);
   }
 
   #close(code: number | undefined): void {
@@ -153,7 +156,7 @@ export class StreamErrand {
     this.#stopTimer();
     const why = this.#cause?.message ?? `closed with ${code}`;
     const reset = code ? { reset: code } : {};
-    this.#errand.failed(new UpstreamFailure('connection_lost', why, reset));
+    this.#handler.failed(new UpstreamFailure('connection_lost', why, reset));
   }
 
   #fail(
@@ -163,7 +166,7 @@ export class StreamErrand {
   ): void {
     if (this.#over) return;
     this.destroy();
-    this.#errand.failed(new UpstreamFailure(failure, detail, options));
+    this.#handler.failed(new UpstreamFailure(failure, detail, options));
   }
 
   #pause(): void {
@@ -198,7 +201,7 @@ export class StreamErrand {
   }
 }
 
-function fieldsOf({ method, scheme, target, headers, length, body }: Outgoing): readonly string[] {
+function fieldsOf({ method, scheme, target, headers, length, body }: UpstreamRequest): readonly string[] {
   const [host, ...rest] = headers;
   const fields = [':method', method, ':scheme', scheme, ':authority', host?.[1] ?? '', ':path', target];
   for (const [name, value] of rest) fields.push(name, value);

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { openBlackHole } from '../e2e/black-hole.ts';
-import { Http1Lane } from '../../src/proxy/http1-lane.ts';
-import { Lanes } from '../../src/proxy/lanes.ts';
-import { Pool } from '../../src/proxy/pool.ts';
+import { Http1Transport } from '../../src/proxy/http1-transport.ts';
+import { TransportPool } from '../../src/proxy/transport-pool.ts';
+import { IdleConnections } from '../../src/proxy/idle-connections.ts';
 import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
 import { clock, exchangeRaw, lastEnded, startRaw, startSidecar } from './small-gate.ts';
 import type { Plan, Teardown } from './small-gate.ts';
@@ -118,22 +118,22 @@ t.test('an address that never answers has its share of the time, and then the ne
 });
 
 /** One agent's calls to an upstream that answers `ok`, and what that upstream's connections are. */
-async function startLanes(t: Teardown) {
+async function startPool(t: Teardown) {
   const { port, sockets } = await startRaw(t, counting().talk);
-  const lanes = new Lanes({ ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: 16_384 });
-  t.teardown(() => lanes.close());
+  const transports = new TransportPool({ ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: 16_384 });
+  t.teardown(() => transports.close());
   const target = {
     ...{ tls: undefined, host: '127.0.0.1', origin: `http://127.0.0.1:${port}` },
     addresses: [{ address: '127.0.0.1', family: 4, port }],
   } as const;
-  /** The body of the answer; `released` is called as soon as the lane was given back. */
+  /** The body of the answer; `released` is called as soon as the transport was given back. */
   const call = (released: () => void = () => undefined): Promise<string> =>
     new Promise((resolve, reject) => {
-      const lane = lanes.take('agent', target, ['http/1.1']);
+      const transport = transports.take('agent', target, ['http/1.1']);
       let body = '';
       const request = { scheme: 'http', method: 'GET', target: '/', headers: [['host', 'a']] } as const;
       const rest = { body: undefined, length: undefined, trailers: () => [], headMs: 0, idleMs: 0 };
-      lane.send(
+      transport.send(
         { ...request, ...rest },
         {
           permitted: () => true,
@@ -141,7 +141,7 @@ async function startLanes(t: Teardown) {
           sent: () => undefined,
           head: () => undefined,
           data: (chunk) => (body += Buffer.from(chunk).toString('latin1')),
-          ended: () => (lane.release(), released(), resolve(body)),
+          ended: () => (transport.release(), released(), resolve(body)),
           failed: reject,
         },
       );
@@ -149,11 +149,11 @@ async function startLanes(t: Teardown) {
   /** From the upstream, on all its connections; it is in our kernel before this returns. */
   const poison = (): void =>
     sockets.forEach((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison'));
-  return { lanes, call, poison };
+  return { transports, call, poison };
 }
 
 t.test('a reply too many right behind a response answers no call that begins in the same turn', async (t) => {
-  const { lanes, call, poison } = await startLanes(t);
+  const { transports, call, poison } = await startPool(t);
   const next = await new Promise<string>((resolve) => {
     void call(() => {
       poison();
@@ -161,22 +161,22 @@ t.test('a reply too many right behind a response answers no call that begins in 
     });
   });
   t.equal(next, 'ok');
-  while (lanes.idle !== 1) await nextTurn(); // the poisoned connection is gone, the other one waits
+  while (transports.idle !== 1) await nextTurn(); // the poisoned connection is gone, the other one waits
 });
 
 t.test('nor does one on a connection that waits answer the next call', async (t) => {
-  const { lanes, call, poison } = await startLanes(t);
+  const { transports, call, poison } = await startPool(t);
   await call();
-  while (lanes.idle === 0) await nextTurn();
+  while (transports.idle === 0) await nextTurn();
   poison();
   t.equal(await call(), 'ok');
 });
 
-t.test('a lane that was given back without an open connection is not kept', async (t) => {
-  const pool = new Pool(UPSTREAM_DEFAULTS);
+t.test('a transport that was given back without an open connection is not kept', async (t) => {
+  const pool = new IdleConnections(UPSTREAM_DEFAULTS);
   const settings = { ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: 16_384 };
   const target = { tls: undefined, host: 'a.test', origin: 'http://a.test', addresses: [] };
-  new Http1Lane({ key: 'a', target, settings, rest: (lane) => pool.giveBack(lane) }).release();
+  new Http1Transport({ key: 'a', target, settings, rest: (transport) => pool.giveBack(transport) }).release();
   await nextTurn();
   t.equal(pool.size, 0);
 });

@@ -6,19 +6,19 @@ import type { Address } from '../gate/outside.ts';
 import { dial } from './dial.ts';
 import type { Dialled } from './dial.ts';
 import { holdForTurn } from './end-of-turn.ts';
-import type { Errand, Outgoing } from './errand.ts';
 import { UpstreamFailure } from './failure.ts';
-import type { Lane, LaneSettings, LaneTarget } from './lane.ts';
+import type { Transport, TransportSettings, TransportTarget } from './transport.ts';
+import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
 
-/** What such a lane is made with. */
-export interface Http1LaneParts {
+/** What such a transport is made with. */
+export interface Http1TransportParts {
   readonly key: string;
-  readonly target: LaneTarget;
-  readonly settings: LaneSettings;
-  /** A connection that is open already; only after it does the lane dial. */
+  readonly target: TransportTarget;
+  readonly settings: TransportSettings;
+  /** A connection that is open already; only after it does the transport dial. */
   readonly opened?: Dialled | undefined;
-  /** Takes the lane back once it carries nothing. */
-  rest(lane: Http1Lane): void;
+  /** Takes the transport back once it carries nothing. */
+  rest(transport: Http1Transport): void;
 }
 
 /** What TLS decrypts at a time (RFC 8446 §5.1): so much of it is handed on without being copied. */
@@ -28,19 +28,19 @@ const RECORD_BYTES = 16 * 1024;
  * An undici `Client`, which never has more than one socket and one request here. It may dial anew on its own only
  * before a request was written; what was written is never sent again.
  */
-export class Http1Lane implements Lane {
+export class Http1Transport implements Transport {
   readonly key: string;
   readonly carriesTrailers = false; // undici sends none
-  readonly #parts: Http1LaneParts;
+  readonly #parts: Http1TransportParts;
   readonly #client: Client;
   readonly #given = new AbortController();
   #opened: Dialled | undefined;
-  #errand: Errand | undefined;
+  #handler: ResponseHandler | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #dialled: Address | undefined;
   #socket: Socket | undefined;
 
-  constructor(parts: Http1LaneParts) {
+  constructor(parts: Http1TransportParts) {
     const { target, settings } = parts;
     this.key = parts.key;
     this.#parts = parts;
@@ -61,7 +61,7 @@ export class Http1Lane implements Lane {
 
   /** Whether another request may be sent on the connection. */
   get reusable(): boolean {
-    return this.#socket?.destroyed === false && this.#errand === undefined;
+    return this.#socket?.destroyed === false && this.#handler === undefined;
   }
 
   /** Calls back when the connection is gone, for whatever reason. */
@@ -69,14 +69,14 @@ export class Http1Lane implements Lane {
     this.#client.on('disconnect', listener);
   }
 
-  send(request: Outgoing, errand: Errand): void {
-    this.#errand = errand;
+  send(request: UpstreamRequest, handler: ResponseHandler): void {
+    this.#handler = handler;
     if (this.#socket && !this.#socket.destroyed) holdForTurn(this.#socket);
-    this.#client.dispatch(dispatchOf(request), this.#handler(errand));
+    this.#client.dispatch(dispatchOf(request), this.#dispatchHandler(handler));
   }
 
   release(): void {
-    this.#errand = undefined;
+    this.#handler = undefined;
     this.#controller = undefined;
     this.#parts.rest(this);
   }
@@ -88,18 +88,20 @@ export class Http1Lane implements Lane {
     this.#opened?.socket.destroy();
   }
 
-  #handler(errand: Errand): Dispatcher.DispatchHandler & { onBodySent(chunk: Uint8Array): void } {
+  #dispatchHandler(
+    handler: ResponseHandler,
+  ): Dispatcher.DispatchHandler & { onBodySent(chunk: Uint8Array): void } {
     return {
       onRequestStart: (controller) => {
         this.#controller = controller;
-        if (!errand.begin(controller))
+        if (!handler.begin(controller))
           controller.abort(new UpstreamFailure('connection_lost', 'no longer permitted'));
       },
-      onBodySent: (chunk) => errand.sent(chunk),
-      onResponseStart: (controller, status) => errand.head(status, textsOf(controller.rawHeaders), false),
-      onResponseData: (_controller, chunk) => errand.data(chunk),
-      onResponseEnd: (controller) => errand.ended(textsOf(controller.rawTrailers)),
-      onResponseError: (_controller, cause) => errand.failed(cause),
+      onBodySent: (chunk) => handler.sent(chunk),
+      onResponseStart: (controller, status) => handler.head(status, textsOf(controller.rawHeaders), false),
+      onResponseData: (_controller, chunk) => handler.data(chunk),
+      onResponseEnd: (controller) => handler.ended(textsOf(controller.rawTrailers)),
+      onResponseError: (_controller, cause) => handler.failed(cause),
     };
   }
 
@@ -120,7 +122,7 @@ export class Http1Lane implements Lane {
     this.#opened = undefined;
     if (opened && !opened.socket.destroyed) return Promise.resolve(opened);
     const { target, settings } = this.#parts;
-    const permitted = (): boolean => this.#errand?.permitted() ?? false;
+    const permitted = (): boolean => this.#handler?.permitted() ?? false;
     return dial({ ...target, protocols: ['http/1.1'], permitted, signal: this.#given.signal }, settings);
   }
 }
@@ -134,7 +136,7 @@ function byRecord(socket: Socket): Socket {
   return socket;
 }
 
-function dispatchOf(request: Outgoing): Dispatcher.DispatchOptions {
+function dispatchOf(request: UpstreamRequest): Dispatcher.DispatchOptions {
   const headers: string[] = [];
   for (const [name, value] of request.headers) headers.push(name, value);
   if (request.length !== undefined) headers.push('content-length', String(request.length));
