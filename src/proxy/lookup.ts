@@ -23,41 +23,53 @@ export function interfaceAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
 }
 
-/** A lookup under those settings. A question that outlives its deadline keeps its place until it ends. */
+/**
+ * A lookup under those settings. A name is asked for once at a time, and calls that come meanwhile share the next
+ * question: else one slow name, of whichever agent, would take all places. One that outlives its deadline keeps its own.
+ */
 export function boundedLookup({ clock, timeoutMs, concurrent = 2, ask = askSystem }: LookupSettings): Lookup {
-  let asking = 0;
-  const waiting: (() => void)[] = [];
+  const queue = new Map<string, Question>();
+  const asking = new Set<string>();
 
-  const enter = async (): Promise<void> => {
-    if (asking >= concurrent) await new Promise<void>((resolve) => waiting.push(resolve));
-    else asking++;
+  const next = (): void => {
+    const ready = [...queue.keys()].find((name) => !asking.has(name));
+    if (ready !== undefined && asking.size < concurrent) void put(ready);
   };
-  const leave = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else asking--;
+  const put = async (name: string): Promise<void> => {
+    const callers = queue.get(name) ?? new Set();
+    queue.delete(name);
+    asking.add(name);
+    const answer = await answerTo(() => ask(name));
+    for (const tell of callers) tell(answer);
+    asking.delete(name);
+    next();
   };
 
   return (name) =>
     new Promise((resolve) => {
-      let late = false;
-      const cancel = clock.after(timeoutMs, () => {
-        late = true;
-        resolve(deny('name_timeout', name));
-      });
-      const settle = async (): Promise<void> => {
-        await enter();
-        try {
-          if (!late) resolve(pass(await ask(name)));
-        } catch (cause) {
-          resolve(deny('name_unresolved', cause instanceof Error ? cause.message : name));
-        } finally {
-          cancel();
-          leave();
-        }
+      const callers = queue.get(name) ?? new Set();
+      queue.set(name, callers);
+      const late = clock.after(timeoutMs, () => tell(deny('name_timeout', name)));
+      const tell = (answer: Outcome<readonly string[]>): void => {
+        late();
+        callers.delete(tell);
+        if (callers.size === 0 && queue.get(name) === callers) queue.delete(name); // nobody waits for it any more
+        resolve(answer);
       };
-      void settle();
+      callers.add(tell);
+      next();
     });
+}
+
+/** Those that wait for one question to be put and answered. */
+type Question = Set<(answer: Outcome<readonly string[]>) => void>;
+
+async function answerTo(ask: () => Promise<readonly string[]>): Promise<Outcome<readonly string[]>> {
+  try {
+    return pass(await ask());
+  } catch (cause) {
+    return deny('name_unresolved', cause instanceof Error ? cause.message : String(cause));
+  }
 }
 
 async function askSystem(name: string): Promise<readonly string[]> {

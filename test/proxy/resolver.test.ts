@@ -236,6 +236,36 @@ t.test('lookups have a deadline, and only a few are asked at a time', async (t) 
   t.same(asked, ['a', 'b', 'd'], 'what nobody waits for any more is not asked');
 });
 
+t.test('a name that never answers takes one place, however many calls ask for it', async (t) => {
+  const asked: string[] = [];
+  const ask = (name: string): Promise<readonly string[]> => {
+    asked.push(name);
+    return name === 'slow' ? new Promise(() => undefined) : Promise.resolve(['1.1.1.1']);
+  };
+  const lookup = boundedLookup({ clock, timeoutMs: 60_000, concurrent: 2, ask });
+  for (let i = 0; i < 100; i++) void lookup('slow');
+  t.match(await lookup('other'), { ok: true });
+  t.same(asked, ['slow', 'other']);
+});
+
+t.test(
+  'calls that come while their name is asked for share the next question, and no older one',
+  async (t) => {
+    const answers: ((addresses: readonly string[]) => void)[] = [];
+    const ask = (): Promise<readonly string[]> => new Promise((resolve) => answers.push(resolve));
+    const lookup = boundedLookup({ clock, timeoutMs: 60_000, concurrent: 2, ask });
+    const first = lookup('a');
+    const others = [lookup('a'), lookup('a')];
+    t.equal(answers.length, 1);
+    answers[0]?.(['1.1.1.1']);
+    t.same(await first, { ok: true, value: ['1.1.1.1'] });
+    t.equal(answers.length, 2);
+    answers[1]?.(['2.2.2.2']);
+    for (const other of await Promise.all(others)) t.same(other, { ok: true, value: ['2.2.2.2'] });
+    t.equal(answers.length, 2);
+  },
+);
+
 t.test('the system’s resolver answers, and knows that some names do not exist', async (t) => {
   const lookup = boundedLookup({ clock, timeoutMs: 20_000 });
   const local = await lookup('localhost');
