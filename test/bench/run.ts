@@ -41,7 +41,7 @@ async function bench(): Promise<void> {
   const origin = await begin(join(import.meta.dirname, 'origin.ts'));
   const undici = await begin(peer('undici.ts'));
   const httpProxy = await begin(peer('http-proxy.ts'));
-  const writ = await begin(...IMAGE_FLAGS, join(import.meta.dirname, 'writ.ts'), home, String(origin.port));
+  const writ = await begin(...IMAGE_FLAGS, join(import.meta.dirname, 'writ.js'), home, String(origin.port));
   const target = `http://127.0.0.1:${origin.port}`;
   say(`signing ${ROUNDS * CALLS} grants`);
   const [session = '', ...fresh] = signGrants(home, target, ROUNDS * CALLS + WARM_CALLS + 1);

@@ -48,7 +48,7 @@ export async function benchTls({ begin, flags, rounds, home }: TlsBench): Promis
   const tunnel = await begin(join(here, 'peers/tunnel.ts'));
   const root = join(here, '../vectors/tls/root.pem');
   const writ = await begin(
-    ...[...flags, join(here, 'writ.ts'), home, `${origin.port}`, `upstream.extra_roots=${root}`],
+    ...[...flags, join(here, 'writ.js'), home, `${origin.port}`, `upstream.extra_roots=${root}`],
   );
   const [grant = ''] = signGrants(home, `https://localhost:${origin.port}`, 1);
   const rows: Row[] = [
