@@ -132,6 +132,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     status: () => ({
       ...describe(options, standing, doors),
       distrusted: distrust.report(),
+      keys_exposed: exposure.exposed,
       witnesses: witnessing.report() ?? null,
       timestamp: timestamping.report() ?? null,
     }),

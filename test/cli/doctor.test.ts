@@ -1,9 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -11,6 +12,10 @@ import type { Test } from 'tap';
 import { loaderFinding, nodeFinding, proxyFinding } from '../../src/cli/doctor/machine.ts';
 import { logFindings } from '../../src/cli/doctor/home.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
+import { judgeTracing, readTraceable } from '../../src/cli/doctor/tracing.ts';
+import type { Traceable } from '../../src/cli/doctor/tracing.ts';
+import { hasProc, serve } from '../e2e/child-sidecar.ts';
+import { startOrigin } from '../e2e/origin.ts';
 
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
 const ANY_PORTS = ['--forward', '0', '--reverse', '0', '--transparent', '0', '--admin', '0'];
@@ -142,11 +147,58 @@ t.test('proxy variables that lead round the sidecar, and those that curl does no
     [{ HTTP_PROXY: 'http://127.0.0.1:3128' }, 'warn'],
   ];
   for (const [env, state] of rows) t.equal(proxyFinding(env).state, state, JSON.stringify(env));
-  t.equal(loaderFinding({ NODE_OPTIONS: '--require x' }).state, 'warn');
+  for (const name of ['NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'LD_PRELOAD', 'OPENSSL_CONF'])
+    t.match(loaderFinding({ [name]: 'x' }), { state: 'warn', found: name });
   t.equal(loaderFinding({}).state, 'good');
   for (const [version, state] of [['24.15.0', 'good'], ['24.14.9', 'bad'], ['25.0.0', 'good'], ['20.20.2', 'bad']] as const)
     t.equal(nodeFinding(version).state, state, version); // prettier-ignore
   t.end();
+});
+
+t.test('who may trace the sidecar is told', (t) => {
+  const plain: Traceable = { uid: 1000, owner: 1000, capabilities: 0n, scope: 0 };
+  const rows: [string, Traceable | undefined, Finding['state'], RegExp][] = [
+    ['a process of any user', plain, 'warn', /any process of uid 1000 can read its memory/],
+    ['a Node that its user may not read', { ...plain, owner: 0 }, 'good', /nobody without CAP_SYS_PTRACE/],
+    ['Yama', { ...plain, scope: 1 }, 'good', /only its parents/],
+    ['a capability too many', { ...plain, owner: 0, capabilities: 0x80000n }, 'warn', /CAP_SYS_PTRACE/],
+    ['other capabilities', { ...plain, owner: 0, capabilities: 0x7ffffn }, 'good', /nobody/],
+    ['root', { ...plain, uid: 0, owner: 0 }, 'warn', /root/],
+    ['a system that does not say', undefined, 'good', /does not say/],
+  ];
+  for (const [name, given, state, found] of rows) t.match(judgeTracing(given), { state, found }, name);
+  t.end();
+});
+
+const notRoot = process.getuid?.() !== 0 && 'only root may start a program under another uid';
+
+t.test('a program of mode 0711 is not dumpable for its user, one of 0755 is', { skip: notRoot }, async (t) => {
+  const program = join(t.testdir({}), 'program');
+  copyFileSync('/bin/cat', program);
+  const NOBODY = 65_534;
+  for (const [mode, owner] of [[0o711, 0], [0o755, NOBODY]] as const) {
+    chmodSync(program, mode);
+    const child = spawn(program, { uid: NOBODY, gid: NOBODY, stdio: ['pipe', 'pipe', 'ignore'] });
+    child.stdin.write('x');
+    await once(child.stdout, 'data'); // it runs as itself
+    t.match(readTraceable(child.pid ?? 0), { uid: NOBODY, owner, capabilities: 0n }, mode.toString(8));
+    child.stdin.end();
+    await once(child, 'exit');
+  }
+}); // prettier-ignore
+
+t.test('an agent under the sidecar’s own uid is told of', { skip: !hasProc }, async (t) => {
+  const origin = await startOrigin(t);
+  const sidecar = await serve(t, { origins: [origin] });
+  const config = ['doctor', '--json', '--config', sidecar.home.settingsFile];
+  const tracing = async (): Promise<Finding | undefined> => {
+    const child = spawn(process.execPath, [BIN, ...config], { stdio: ['ignore', 'pipe', 'ignore'], env: {} });
+    const { findings } = JSON.parse(await text(child.stdout)) as { findings: Finding[] }; // our own output
+    return findings.find(({ name }) => name === 'tracing');
+  };
+  t.notMatch((await tracing())?.found, /an agent called/, 'nobody called yet');
+  await fetch(`http://127.0.0.1:${sidecar.port('reverse')}/api/hello`);
+  t.match(await tracing(), { state: 'warn', found: /under the sidecar’s own uid/, next: /another uid/ });
 });
 
 t.test('files that upstreams are called with are looked at, where there are any', (t) => {

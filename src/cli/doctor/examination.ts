@@ -15,6 +15,7 @@ import {
   policyFinding,
   upstreamFindings,
 } from './home.ts';
+import { tracingFinding } from './tracing.ts';
 import { loaderFinding, nodeFinding, portFindings, proxyFinding, sidecarFinding } from './machine.ts';
 
 /** All findings. With faulty settings nothing that depends on them is looked at. */
@@ -36,6 +37,7 @@ export async function findings(command: Command): Promise<readonly Finding[]> {
     ...inside,
     ...(await portFindings(settings, running)),
     await sidecarFinding(running),
+    await tracingFinding(settings.home, running),
     ...(running ? await clientFindings(settings.home) : []),
   ];
 }

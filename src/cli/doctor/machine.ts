@@ -22,9 +22,16 @@ export function nodeFinding(version: string): Finding {
   );
 }
 
+/** What the image's launcher drops (deploy/image/writ). */
+const LOADERS = [
+  ...['NODE_OPTIONS', 'NODE_PATH', 'NODE_COMPILE_CACHE'],
+  ...['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT'],
+  ...['OPENSSL_CONF', 'OPENSSL_MODULES', 'OPENSSL_ENGINES'],
+];
+
 /** Variables that load other code into this process, or give it to a debugger. */
 export function loaderFinding(env: Environment): Finding {
-  const set = ['NODE_OPTIONS', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT'].filter((name) => env[name]);
+  const set = LOADERS.filter((name) => env[name]);
   if (set.length === 0) return good('environment', 'nothing that loads other code');
   return warn(
     'environment',
