@@ -12,6 +12,9 @@ import type { CommandFailure } from './exit.ts';
 /** How long a sidecar whose log failed still answers with signed refusals, in milliseconds. */
 const LAST_WORDS_MS = 1000;
 
+/** How long a broken program may take to close its log, in milliseconds. */
+const CLOSING_MS = 10_000;
+
 /** `npm start` hands Ctrl-C on a second time: a repeat so soon, in milliseconds, is the same one. */
 const REPEAT_MS = 300;
 
@@ -57,8 +60,13 @@ export function runUntilStopped({ sidecar, stop }: Running, log: Log): Promise<n
     }
     process.on('SIGHUP', () => void sidecar.reload().catch((cause: unknown) => reloadFailed(log, cause)));
     sidecar.onFailure(() => setTimeout(() => end(EXIT.unable), LAST_WORDS_MS));
-    process.once('uncaughtException', (cause) => end(fault(log, cause)));
-    process.once('unhandledRejection', (cause) => end(fault(log, cause)));
+    let isBroken = false;
+    const broken = (cause: unknown): void => {
+      log.error('a fault of the program; stopping', { cause: causeText(cause) });
+      if (!isBroken) breakOff({ sidecar, stop }, log);
+      isBroken = true;
+    };
+    process.on('uncaughtException', broken).on('unhandledRejection', broken);
   });
 }
 
@@ -67,10 +75,16 @@ function reloadFailed(log: Log, cause: unknown): void {
   log.error('reload failed; what was faulty stays as it was', { faults: [String(cause)] });
 }
 
-/** A broken program stops: it forwards nothing more, and its log is closed while that still works. */
-function fault(log: Log, cause: unknown): number {
-  log.error('a fault of the program; stopping', {
-    cause: causeText(cause),
-  });
-  return EXIT.unable;
+/**
+ * A broken program stops: it forwards nothing more, and its log is closed while that still works. One that goes on
+ * breaking is not waited for.
+ */
+function breakOff({ sidecar, stop }: Running, log: Log): void {
+  sidecar.readiness.stop();
+  sidecar.cut();
+  const exit = (): void => process.exit(EXIT.unable);
+  setTimeout(exit, CLOSING_MS).unref();
+  stop()
+    .catch((worse: unknown) => log.error('stopping failed', { cause: String(worse) }))
+    .finally(exit);
 }

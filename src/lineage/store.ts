@@ -108,6 +108,11 @@ export class Store {
     throw damaged({ index: seq, what: 'the entry is not the one that the signed tree has' });
   }
 
+  /** It stops here, whatever else still works: something that everything after it rests on is broken. */
+  fail(cause: unknown): void {
+    this.#failure ??= cause instanceof Error ? cause : new Error(String(cause));
+  }
+
   /** Brings the `checkpoint` file up to the released head. */
   vouch(): void {
     if (this.#vouched === this.#head) return;
@@ -151,8 +156,8 @@ export class Store {
     try {
       return work();
     } catch (cause) {
-      this.#failure = cause instanceof Error ? cause : new Error(String(cause));
-      throw this.#failure;
+      this.fail(cause);
+      throw cause;
     }
   }
 }

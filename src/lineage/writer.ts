@@ -76,7 +76,7 @@ export class LogWriter {
     return turn.evidenceFor.map((draft) => {
       const entry = entries[from + draft];
       if (!entry) throw new Error(`the turn has no draft ${draft}`);
-      return { draft, receipt: this.#seal.receipt(entry), proof: this.#proof(first + from + draft) ?? '' };
+      return { draft, receipt: this.#receipt(entry) ?? '', proof: this.#proof(first + from + draft) ?? '' };
     });
   }
 
@@ -96,7 +96,7 @@ export class LogWriter {
         return this.#proof(ask.seq);
       case 'receipt': {
         const entry = this.#store.entry(ask.seq);
-        return entry && this.#seal.receipt(entry);
+        return entry && this.#receipt(entry);
       }
       case 'tile': {
         const hashes = this.#store.tile(ask.address, ask.width);
@@ -106,10 +106,20 @@ export class LogWriter {
   }
 
   /** Only a `refusal:v1` is signed without being logged: a signed decision is always an entry. */
-  #refuse(statement: string): string {
+  #refuse(statement: string): string | undefined {
     if (!statement.includes('},"predicateType":"urn:writ:refusal:v1","subject":['))
       throw new Error('only refusal:v1 is signed without being logged');
-    return this.#seal.receipt(Buffer.from(statement));
+    return this.#receipt(Buffer.from(statement));
+  }
+
+  /** A key that signs no more is as bad as a disk that writes no more: undefined, and the store takes nothing any more. */
+  #receipt(statement: Uint8Array): string | undefined {
+    try {
+      return this.#seal.receipt(statement);
+    } catch (cause) {
+      this.#store.fail(cause);
+      return undefined;
+    }
   }
 
   #proof(seq: number): string | undefined {
