@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
-import { listenerUids } from '../proxy/peer-uid.ts';
+import { listenerUids } from '../proxy/socket-owner.ts';
 import { homeLayout } from '../sidecar/home.ts';
 import { unable } from './exit.ts';
 import { readText } from '../sidecar/reload.ts';

@@ -2,7 +2,7 @@
 import { causeText } from '../config/cause-text.ts';
 import type { Log } from '../config/log.ts';
 import { LogFault } from '../lineage/fault.ts';
-import { PortUnavailable } from '../sidecar/doors.ts';
+import { PortUnavailable } from '../sidecar/listeners.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';
 import { TlsAuthorityFault } from '../sidecar/tls-authority.ts';
 import { UpstreamFilesFault } from '../sidecar/upstream-files.ts';

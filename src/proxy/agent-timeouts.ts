@@ -1,7 +1,7 @@
 /** How long a call waits for its agent: to send the next bytes of its body, and to take what is there for it. */
 import type { Clock } from '../gate/outside.ts';
-import { Pace } from './pace.ts';
-import type { PaceSettings } from './pace.ts';
+import { MinimumRate } from './minimum-rate.ts';
+import type { MinimumRateSettings } from './minimum-rate.ts';
 
 /** What it takes. */
 export interface AgentTimeoutsParts {
@@ -9,7 +9,7 @@ export interface AgentTimeoutsParts {
   /** Without a byte, in milliseconds; 0 waits for ever. */
   readonly ms: number;
   /** Of a body whose length was declared. */
-  readonly pace: PaceSettings;
+  readonly minimumRate: MinimumRateSettings;
   /** It is over: nothing was sent or taken for so long, or too little of a body. */
   onEnd(by: 'agent_idle' | 'content_timeout'): void;
 }
@@ -22,7 +22,7 @@ export class AgentTimeouts {
   readonly #parts: AgentTimeoutsParts;
   readonly #idleMs: number;
   #sentAt = 0;
-  #pace: Pace | undefined;
+  #minimumRate: MinimumRate | undefined;
   #missing = 0;
   #stopBody: (() => void) | undefined;
   #stopTaking: (() => void) | undefined;
@@ -34,24 +34,24 @@ export class AgentTimeouts {
 
   /** The agent is expected to send a body, of so many bytes; one of unknown length may be a stream that is quiet by nature. */
   awaitBody(bytes: number | undefined): void {
-    const { pace } = this.#parts;
+    const { minimumRate } = this.#parts;
     this.sent();
     this.#missing = bytes ?? 0;
-    if (this.#missing > 0 && pace.bytesPerSecond > 0)
-      this.#pace = new Pace(pace, Math.max(this.#idleMs, pace.graceMs));
-    this.#watchBody(Math.min(this.#idleMs, this.#pace ? pace.graceMs : Infinity));
+    if (this.#missing > 0 && minimumRate.bytesPerSecond > 0)
+      this.#minimumRate = new MinimumRate(minimumRate, Math.max(this.#idleMs, minimumRate.graceMs));
+    this.#watchBody(Math.min(this.#idleMs, this.#minimumRate ? minimumRate.graceMs : Infinity));
   }
 
   /** There is room for more of the body. */
   awaitMore(): void {
-    this.#pace?.wait(this.#parts.clock.monotonic());
+    this.#minimumRate?.wait(this.#parts.clock.monotonic());
   }
 
   /** So much of the body came. */
   came(bytes: number): void {
     this.#missing -= bytes;
-    if (this.#missing > 0) this.#pace?.take(bytes, this.#parts.clock.monotonic());
-    else this.#pace = undefined; // no more of it is the agent's to send
+    if (this.#missing > 0) this.#minimumRate?.take(bytes, this.#parts.clock.monotonic());
+    else this.#minimumRate = undefined; // no more of it is the agent's to send
   }
 
   /** A part of the body was passed on. */
@@ -90,7 +90,7 @@ export class AgentTimeouts {
     this.#stopBody = clock.after(Math.max(left, LOOK_MS), () => {
       const now = clock.monotonic();
       const idle = this.#sentAt + this.#idleMs - now;
-      const slow = this.#pace?.left(now) ?? Infinity;
+      const slow = this.#minimumRate?.left(now) ?? Infinity;
       if (idle <= 0) onEnd('agent_idle');
       else if (slow > 0 || !isLate) this.#watchBody(Math.min(idle, slow), slow <= 0);
       else onEnd('content_timeout'); // it was late before: what came while this process stood still was read meanwhile

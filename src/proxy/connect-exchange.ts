@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Credential } from '../call/call.ts';
 import type { Ended, Exchange, Passage, TunnelMouth } from '../gate/outside.ts';
-import { failureOf } from './failure.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import type { AgentWait } from './http1-exchange.ts';
 import type { Interceptor, Opened, Serving } from './intercept.ts';
@@ -11,6 +10,7 @@ import { failureReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { Splice } from './splice.ts';
 import type { SpliceSettings } from './splice.ts';
+import { failureOf } from './upstream-failure.ts';
 
 /** What tunnels need beside their connection. */
 export interface TunnelParts {

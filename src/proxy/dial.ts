@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Address, Clock } from '../gate/outside.ts';
-import { UpstreamFailure } from './failure.ts';
-import { firstAccepted, openTcp, ready } from './reach.ts';
-import type { Attempt, Within } from './reach.ts';
+import { firstAccepted, openTcp, ready } from './tcp-dial.ts';
+import type { Attempt, Within } from './tcp-dial.ts';
 import { serverName, verifyIdentity } from './tls-identity.ts';
 import type { TlsIdentity } from './tls-identity.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 import { openThrough } from './upstream-proxy.ts';
 import type { UpstreamProxy } from './upstream-proxy.ts';
 

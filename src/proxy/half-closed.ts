@@ -4,8 +4,8 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../gate/outside.ts';
-import { heldPeers } from './peer-uid.ts';
-import type { PeerPorts } from './peer-uid.ts';
+import { heldPeers } from './socket-owner.ts';
+import type { PeerPorts } from './socket-owner.ts';
 
 const LOOK_EVERY_MS = 25;
 /** A look takes some milliseconds of another thread: so many times as long nobody looks. */

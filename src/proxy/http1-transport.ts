@@ -6,8 +6,8 @@ import type { Address } from '../gate/outside.ts';
 import { dial } from './dial.ts';
 import type { Dialled } from './dial.ts';
 import { holdForTurn } from './end-of-turn.ts';
-import { UpstreamFailure } from './failure.ts';
 import type { Transport, TransportSettings, TransportTarget } from './transport.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
 
 /** What such a transport is made with. */

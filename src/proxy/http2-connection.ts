@@ -4,19 +4,19 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { streamHead } from '../call/stream.ts';
 import type { Clock } from '../gate/outside.ts';
+import type { CallHandler } from './call-handler.ts';
+import type { ConnectionContext } from './connection-context.ts';
+import type { ConnectionSlot } from './connection-limit.ts';
 import type { AgentWait } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
 import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } from './http2-limits.ts';
-import type { ConnectionContext } from './connection-context.ts';
-import type { Door } from './door.ts';
+import type { Shed, StreamBudget } from './load-shedding.ts';
 import type { Malformed } from './malformed.ts';
-import type { Seat } from './room.ts';
-import type { Shed, StreamBudget } from './shed.ts';
 
 /** What such a connection is served with. */
 export interface Http2Parts {
   readonly context: ConnectionContext;
-  readonly gate: Door;
+  readonly gate: CallHandler;
   readonly clock: Clock;
   /** The first request must be there by then, in milliseconds. */
   readonly headMs: number;
@@ -27,7 +27,7 @@ export interface Http2Parts {
   /** Shared by all connections of a listener. */
   readonly streams: StreamBudget;
   /** Its place among the connections of its port. */
-  readonly seat?: Seat;
+  readonly slot?: ConnectionSlot;
   /** Hears of streams that were refused. */
   onShed?(what: Shed): void;
   /** Hears of frames that were not HTTP/2, and of floods of them. */
@@ -81,7 +81,7 @@ export class Http2Connection {
   }
 
   #take(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
-    const { gate, context, streams, seat, onShed } = this.#parts;
+    const { gate, context, streams, slot, onShed } = this.#parts;
     if (this.#running >= MAX_RUNNING || !streams.take(this.#running)) {
       onShed?.('stream');
       stream.on('error', () => undefined).close(constants.NGHTTP2_REFUSED_STREAM);
@@ -89,7 +89,7 @@ export class Http2Connection {
     }
     this.#stopWaiting();
     this.#running += 1;
-    const over = seat?.begin() ?? ((): void => undefined);
+    const over = slot?.begin() ?? ((): void => undefined);
     stream.once('close', over);
     const head = streamHead(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
     const exchange = new Http2Exchange(stream, fields, this);

@@ -4,7 +4,7 @@ import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader }
 import type { Readable } from 'node:stream';
 import type { Header } from '../call/call.ts';
 import type { Clock } from '../gate/outside.ts';
-import { UpstreamFailure } from './failure.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
 import type { UpstreamSession } from './upstream-session.ts';
 

@@ -11,12 +11,12 @@ import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
-import { isAddress, nameFault } from './client-name.ts';
 import { BUFFERED_BYTES } from './connection-context.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import { prefaceIn } from './http-opening.ts';
+import type { Shed } from './load-shedding.ts';
 import { helloIn, peek } from './peek.ts';
-import type { Shed } from './shed.ts';
+import { isAddress, nameFault } from './server-name.ts';
 import { handshakeFault, refuseName } from './tls-fault.ts';
 import type { HandshakeFault } from './tls-fault.ts';
 

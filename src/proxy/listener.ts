@@ -6,12 +6,13 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
 import type { Clock } from '../gate/outside.ts';
-import { AgentConnection } from './agent-connection.ts';
+import type { CallHandler } from './call-handler.ts';
 import { ConnectExchange } from './connect-exchange.ts';
 import type { TunnelParts } from './connect-exchange.ts';
 import { BUFFERED_BYTES } from './connection-context.ts';
 import type { ConnectionContext } from './connection-context.ts';
-import type { Door } from './door.ts';
+import { ConnectionLimit } from './connection-limit.ts';
+import type { ConnectionSlot } from './connection-limit.ts';
 import type { AgentExchange } from './exchange.ts';
 import { FloodPenalty } from './flood-penalty.ts';
 import { HalfClosed } from './half-closed.ts';
@@ -20,19 +21,18 @@ import { Http1Exchange } from './http1-exchange.ts';
 import type { AgentWait } from './http1-exchange.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Serving } from './intercept.ts';
+import { StreamBudget } from './load-shedding.ts';
+import type { Shed } from './load-shedding.ts';
 import { answerMalformed, HeadTimeout } from './malformed.ts';
 import type { Malformed } from './malformed.ts';
 import { peek } from './peek.ts';
-import type { PeerPorts } from './peer-uid.ts';
-import { Room } from './room.ts';
-import type { Seat } from './room.ts';
-import { StreamBudget } from './shed.ts';
-import type { Shed } from './shed.ts';
+import { Pipeline } from './pipeline.ts';
+import type { PeerPorts } from './socket-owner.ts';
 
 /** What a listener is made of. */
 export interface ListenerParts {
   readonly carrier: Carrier;
-  readonly gate: Door;
+  readonly gate: CallHandler;
   readonly clock: Clock;
   /** Beyond this one that carries nothing is closed, else the new one. */
   readonly maxConnections: number;
@@ -66,7 +66,7 @@ export class Listener {
   readonly #server: HttpServer;
   readonly #connections = new Map<Duplex, Open>();
   readonly #http2 = new Set<Http2Connection>();
-  readonly #room: Room;
+  readonly #connectionLimit: ConnectionLimit;
   readonly #streams: StreamBudget;
   readonly #penalty: FloodPenalty;
   /** Tunnels whose TLS is not open yet. */
@@ -77,13 +77,13 @@ export class Listener {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#halfClosed = new HalfClosed(parts.clock);
-    this.#room = new Room({ ...parts, most: parts.maxConnections });
+    this.#connectionLimit = new ConnectionLimit({ ...parts, most: parts.maxConnections });
     this.#streams = new StreamBudget(parts.maxStreams);
     this.#penalty = new FloodPenalty(parts.clock);
     this.#port = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: BUFFERED_BYTES })
       .on('drop', () => parts.onShed?.('connection'))
       .on('connection', (socket: Socket) => this.#open(socket));
-    this.#port.maxConnections = this.#room.most;
+    this.#port.maxConnections = this.#connectionLimit.most;
     this.#server = hardenedServer(parts)
       .on('request', (request, response) => this.#take(request, response))
       .on('checkContinue', (request, response) => this.#take(request, response))
@@ -136,21 +136,21 @@ export class Listener {
   }
 
   /** For connections that another port accepted, and that are served here. */
-  get room(): Room {
-    return this.#room;
+  get connectionLimit(): ConnectionLimit {
+    return this.#connectionLimit;
   }
 
   /** Speaks HTTP/1 on a connection that did not come in on this port by itself: an opened tunnel, a redirected one. */
-  serve(socket: Duplex, context: ConnectionContext, seat: Seat): void {
+  serve(socket: Duplex, context: ConnectionContext, slot: ConnectionSlot): void {
     if (this.#stopped) socket.destroy();
     else {
-      this.#adopt(socket, context, seat);
+      this.#adopt(socket, context, slot);
       this.#server.emit('connection', socket);
     }
   }
 
   /** Speaks HTTP/2 on a connection whose TLS agreed on it, or that began with its preface. */
-  serveHttp2(socket: Socket, context: ConnectionContext, seat: Seat): void {
+  serveHttp2(socket: Socket, context: ConnectionContext, slot: ConnectionSlot): void {
     if (this.#stopped) return void socket.destroy();
     this.#connections.delete(socket); // its calls are the streams from now on
     const onMalformed = (event: Malformed): void => {
@@ -158,10 +158,10 @@ export class Listener {
       this.#parts.onMalformed({ ...event, carrier: context.carrier });
     };
     const connection = new Http2Connection(socket, {
-      ...{ ...this.#parts, context, onMalformed, seat },
+      ...{ ...this.#parts, context, onMalformed, slot },
       streams: this.#streams,
     });
-    seat.closeBy(() => connection.destroy()); // it says goodbye (RFC 9113 §6.8)
+    slot.closeBy(() => connection.destroy()); // it says goodbye (RFC 9113 §6.8)
     this.#http2.add(connection);
     socket.once('close', () => this.#http2.delete(connection));
   }
@@ -170,33 +170,33 @@ export class Listener {
     const { localPort, remotePort } = socket;
     const { carrier, onOpen } = this.#parts;
     if (localPort !== undefined && remotePort !== undefined) onOpen?.({ localPort, remotePort });
-    const seat = this.#room.enter(socket);
-    this.#adopt(socket, { carrier }, seat);
-    if (carrier === 'reverse') this.#admit(socket, seat).catch(() => socket.destroy());
+    const slot = this.#connectionLimit.enter(socket);
+    this.#adopt(socket, { carrier }, slot);
+    if (carrier === 'reverse') this.#admit(socket, slot).catch(() => socket.destroy());
     else if (!socket.destroyed) this.#server.emit('connection', socket); // HTTP/2 to a forward proxy is not offered
   }
 
   /** HTTP/2 with prior knowledge (RFC 9113 §3.3), or HTTP/1. Looking takes none of the time that a head has. */
-  async #admit(socket: Socket, seat: Seat): Promise<void> {
+  async #admit(socket: Socket, slot: ConnectionSlot): Promise<void> {
     const { carrier, clock, headMs } = this.#parts;
     socket.on('error', () => socket.destroy());
     const late = clock.after(headMs, () => this.#malformed(new HeadTimeout(), socket));
-    seat.onHeard(late);
+    slot.onHeard(late);
     const { is } = await peek(socket, { after: clock.after, ms: headMs, read: prefaceIn });
     if (is === 'other') this.#server.emit('connection', socket);
     if (is === 'closed') socket.destroy();
     if (is !== 'http2') return;
     late();
-    this.serveHttp2(socket, { carrier }, seat);
+    this.serveHttp2(socket, { carrier }, slot);
   }
 
-  #adopt(socket: Duplex, context: ConnectionContext, seat: Seat): void {
-    const calls = new AgentConnection({
+  #adopt(socket: Duplex, context: ConnectionContext, slot: ConnectionSlot): void {
+    const calls = new Pipeline({
       destroy: () => socket.destroy(),
       budget: this.#streams,
       onShed: () => this.#parts.onShed?.('stream'),
     });
-    this.#connections.set(socket, { context, calls, seat });
+    this.#connections.set(socket, { context, calls, slot });
     socket.once('close', () => {
       this.#connections.delete(socket);
       calls.gone();
@@ -237,7 +237,7 @@ export class Listener {
       const response = new ServerResponse(request);
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
-      const serving = this.#serving(request.socket, response, open.seat);
+      const serving = this.#serving(request.socket, response, open.slot);
       const mouth = new ConnectExchange({ request, response, ...this.#wait(), ...tunnels, serving });
       mouth.closeAfter();
       const entering = { ...open, response, exchange: mouth, mouth, done };
@@ -255,19 +255,19 @@ export class Listener {
   }
 
   /** Until its TLS is open, a tunnel has no call that a stop could wait for. */
-  #serving(raw: Socket, response: ServerResponse, seat: Seat): Serving {
+  #serving(raw: Socket, response: ServerResponse, slot: ConnectionSlot): Serving {
     this.#opening.add(raw);
     raw.once('close', () => this.#opening.delete(raw));
     return {
-      isShed: () => seat.isShed,
+      isShed: () => slot.isShed,
       http1: (socket, context) => {
         this.#opening.delete(raw);
         if (socket === raw) response.detachSocket(raw); // else the replies inside would wait for it
-        this.serve(socket, context, seat);
+        this.serve(socket, context, slot);
       },
       http2: (socket, context) => {
         this.#opening.delete(raw);
-        this.serveHttp2(socket, context, seat);
+        this.serveHttp2(socket, context, slot);
       },
     };
   }
@@ -304,8 +304,8 @@ export class Listener {
   }
 
   #enter(request: IncomingMessage, entering: Entering): void {
-    const { response, exchange, context, mouth, seat, done } = entering;
-    const over = seat.begin();
+    const { response, exchange, context, mouth, slot, done } = entering;
+    const over = slot.begin();
     response.once('close', done).once('close', over);
     mouth?.onOpen(over);
     this.#parts.gate
@@ -333,8 +333,8 @@ interface Entering extends Open {
 /** A connection that is open, its calls, and its place: inside a tunnel, the tunnel's. */
 interface Open {
   readonly context: ConnectionContext;
-  readonly calls: AgentConnection;
-  readonly seat: Seat;
+  readonly calls: Pipeline;
+  readonly slot: ConnectionSlot;
 }
 
 /** Every setting of node:http that our safety rests on, in one place (threats.md §1–2). */

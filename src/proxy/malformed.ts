@@ -1,6 +1,6 @@
 /** Bytes that the HTTP parser could not read: a bare status, and the end of the connection. */
 import type { Duplex } from 'node:stream';
-import type { AgentConnection } from './agent-connection.ts';
+import type { Pipeline } from './pipeline.ts';
 
 /** What was answered, for the aggregate on record. */
 export interface Malformed {
@@ -27,7 +27,7 @@ export class HeadTimeout extends Error {
 export function answerMalformed(
   error: Error,
   socket: Duplex,
-  calls: AgentConnection | undefined,
+  calls: Pipeline | undefined,
 ): Malformed | undefined {
   const why = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
   if (why === 'ECONNRESET' || why === 'EPIPE' || why === 'HPE_INVALID_EOF_STATE' || !socket.writable) {

@@ -10,17 +10,17 @@ import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
 import { AgentTimeouts } from './agent-timeouts.ts';
 import type { AgentExchange } from './exchange.ts';
-import { failureOf, UpstreamFailure } from './failure.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
-import type { PaceSettings } from './pace.ts';
+import type { MinimumRateSettings } from './minimum-rate.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
 import type { FitHead } from './response-head.ts';
 import type { Scavenger } from './scavenger.ts';
-import { Tally } from './tally.ts';
+import { StreamDigest } from './stream-digest.ts';
 import type { Transport } from './transport.ts';
 import type { Switching, UpgradeHandler } from './upgrade.ts';
 import { switchingHead } from './upgrade-reply.ts';
+import { failureOf, UpstreamFailure } from './upstream-failure.ts';
 import { requestOf } from './upstream-request.ts';
 import type { Flow, UpstreamTimeouts } from './upstream-request.ts';
 import type { CallEnd, Way } from './websocket.ts';
@@ -36,7 +36,7 @@ export interface RelayParts {
   /** For the agent to send or take the next byte, in milliseconds; 0: as long as its lease. */
   readonly agentMs: number;
   /** For a body whose length was declared. */
-  readonly pace: PaceSettings;
+  readonly minimumRate: MinimumRateSettings;
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
 }
@@ -48,8 +48,8 @@ const MAX_INFORMATIONAL = 8;
 export class Relay implements UpgradeHandler {
   readonly #parts: RelayParts;
   readonly #began: number;
-  readonly #up = new Tally();
-  readonly #down = new Tally();
+  readonly #up = new StreamDigest();
+  readonly #down = new StreamDigest();
   readonly #body: Readable | undefined;
   readonly #agent: AgentTimeouts;
   #flow: Flow | undefined;
@@ -70,7 +70,7 @@ export class Relay implements UpgradeHandler {
     this.#agent = new AgentTimeouts({
       clock: parts.clock,
       ms: parts.agentMs,
-      pace: parts.pace,
+      minimumRate: parts.minimumRate,
       onEnd: (by) => this.#stalled(by),
     });
     this.#body = this.#openBody();

@@ -6,8 +6,8 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Address, Resolver } from '../gate/outside.ts';
 import { inside, innerAddress, parseAddress, spellAddress, whyForbidden } from './address.ts';
 import type { Parsed } from './address.ts';
-import { namedByAddress, namedByRoute } from './exception.ts';
-import type { Exception } from './exception.ts';
+import { namedByAddress, namedByRoute } from './address-exception.ts';
+import type { Exception } from './address-exception.ts';
 import type { Lookup } from './lookup.ts';
 
 /** What the resolver rests on. A reload makes another resolver: a call keeps the exceptions it began with. */

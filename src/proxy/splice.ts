@@ -7,15 +7,15 @@ import { causeText } from '../config/cause-text.ts';
 import type { DenialCode } from '../denial/table.ts';
 import type { Ended, Exchange, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
-import { nameFault } from './client-name.ts';
+import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import { dial } from './dial.ts';
 import type { Dialled, DialSettings } from './dial.ts';
-import { UpstreamFailure } from './failure.ts';
 import { helloIn, peek } from './peek.ts';
-import type { Running } from './running.ts';
 import type { Scavenger } from './scavenger.ts';
-import { Tally } from './tally.ts';
+import { nameFault } from './server-name.ts';
+import { StreamDigest } from './stream-digest.ts';
 import { refuseName } from './tls-fault.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 
 /** How tunnels are carried. */
 export interface SpliceSettings extends DialSettings {
@@ -28,7 +28,7 @@ export interface SpliceSettings extends DialSettings {
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
   /** Tunnels count among their agent's calls. */
-  readonly running: Running;
+  readonly concurrencyLimit: ConcurrencyLimit;
 }
 
 /** The agent's end. */
@@ -52,8 +52,8 @@ export class Splice {
   readonly #end: TunnelEnd;
   readonly #settings: SpliceSettings;
   readonly #began: number;
-  readonly #up = new Tally();
-  readonly #down = new Tally();
+  readonly #up = new StreamDigest();
+  readonly #down = new StreamDigest();
   readonly #given = new AbortController();
   #dialled: Dialled | undefined;
   #answered = false;
@@ -74,8 +74,8 @@ export class Splice {
 
   /** Dials, answers, and pipes until the end, whatever it is. Never rejects. */
   run(): Promise<Ended> {
-    const { clock, totalMs, running } = this.#settings;
-    const leave = running.enter(this.#passage);
+    const { clock, totalMs, concurrencyLimit } = this.#settings;
+    const leave = concurrencyLimit.enter(this.#passage);
     return new Promise((resolve) => {
       this.#settle = (ended) => (leave?.(), resolve(ended));
       if (!leave) return this.#fail(new UpstreamFailure('upstream_busy'));
@@ -130,18 +130,18 @@ export class Splice {
   #pipe(agent: Socket, upstream: Socket): void {
     const { lease } = this.#passage;
     upstream.allowHalfOpen = true;
-    this.#forward(agent, upstream, { tally: this.#up, count: (bytes) => lease.countRequest(bytes) });
-    this.#forward(upstream, agent, { tally: this.#down, count: (bytes) => lease.countResponse(bytes) });
+    this.#forward(agent, upstream, { digest: this.#up, count: (bytes) => lease.countRequest(bytes) });
+    this.#forward(upstream, agent, { digest: this.#down, count: (bytes) => lease.countResponse(bytes) });
     agent.on('close', () => this.#finish({ ended: 'client-abort' }));
     upstream.on('close', () => this.#finish({ ended: 'upstream-error' }));
     this.#awake();
   }
 
   /** One direction, as fast as its receiver takes it; each end of it is passed on. */
-  #forward(from: Socket, to: Socket, { tally, count }: Direction): void {
+  #forward(from: Socket, to: Socket, { digest, count }: Direction): void {
     from.on('data', (chunk: Buffer) => {
       if (!this.#counted(chunk, count)) return; // over the limit: not one byte of it is passed on
-      tally.add(chunk);
+      digest.add(chunk);
       this.#settings.scavenger.count(chunk.length);
       this.#awake();
       if (!to.write(chunk)) from.pause();
@@ -221,6 +221,6 @@ export class Splice {
 }
 
 interface Direction {
-  readonly tally: Tally;
+  readonly digest: StreamDigest;
   readonly count: (bytes: number) => void;
 }

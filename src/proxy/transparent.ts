@@ -11,19 +11,19 @@ import type { Refusal } from '../denial/outcome.ts';
 import type { TurnedAway } from '../gate/gate.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { ClientHello, HelloReading } from './client-hello.ts';
-import { isAddress } from './client-name.ts';
 import type { ConnectionContext } from './connection-context.ts';
+import type { ConnectionSlot } from './connection-limit.ts';
 import { readOpening } from './http-opening.ts';
 import type { Opening } from './http-opening.ts';
 import type { Interceptor, Opened, Serving } from './intercept.ts';
 import type { Listener } from './listener.ts';
-import { endText } from './original.ts';
-import type { End, Originals } from './original.ts';
+import type { Shed } from './load-shedding.ts';
+import { endText } from './original-destination.ts';
+import type { End, OriginalDestinations } from './original-destination.ts';
 import { helloIn, peek } from './peek.ts';
 import type { Untold } from './peek.ts';
-import type { PeerPorts } from './peer-uid.ts';
-import type { Seat } from './room.ts';
-import type { Shed } from './shed.ts';
+import { isAddress } from './server-name.ts';
+import type { PeerPorts } from './socket-owner.ts';
 import { refuseAccess, refuseName } from './tls-fault.ts';
 
 /** What a transparent listener is made of. */
@@ -31,7 +31,7 @@ export interface TransparentParts {
   /** Speaks HTTP on what was opened. It has no port of its own. */
   readonly inner: Listener;
   readonly interceptor: Interceptor;
-  readonly originals: Originals;
+  readonly originals: OriginalDestinations;
   readonly clock: Clock;
   /** The beginning of a connection must be there by then, in milliseconds. */
   readonly beginMs: number;
@@ -56,7 +56,7 @@ export class TransparentListener {
   constructor(parts: TransparentParts) {
     this.#parts = parts;
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-    this.#server.maxConnections = parts.inner.room.most;
+    this.#server.maxConnections = parts.inner.connectionLimit.most;
     this.#server.on('connection', (socket: Socket) => this.#open(socket));
     this.#server.on('drop', () => parts.onShed?.('connection'));
   }
@@ -94,16 +94,16 @@ export class TransparentListener {
     socket.on('error', () => socket.destroy());
     this.#opening.add(socket);
     socket.once('close', () => this.#opening.delete(socket));
-    this.#admit(socket, this.#parts.inner.room.enter(socket)).catch(() => socket.destroy());
+    this.#admit(socket, this.#parts.inner.connectionLimit.enter(socket)).catch(() => socket.destroy());
   }
 
-  async #admit(socket: Socket, seat: Seat): Promise<void> {
+  async #admit(socket: Socket, slot: ConnectionSlot): Promise<void> {
     const { clock, beginMs, originals, turnAway } = this.#parts;
     const [beginning, original] = await Promise.all([
       peek(socket, { after: clock.after, ms: beginMs, read: readBeginning }),
       originals.of(socket, this.#port),
     ]);
-    const opened = await this.#enter({ socket, seat, original }, beginning);
+    const opened = await this.#enter({ socket, slot, original }, beginning);
     if (opened.ok) return;
     const name = beginning.is === 'hello' ? hostOf(beginning.hello) : undefined;
     const redirected = { ...(name !== undefined && { name }), original: endText(original) };
@@ -140,12 +140,12 @@ export class TransparentListener {
     return interceptor.openTls(socket, { host, context }, this.#serving(arrived));
   }
 
-  #serving({ socket: raw, seat }: Arrived): Serving {
+  #serving({ socket: raw, slot }: Arrived): Serving {
     const { inner } = this.#parts;
     return {
-      isShed: () => seat.isShed,
-      http1: (socket, context) => (this.#opening.delete(raw), inner.serve(socket, context, seat)),
-      http2: (socket, context) => (this.#opening.delete(raw), inner.serveHttp2(socket, context, seat)),
+      isShed: () => slot.isShed,
+      http1: (socket, context) => (this.#opening.delete(raw), inner.serve(socket, context, slot)),
+      http2: (socket, context) => (this.#opening.delete(raw), inner.serveHttp2(socket, context, slot)),
     };
   }
 }
@@ -153,7 +153,7 @@ export class TransparentListener {
 /** A connection, and what is known of where it was to go. */
 interface Arrived {
   readonly socket: Socket;
-  readonly seat: Seat;
+  readonly slot: ConnectionSlot;
   readonly original: End | undefined;
 }
 

@@ -7,9 +7,9 @@ import type { Socket } from 'node:net';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Address } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
-import { UpstreamFailure } from './failure.ts';
-import { firstAccepted, openTcp, whenAbandoned } from './reach.ts';
-import type { Attempt, Within } from './reach.ts';
+import { firstAccepted, openTcp, whenAbandoned } from './tcp-dial.ts';
+import type { Attempt, Within } from './tcp-dial.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 
 /** Where it is, and who we are to it. */
 export interface UpstreamProxy {

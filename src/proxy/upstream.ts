@@ -1,17 +1,17 @@
 /** Forwards permitted calls over HTTP/1.1 and HTTP/2: no redirects, no decompression, no retries. */
 import type { Call } from '../call/call.ts';
 import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
 import { isGrpcCall } from './grpc.ts';
-import type { PaceSettings } from './pace.ts';
+import type { MinimumRateSettings } from './minimum-rate.ts';
 import { Relay } from './relay.ts';
 import type { RelayParts } from './relay.ts';
 import { failureReply } from './reply.ts';
-import { Running } from './running.ts';
 import { Scavenger } from './scavenger.ts';
 import type { SpliceSettings } from './splice.ts';
-import { Tally } from './tally.ts';
+import { StreamDigest } from './stream-digest.ts';
 import { tlsIdentities } from './tls-identity.ts';
 import type { Identities } from './tls-identity.ts';
 import { TransportPool } from './transport-pool.ts';
@@ -37,7 +37,7 @@ export interface UpstreamSettings {
   /** For an agent to send or take the next byte; 0: as long as its lease. */
   readonly agentMs: number;
   /** For a body whose length its agent declared; it is cut where it comes more slowly. */
-  readonly pace: PaceSettings;
+  readonly minimumRate: MinimumRateSettings;
   /** How long an unused connection is kept. */
   readonly idleMs: number;
   readonly maxIdle: number;
@@ -59,7 +59,7 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   bodyIdleMs: 0,
   totalMs: 0,
   agentMs: 0,
-  pace: { bytesPerSecond: 0, graceMs: 30_000 },
+  minimumRate: { bytesPerSecond: 0, graceMs: 30_000 },
   idleMs: 4000,
   maxIdle: 1024,
   maxIdlePerKey: 256,
@@ -79,20 +79,20 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #relaying: Omit<RelayParts, 'passage' | 'transport'>;
   readonly #upgrading: Omit<UpgradeParts, 'passage' | 'target'>;
   readonly #tunnelling: Omit<SpliceSettings, 'helloMs'>;
-  readonly #running: Running;
+  readonly #concurrencyLimit: ConcurrencyLimit;
 
   constructor(clock: Clock, settings: UpstreamSettings = UPSTREAM_DEFAULTS) {
-    const { headMs, bodyIdleMs, connectMs, totalMs, agentMs, pace, proxyFor } = settings;
+    const { headMs, bodyIdleMs, connectMs, totalMs, agentMs, minimumRate, proxyFor } = settings;
     const dialling = { clock, connectMs, proxyFor };
-    const running = new Running(settings.maxCalls);
-    this.#running = running;
+    const concurrencyLimit = new ConcurrencyLimit(settings.maxCalls);
+    this.#concurrencyLimit = concurrencyLimit;
     const scavenger = new Scavenger();
     this.#settings = settings;
     this.#transports = new TransportPool({ ...settings, clock, maxHeadBytes: MAX_HEAD_BYTES });
     this.#upgrading = { clock, dialling, limits: settings.webSocket };
     const timeouts = { headMs, idleMs: bodyIdleMs };
-    this.#relaying = { clock, timeouts, totalMs, agentMs, pace, scavenger };
-    this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, totalMs, scavenger, running };
+    this.#relaying = { clock, timeouts, totalMs, agentMs, minimumRate, scavenger };
+    this.#tunnelling = { ...dialling, idleMs: bodyIdleMs, totalMs, scavenger, concurrencyLimit };
   }
 
   /** How tunnels that stay closed are carried to the same upstreams. */
@@ -108,7 +108,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   async execute(passage: Passage<AgentExchange>): Promise<Ended> {
     const { call, agent, addresses, exchange } = passage;
     const { scheme, host, port, origin } = call;
-    const leave = this.#running.enter(passage);
+    const leave = this.#concurrencyLimit.enter(passage);
     if (!leave) return refuseBusy(passage);
     const offer = offerOf(this.#settings.choose(origin), call, exchange);
     const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
@@ -141,7 +141,7 @@ function offerOf(
   return [isGrpcCall(call) ? 'h2' : 'http/1.1'];
 }
 
-const NOTHING = new Tally().close();
+const NOTHING = new StreamDigest().close();
 
 function refuseBusy({ call, exchange, permit }: Passage<AgentExchange>): Ended {
   exchange.answer(failureReply('upstream_busy', { id: call.id, permit }));

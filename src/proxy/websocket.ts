@@ -5,7 +5,7 @@
 import { Duplex } from 'node:stream';
 import type { DenialCode } from '../denial/table.ts';
 import type { Clock } from '../gate/outside.ts';
-import { UpstreamFailure } from './failure.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 import { closeFrame } from './websocket-close.ts';
 import type { CloseCode } from './websocket-close.ts';
 import { FrameReader } from './websocket-frames.ts';

@@ -13,7 +13,7 @@ import type { LogIdentity } from '../lineage/identity.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { ServedLog } from '../lineage/tiles-served.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
-import { PortUnavailable } from './doors.ts';
+import { PortUnavailable } from './listeners.ts';
 import { readText } from './reload.ts';
 import { verifiersWitnesses } from './witnessing.ts';
 

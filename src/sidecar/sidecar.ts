@@ -13,8 +13,8 @@ import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
 import { watchClock } from './clock-watch.ts';
-import { urlOf } from './doors.ts';
-import type { ListenerName, OpenDoor } from './doors.ts';
+import { urlOf } from './listeners.ts';
+import type { ListenerName, OpenListener } from './listeners.ts';
 import { refusalsEntry } from './entries.ts';
 import type { Standing } from './standing.ts';
 import type { Timestamping } from './timestamping.ts';
@@ -46,8 +46,8 @@ export class Sidecar {
 
   /** `http://host:port` of each listener that is on. */
   get urls(): Readonly<Partial<Record<ListenerName, string>>> {
-    const { doors, admin } = this.#parts;
-    const urls = doors.map(({ carrier, url }) => [carrier, url] as const);
+    const { listeners, admin } = this.#parts;
+    const urls = listeners.map(({ carrier, url }) => [carrier, url] as const);
     return { ...Object.fromEntries(urls), ...(admin ? { admin: urlOf(admin.host, admin.port) } : {}) };
   }
 
@@ -87,15 +87,15 @@ export class Sidecar {
   }
 
   async #stop(): Promise<void> {
-    const { readiness, doors, leases, settings, log, upstream } = this.#parts;
+    const { readiness, listeners, leases, settings, log, upstream } = this.#parts;
     readiness.stop();
     this.#cancelAggregate();
     this.#unwatchClock();
     log.info('stopping', { running: leases.size });
-    const idle = Promise.all(doors.map(({ listener }) => listener.stop()));
+    const idle = Promise.all(listeners.map(({ listener }) => listener.stop()));
     const finished = await within(idle, settings.stop.grace_seconds * 1000);
     if (!finished) this.cut();
-    if (!finished && !(await within(idle, CUT_MS))) for (const { listener } of doors) listener.destroy();
+    if (!finished && !(await within(idle, CUT_MS))) for (const { listener } of listeners) listener.destroy();
     await idle;
     upstream.close();
     await this.#close();
@@ -166,7 +166,7 @@ export interface SidecarParts {
   readonly leases: Leases;
   readonly limit: RecordingLimit;
   readonly upstream: HttpUpstream;
-  readonly doors: readonly OpenDoor[];
+  readonly listeners: readonly OpenListener[];
   readonly admin: ConsoleServer | undefined;
   readonly keeper: UseKeeper;
   readonly witnessing: Witnessing;

@@ -27,15 +27,15 @@ import { recallLog } from '../lineage/witness-recall.ts';
 import type { AgentExchange } from '../proxy/exchange.ts';
 import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { boundedLookup, interfaceAddresses } from '../proxy/lookup.ts';
-import type { Exception } from '../proxy/exception.ts';
+import type { Exception } from '../proxy/address-exception.ts';
 import { VettingResolver } from '../proxy/resolver.ts';
 import { Scavenger } from '../proxy/scavenger.ts';
 import { DiskSpool } from '../proxy/spool.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream.ts';
 import type { HttpChoice } from '../proxy/upstream.ts';
 import { openAdmin } from './admin.ts';
-import { openDoors } from './doors.ts';
-import type { OpenDoor } from './doors.ts';
+import { openListeners } from './listeners.ts';
+import type { OpenListener } from './listeners.ts';
 import { Distrust } from './distrust.ts';
 import { Exposure } from './exposure.ts';
 import { homeLayout } from './home.ts';
@@ -120,7 +120,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
 
-  const doors = await openDoors(settings, {
+  const listeners = await openListeners(settings, {
     ...{ gate, observer, limit, exposure, log, upstream, tls: ground.tls },
     strangerTls: readTlsAuthority(settings.home, systemClock.wall),
     current: () => standing.settings,
@@ -130,7 +130,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     ...{ settings, log, readiness, metrics, lineage, reload, identity: ground.identity },
     served,
     status: () => ({
-      ...describe(options, standing, doors),
+      ...describe(options, standing, listeners),
       distrusted: distrust.report(),
       keys_exposed: exposure.exposed,
       witnesses: witnessing.report() ?? null,
@@ -140,16 +140,16 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
     denial: (id, asker) => gate.denial(id, asker),
     certificateAuthority: ground.tls.pem,
   }).catch(async (cause: unknown) => {
-    await Promise.all(doors.map(({ listener }) => listener.stop()));
+    await Promise.all(listeners.map(({ listener }) => listener.stop()));
     throw cause;
   });
-  for (const { port } of [...doors, ...(admin ? [admin] : [])]) own.add(port);
+  for (const { port } of [...listeners, ...(admin ? [admin] : [])]) own.add(port);
   readiness.good('listeners');
 
   const { run } = homeLayout(settings.home);
   const covered = counted.head.size - counted.read;
   const keeper = new UseKeeper({ home: settings.home, lineage, log, covered });
-  const sidecar = new Sidecar({ ...shared, ...outside, log, doors, admin, reload, run, keeper });
+  const sidecar = new Sidecar({ ...shared, ...outside, log, listeners, admin, reload, run, keeper });
   try {
     await witnessing.begin();
     timestamping.begin();
@@ -291,7 +291,7 @@ function makeUpstream(
     bodyIdleMs: idle_timeout_ms,
     totalMs: upstream.total_timeout_ms,
     agentMs: limits.idle_timeout_ms,
-    pace: { ...UPSTREAM_DEFAULTS.pace, bytesPerSecond: limits.min_body_bytes_per_second },
+    minimumRate: { ...UPSTREAM_DEFAULTS.minimumRate, bytesPerSecond: limits.min_body_bytes_per_second },
     maxCalls: upstream.max_calls,
     choose: (origin) => httpAt(origin, standing.settings),
     maxIdlePerKey: max_idle_sockets,
@@ -322,14 +322,14 @@ async function reloadFrom(
   return faults.length === 0 ? { ok: true } : { ok: false, faults };
 }
 
-function describe(options: SidecarOptions, standing: Standing, doors: readonly OpenDoor[]): object {
+function describe(options: SidecarOptions, standing: Standing, listeners: readonly OpenListener[]): object {
   const { settings } = standing;
   return {
     version: options.version,
     settings: settingsDigest(settings),
     policy: standing.policy.active ?? null,
     authorities: standing.authorities.pairs.map(({ iss, key }) => ({ iss, key: key.id })),
-    listeners: Object.fromEntries(doors.map(({ carrier, url }) => [carrier, url])),
+    listeners: Object.fromEntries(listeners.map(({ carrier, url }) => [carrier, url])),
   };
 }
 

@@ -16,7 +16,7 @@ import { readIdentity } from '../../src/lineage/identity.ts';
 import { layoutOf } from '../../src/lineage/layout.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
 import type { AgentExchange } from '../../src/proxy/exchange.ts';
-import type { Door } from '../../src/proxy/door.ts';
+import type { CallHandler } from '../../src/proxy/call-handler.ts';
 import { assertReceipt } from '../e2e/denied.ts';
 import type { Recorded } from '../e2e/home.ts';
 import { rootFile, startTlsOrigin } from '../e2e/tls-origin.ts';
@@ -75,7 +75,7 @@ async function stage(t: Test): Promise<Stage> {
     spooledBytes: 10_000,
     onReached: reached,
   });
-  const around = (gate: Door): Door => ({
+  const around = (gate: CallHandler): CallHandler => ({
     run: (arrival) => {
       const exchange = wire.wire('exchange', arrival.exchange);
       if (on) on.last = arrival.exchange;

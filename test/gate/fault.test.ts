@@ -1,7 +1,7 @@
 /** Fail closed, by trying: each part of a real gate breaks once, and nothing gets through. */
 import t from 'tap';
 import { LineageUnavailable } from '../../src/lineage/lineage.ts';
-import type { Door } from '../../src/proxy/door.ts';
+import type { CallHandler } from '../../src/proxy/call-handler.ts';
 import { assertDenied } from '../e2e/denied.ts';
 import { forwardHead, readReply } from '../e2e/wire.ts';
 import { ask, realGate } from './real-gate.ts';
@@ -109,7 +109,7 @@ t.test('a log that cannot record denies by its own code', async (t) => {
 t.test('a body that cannot be read denies', async (t) => {
   const real = await realGate(t);
   const { home, origin } = real;
-  const around = (gate: Door): Door => ({
+  const around = (gate: CallHandler): CallHandler => ({
     run: (arrival) => gate.run({ ...arrival, exchange: but(arrival.exchange, 'readBody', rejects) }),
   });
   const port = await real.listen(t, {}, around);

@@ -17,11 +17,11 @@ import { openLineage } from '../../src/lineage/open.ts';
 import { pass } from '../../src/denial/outcome.ts';
 import { PolicyPool } from '../../src/policy/pool.ts';
 import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
-import { parseException } from '../../src/proxy/exception.ts';
+import { parseException } from '../../src/proxy/address-exception.ts';
 import type { AgentExchange } from '../../src/proxy/exchange.ts';
 import { Interceptor } from '../../src/proxy/intercept.ts';
 import { Listener } from '../../src/proxy/listener.ts';
-import type { Door } from '../../src/proxy/door.ts';
+import type { CallHandler } from '../../src/proxy/call-handler.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
 import { DiskSpool } from '../../src/proxy/spool.ts';
@@ -46,7 +46,7 @@ export interface RealGate {
   /** What was observed. */
   readonly observed: readonly (readonly [what: keyof Observer, event: unknown])[];
   /** A forward port before a gate in which these stand instead of the real ones. */
-  listen(t: Teardown, instead?: Partial<Parts>, around?: (gate: Door) => Door): Promise<number>;
+  listen(t: Teardown, instead?: Partial<Parts>, around?: (gate: CallHandler) => CallHandler): Promise<number>;
 }
 
 /** What may be different about it. */

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import t from 'tap';
 import type { Clock } from '../../src/gate/outside.ts';
 import { HalfClosed } from '../../src/proxy/half-closed.ts';
-import type { PeerPorts } from '../../src/proxy/peer-uid.ts';
+import type { PeerPorts } from '../../src/proxy/socket-owner.ts';
 import { hasProc } from '../e2e/child-sidecar.ts';
 import type { Teardown } from './small-gate.ts';
 

@@ -11,7 +11,7 @@ import type { Teardown } from './small-gate.ts';
 const MIB = 1024 * 1024;
 const BODY = 64 * MIB;
 
-/** The proxy room in a process of its own. */
+/** The proxy in a process of its own. */
 async function startChild(t: Teardown): Promise<{ port: number; rss: () => Promise<number> }> {
   const file = new URL('../bench/peers/path.ts', import.meta.url);
   const child: ChildProcess = fork(file, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });

@@ -5,7 +5,7 @@ import type { Call } from '../../src/call/call.ts';
 import { readCall } from '../../src/call/read.ts';
 import { placeRoutes } from '../../src/call/route.ts';
 import { deny, pass } from '../../src/denial/outcome.ts';
-import { parseException, routeException } from '../../src/proxy/exception.ts';
+import { parseException, routeException } from '../../src/proxy/address-exception.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import type { Lookup } from '../../src/proxy/lookup.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';

@@ -21,13 +21,13 @@ import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
 import { Http2Connection } from '../../src/proxy/http2-connection.ts';
-import { parseException, routeException } from '../../src/proxy/exception.ts';
+import { parseException, routeException } from '../../src/proxy/address-exception.ts';
 import { Listener } from '../../src/proxy/listener.ts';
-import type { Door } from '../../src/proxy/door.ts';
+import type { CallHandler } from '../../src/proxy/call-handler.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
 import type { Malformed } from '../../src/proxy/malformed.ts';
-import { StreamBudget } from '../../src/proxy/shed.ts';
-import type { Shed } from '../../src/proxy/shed.ts';
+import { StreamBudget } from '../../src/proxy/load-shedding.ts';
+import type { Shed } from '../../src/proxy/load-shedding.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
 import type { UpstreamSettings } from '../../src/proxy/upstream.ts';
@@ -167,7 +167,7 @@ interface Inside {
   readonly ownPorts: () => ReadonlySet<number>;
 }
 
-function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Door {
+function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): CallHandler {
   const leases = new Leases(clock);
   const routes = placeRoutes(plan.routes ?? []);
   const exceptions = [

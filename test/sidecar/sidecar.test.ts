@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import type { Test } from 'tap';
-import { PortUnavailable } from '../../src/sidecar/doors.ts';
+import { PortUnavailable } from '../../src/sidecar/listeners.ts';
 import type { Sidecar } from '../../src/sidecar/sidecar.ts';
 import { startSidecar } from '../../src/sidecar/start.ts';
 import { makeHome } from '../e2e/home.ts';

@@ -1,6 +1,6 @@
-/** One connection of an agent: its calls are decided one after the other, also when they were pipelined. */
+/** The HTTP/1 calls of one agent connection: decided one after the other, also when they were pipelined (RFC 9112 §9.3.2). */
 import type { Http1Exchange } from './http1-exchange.ts';
-import type { StreamBudget } from './shed.ts';
+import type { StreamBudget } from './load-shedding.ts';
 
 /** More requests than this, sent without waiting for an answer, close the connection. */
 const MAX_PIPELINED = 64;
@@ -9,7 +9,7 @@ const MAX_PIPELINED = 64;
 export type Start = (done: () => void) => Http1Exchange;
 
 /** What its connection is to it. */
-export interface AgentConnectionParts {
+export interface PipelineParts {
   destroy(): void;
   /** For requests that wait, of all connections together. */
   readonly budget: StreamBudget;
@@ -18,14 +18,14 @@ export interface AgentConnectionParts {
 }
 
 /** The calls of one connection. After one that closes it, nothing further on it is handled. */
-export class AgentConnection {
-  readonly #parts: AgentConnectionParts;
+export class Pipeline {
+  readonly #parts: PipelineParts;
   readonly #waiting: Start[] = [];
   #running: Http1Exchange | undefined;
   #last = false;
   #broken = false;
 
-  constructor(parts: AgentConnectionParts) {
+  constructor(parts: PipelineParts) {
     this.#parts = parts;
   }
 

@@ -13,7 +13,7 @@ export interface Arriving extends ConnectionContext {
 }
 
 /** Decides calls. */
-export interface Door {
+export interface CallHandler {
   /** Takes one call from its head to its last byte. Where it rejects, its connection is to be closed. */
   run(arrival: Arriving): Promise<void>;
 }

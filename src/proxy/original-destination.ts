@@ -22,7 +22,7 @@ export function endText(end: End | undefined): string {
 const TABLE = '/proc/net/nf_conntrack';
 
 /** Finds out where connections were to go. Those that ask while the table is being read share the next reading. */
-export class Originals {
+export class OriginalDestinations {
   readonly #read: () => Promise<string>;
   #last: Promise<unknown> = Promise.resolve();
   #next: Promise<string> | undefined;

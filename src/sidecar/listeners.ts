@@ -4,16 +4,16 @@ import type { Settings } from '../config/schema.ts';
 import { descriptorLimit, systemClock } from '../config/system.ts';
 import type { Observer } from '../gate/observer.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
+import type { CallHandler } from '../proxy/call-handler.ts';
+import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
+import type { TunnelParts } from '../proxy/connect-exchange.ts';
+import { Interceptor } from '../proxy/intercept.ts';
 import { Listener } from '../proxy/listener.ts';
-import { Originals } from '../proxy/original.ts';
+import type { Shed } from '../proxy/load-shedding.ts';
+import { OriginalDestinations } from '../proxy/original-destination.ts';
 import { TransparentListener } from '../proxy/transparent.ts';
 import type { TransparentParts } from '../proxy/transparent.ts';
-import type { Door } from '../proxy/door.ts';
-import type { TunnelParts } from '../proxy/connect-exchange.ts';
 import type { HttpUpstream } from '../proxy/upstream.ts';
-import type { Shed } from '../proxy/shed.ts';
-import { Interceptor } from '../proxy/intercept.ts';
-import type { CertificateAuthority } from '../proxy/certificate-authority.ts';
 import { passthroughPlaces } from './entries.ts';
 import type { Exposure } from './exposure.ts';
 
@@ -34,9 +34,9 @@ export class PortUnavailable extends Error {
   }
 }
 
-/** What stands behind every door. */
-export interface DoorParts {
-  readonly gate: Door & Pick<TransparentParts, 'turnAway'>;
+/** What every listener has behind it. */
+export interface ListenersParts {
+  readonly gate: CallHandler & Pick<TransparentParts, 'turnAway'>;
   readonly observer: Observer;
   readonly limit: RecordingLimit;
   readonly exposure: Exposure;
@@ -58,7 +58,7 @@ const DESCRIPTORS_EACH = 2;
 const AGENT_PORTS: readonly AgentPort[] = ['forward', 'reverse', 'transparent'];
 
 /** A listener, and where it listens. */
-export interface OpenDoor {
+export interface OpenListener {
   readonly carrier: AgentPort;
   readonly listener: Pick<Listener, 'stop' | 'destroy'>;
   /** `http://host:port`. */
@@ -67,10 +67,13 @@ export interface OpenDoor {
 }
 
 /** Opens the ports that the settings name. Rejects with `PortUnavailable`; what was opened before is closed again. */
-export async function openDoors(settings: Settings, parts: DoorParts): Promise<readonly OpenDoor[]> {
+export async function openListeners(
+  settings: Settings,
+  parts: ListenersParts,
+): Promise<readonly OpenListener[]> {
   const listeners = AGENT_PORTS.filter((carrier) => settings.listen[carrier]).length;
   const maxConnections = affordable(settings.limits.max_connections, listeners, parts.log);
-  const opened: OpenDoor[] = [];
+  const opened: OpenListener[] = [];
   for (const carrier of AGENT_PORTS) {
     const at = settings.listen[carrier];
     if (!at) continue;
@@ -81,7 +84,7 @@ export async function openDoors(settings: Settings, parts: DoorParts): Promise<r
       const { port } = await listener.listen(at.port, at.host);
       opened.push({ carrier, listener, port, url: urlOf(at.host, port) });
     } catch (cause) {
-      await Promise.all(opened.map((door) => door.listener.stop()));
+      await Promise.all(opened.map(({ listener }) => listener.stop()));
       throw new PortUnavailable(carrier, at, cause);
     }
   }
@@ -106,11 +109,11 @@ function affordable(wanted: number, listeners: number, log: Log): number {
   return Math.min(wanted, most);
 }
 
-function makeTransparent(limits: Settings['limits'], parts: DoorParts): TransparentListener {
+function makeTransparent(limits: Settings['limits'], parts: ListenersParts): TransparentListener {
   return new TransparentListener({
     inner: makeListener('transparent', limits, parts),
     interceptor: makeInterceptor('transparent', limits, parts),
-    originals: new Originals(),
+    originals: new OriginalDestinations(),
     clock: systemClock,
     onShed: (what) => shed('transparent', what, parts),
     beginMs: limits.header_timeout_ms,
@@ -120,7 +123,7 @@ function makeTransparent(limits: Settings['limits'], parts: DoorParts): Transpar
   });
 }
 
-function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: DoorParts): Listener {
+function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: ListenersParts): Listener {
   return new Listener({
     carrier,
     gate: parts.gate,
@@ -141,12 +144,12 @@ function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: Doo
 }
 
 /** Nothing of it reached the gate: it is on record as a count. */
-function shed(carrier: AgentPort, what: Shed, { limit, observer }: DoorParts): void {
+function shed(carrier: AgentPort, what: Shed, { limit, observer }: ListenersParts): void {
   limit.count(`shed_${what}`);
   observer.shed({ carrier, what });
 }
 
-function makeTunnels(limits: Settings['limits'], parts: DoorParts): TunnelParts {
+function makeTunnels(limits: Settings['limits'], parts: ListenersParts): TunnelParts {
   const splicing = { ...parts.upstream.tunnelling, helloMs: limits.header_timeout_ms };
   return { interceptor: makeInterceptor('forward', limits, parts), splicing };
 }
@@ -154,7 +157,7 @@ function makeTunnels(limits: Settings['limits'], parts: DoorParts): TunnelParts 
 function makeInterceptor(
   carrier: 'forward' | 'transparent',
   limits: Settings['limits'],
-  parts: DoorParts,
+  parts: ListenersParts,
 ): Interceptor {
   const { current, observer, strangerTls, tls } = parts;
   return new Interceptor({

@@ -1,9 +1,9 @@
-/** Room for connections: at the limit those that carry nothing make room for who comes, and those with a call stay. */
+/** A limit on connections: at it those that carry nothing make room for who comes, and those with a call stay. */
 import type { Socket } from 'node:net';
-import type { Shed } from './shed.ts';
+import type { Shed } from './load-shedding.ts';
 
-/** How much there is. */
-export interface RoomParts {
+/** What the limit is. */
+export interface ConnectionLimitParts {
   /** Connections at a time. */
   readonly most: number;
   /** Hears of each one that was closed at the limit. */
@@ -14,12 +14,12 @@ export interface RoomParts {
 const CLOSING_PERCENT = 3;
 
 /** All connections that share a limit. */
-export class Room {
-  readonly #parts: RoomParts;
+export class ConnectionLimit {
+  readonly #parts: ConnectionLimitParts;
   readonly #waiting: Waiting = { silent: new Set(), idle: new Set() };
   #taken = 0;
 
-  constructor(parts: RoomParts) {
+  constructor(parts: ConnectionLimitParts) {
     this.#parts = parts;
   }
 
@@ -30,34 +30,34 @@ export class Room {
   }
 
   /** Takes a connection in; at the limit for another one. Where all others have a call, it is closed itself. */
-  enter(socket: Socket): Seat {
+  enter(socket: Socket): ConnectionSlot {
     const { most, onShed } = this.#parts;
-    const seat = new Seat(this.#waiting, () => socket.destroy());
+    const slot = new ConnectionSlot(this.#waiting, () => socket.destroy());
     this.#taken += 1;
     socket.once('close', () => {
       this.#taken -= 1;
-      seat.leave();
+      slot.leave();
     });
     if (this.#taken > most) {
       const [silent] = this.#waiting.silent;
       const [idle] = this.#waiting.idle;
-      (silent ?? idle ?? seat).shed();
+      (silent ?? idle ?? slot).shed();
       onShed?.('connection');
     }
-    seat.wait();
-    return seat;
+    slot.wait();
+    return slot;
   }
 }
 
 /** Those without a call, who has waited longest first. */
 interface Waiting {
   /** There was no call yet. */
-  readonly silent: Set<Seat>;
-  readonly idle: Set<Seat>;
+  readonly silent: Set<ConnectionSlot>;
+  readonly idle: Set<ConnectionSlot>;
 }
 
 /** One connection's place. */
-export class Seat {
+export class ConnectionSlot {
   readonly #waiting: Waiting;
   #close: () => void;
   #onHeard: () => void = () => undefined;

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 import t from 'tap';
 import type { Test } from 'tap';
-import { Pace } from '../../src/proxy/pace.ts';
+import { MinimumRate } from '../../src/proxy/minimum-rate.ts';
 import { fields, hear, startAgent, startHttp2Origin } from './http2-client.ts';
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from './http2-frames.ts';
 import { RawAgent, startOrigin, startSidecar } from './small-gate.ts';
@@ -31,7 +31,7 @@ async function stage(t: Test, agentMs = 60_000): Promise<Stage> {
   const url = `http://127.0.0.1:${port}`;
   const sidecar = await startSidecar(t, {
     ...{ routes: [{ upstream: url }], allow: [`127.0.0.1:${port}`] },
-    settings: { agentMs, pace: PACE },
+    settings: { agentMs, minimumRate: PACE },
   });
   return { sidecar, url, late };
 }
@@ -97,7 +97,7 @@ t.test('a body that its upstream does not take is not slow', async (t) => {
   const { port } = await startHttp2Origin(t, (stream) => streams.push(stream.pause()));
   const sidecar = await startSidecar(t, {
     routes: [{ upstream: `http://127.0.0.1:${port}` }],
-    settings: { agentMs: 60_000, pace: { ...PACE, bytesPerSecond: 10_000_000 }, choose: () => 'h2' },
+    settings: { agentMs: 60_000, minimumRate: { ...PACE, bytesPerSecond: 10_000_000 }, choose: () => 'h2' },
   });
   const patient = post(t, { sidecar }, 'content-length', '1000000');
   patient.on('error', () => undefined).write(Buffer.alloc(1_000_000)); // more than there is room for on the way
@@ -109,16 +109,16 @@ t.test('a body that its upstream does not take is not slow', async (t) => {
 });
 
 t.test('what came before buys only so much time', (t) => {
-  const pace = new Pace({ bytesPerSecond: 100, graceMs: 500 }, 2000);
-  pace.wait(0);
-  t.equal(pace.left(400), 100);
-  pace.take(10, 400);
-  t.equal(pace.left(9000), 200, 'nobody waits');
-  pace.take(1_000_000, 9000);
-  pace.wait(9000);
-  pace.wait(10_000);
-  t.equal(pace.left(10_500), 500);
-  t.equal(pace.left(11_001), -1);
+  const minimumRate = new MinimumRate({ bytesPerSecond: 100, graceMs: 500 }, 2000);
+  minimumRate.wait(0);
+  t.equal(minimumRate.left(400), 100);
+  minimumRate.take(10, 400);
+  t.equal(minimumRate.left(9000), 200, 'nobody waits');
+  minimumRate.take(1_000_000, 9000);
+  minimumRate.wait(9000);
+  minimumRate.wait(10_000);
+  t.equal(minimumRate.left(10_500), 500);
+  t.equal(minimumRate.left(11_001), -1);
   t.end();
 });
 

@@ -2,8 +2,8 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Address, Clock } from '../gate/outside.ts';
-import { UpstreamFailure } from './failure.ts';
-import type { FailureName } from './failure.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
+import type { FailureName } from './upstream-failure.ts';
 
 /** How long something may take. */
 export interface Within {

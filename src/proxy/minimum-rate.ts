@@ -4,7 +4,7 @@
  */
 
 /** What a body is allowed. */
-export interface PaceSettings {
+export interface MinimumRateSettings {
   /** 0: as slowly as it likes. */
   readonly bytesPerSecond: number;
   /** What it has at its beginning, in milliseconds. */
@@ -12,14 +12,14 @@ export interface PaceSettings {
 }
 
 /** The time that one body has left. */
-export class Pace {
+export class MinimumRate {
   readonly #msEach: number;
   readonly #mostMs: number;
   #leftMs: number;
   #since: number | undefined;
 
   /** `mostMs`: more is never left, however much came before. */
-  constructor({ bytesPerSecond, graceMs }: PaceSettings, mostMs: number) {
+  constructor({ bytesPerSecond, graceMs }: MinimumRateSettings, mostMs: number) {
     this.#msEach = 1000 / bytesPerSecond;
     this.#mostMs = mostMs;
     this.#leftMs = graceMs;

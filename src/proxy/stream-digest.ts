@@ -8,8 +8,8 @@ import type { Digests, Streamed } from '../lineage/statement.ts';
 const NOTHING = new Uint8Array(0);
 const EMPTY: Streamed = { bytes: 0, sha256: sha256Hex(NOTHING), sha3_512: sha3Hex(NOTHING) };
 
-/** The tally of one direction. A body of one chunk, the common case, is hashed once and in one go. */
-export class Tally {
+/** The digest of one direction. A body of one chunk, the common case, is hashed once and in one go. */
+export class StreamDigest {
   #bytes = 0;
   #only: Uint8Array | undefined;
   #hashes: { readonly sha256: Hash; readonly sha3: Hash } | undefined;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import t from 'tap';
-import { endText, Originals } from '../../src/proxy/original.ts';
+import { endText, OriginalDestinations } from '../../src/proxy/original-destination.ts';
 
 const UNREPLIED = 'ipv4     2 tcp      6 119 SYN_SENT src=10.0.0.9 dst=10.0.0.8 sport=5 dport=6 [UNREPLIED]';
 
@@ -50,14 +50,14 @@ const rows: readonly (readonly [name: string, table: readonly string[], socket: 
 
 t.test('a connection’s destination is found in the kernel’s table', async (t) => {
   for (const [name, table, socket, found] of rows) {
-    const originals = new Originals(() => Promise.resolve(`${table.join('\n')}\n`));
+    const originals = new OriginalDestinations(() => Promise.resolve(`${table.join('\n')}\n`));
     t.equal(endText(await originals.of(socket, 15001)), found, name);
   }
 });
 
 t.test('those who ask while it is read share the next reading', async (t) => {
   const readings: (() => void)[] = [];
-  const originals = new Originals(
+  const originals = new OriginalDestinations(
     () => new Promise((resolve) => readings.push(() => resolve(row(agent, answer)))),
   );
   const first = originals.of(redirected, 15001);
@@ -79,8 +79,12 @@ t.test('a connection that nobody redirected has none, whatever the system tells'
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   const client = connect(port, '127.0.0.1');
   const [socket] = (await once(server, 'connection')) as [Socket];
-  t.equal(await new Originals().of(socket, port), undefined);
+  t.equal(await new OriginalDestinations().of(socket, port), undefined);
   client.destroy();
-  t.equal(await new Originals().of(new Proxy(socket, { get: () => undefined }), port), undefined, 'gone');
+  t.equal(
+    await new OriginalDestinations().of(new Proxy(socket, { get: () => undefined }), port),
+    undefined,
+    'gone',
+  );
   server.close();
 });

@@ -2,7 +2,7 @@
 import type { Passage } from '../gate/outside.ts';
 
 /** Counts them, up to a limit. */
-export class Running {
+export class ConcurrencyLimit {
   readonly #most: number;
   /** By origin and agent; none is zero. */
   readonly #counts = new Map<string, number>();
