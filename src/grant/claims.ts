@@ -88,8 +88,9 @@ function areFacts(claims: Json): boolean {
   );
 }
 
+/** Characters are code points, as everywhere but in JavaScript. */
 function isIntent(intent: Json): boolean {
-  return typeof intent === 'string' && intent.length <= MAX_INTENT;
+  return typeof intent === 'string' && (intent.length <= MAX_INTENT || [...intent].length <= MAX_INTENT);
 }
 
 function isBundle(policy: Json): boolean {

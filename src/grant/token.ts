@@ -3,7 +3,7 @@ import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
 import { deny, pass } from '../denial/outcome.ts';
-import type { Outcome } from '../denial/outcome.ts';
+import type { Outcome, Refusal } from '../denial/outcome.ts';
 
 /** A token whose shape is right; its signature is not checked. */
 export interface Token {
@@ -21,16 +21,18 @@ const MAX_CHAIN = 10 * 1024;
 const MAX_DEPTH = 8;
 const SHAPE = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})$/;
 
-/** The tokens of a credential, root first, separated by commas as a list header is (RFC 9110 §5.6.1). */
+/** The tokens of a credential, root first, separated by commas as a list header is (RFC 9110 §5.6.1). All sizes come first. */
 export function parseTokens(text: string): Outcome<readonly [Token, ...Token[]]> {
-  const [first = '', ...rest] = text.split(',');
-  if (text.length > MAX_CHAIN || rest.length >= MAX_DEPTH)
-    return deny('grant_too_large', `${text.length} characters, ${rest.length + 1} tokens`);
-  const root = parseToken(rest.length > 0 ? first.trim() : first);
+  const parts = text.split(',');
+  const [first = '', ...rest] = parts.length > 1 ? parts.map((part) => part.trim()) : parts;
+  if (text.length > MAX_CHAIN || parts.length > MAX_DEPTH)
+    return deny('grant_too_large', `${text.length} characters, ${parts.length} tokens`);
+  const large = rest.find((part) => part.length > MAX_TOKEN);
+  const root = large === undefined ? parseToken(first) : tooLarge(large);
   if (!root.ok) return root;
   const tokens: [Token, ...Token[]] = [root.value];
   for (const part of rest) {
-    const token = parseToken(part.trim());
+    const token = parseToken(part);
     if (!token.ok) return token;
     tokens.push(token.value);
   }
@@ -39,7 +41,7 @@ export function parseTokens(text: string): Outcome<readonly [Token, ...Token[]]>
 
 /** The token of a compact JWS: `grant_too_large` over 8 KiB, `grant_malformed` for every other fault. */
 export function parseToken(text: string): Outcome<Token> {
-  if (text.length > MAX_TOKEN) return deny('grant_too_large', `a token of ${text.length} characters`);
+  if (text.length > MAX_TOKEN) return tooLarge(text);
   const [, head = '', body = '', seal = ''] = SHAPE.exec(text) ?? [];
   const header = decodeObject(head);
   const payload = decodeObject(body);
@@ -48,6 +50,10 @@ export function parseToken(text: string): Outcome<Token> {
   if (!isGrantHeader(header)) return deny('grant_malformed', 'not the header of a grant');
   const kid = typeof header.kid === 'string' ? header.kid : undefined;
   return pass({ kid, payload, signingInput: `${head}.${body}`, signature });
+}
+
+function tooLarge(text: string): Refusal {
+  return deny('grant_too_large', `a token of ${text.length} characters`);
 }
 
 /** RFC 8725 §3.1, §3.11: these members and no others, so no `crit`, `jwk`, `x5c`, `zip` can mean anything. */

@@ -90,9 +90,9 @@ export class GrantVerifier {
     if (!key) return deny('grant_unknown_key', `iss ${JSON.stringify(iss)}, kid ${root.kid}`);
     if (!this.#rules.suite.verify(key, encodeUtf8(root.signingInput), root.signature))
       return deny('grant_bad_signature', `not signed by ${key.id}`);
-    if (child) return deny('grant_chain_unsupported', `a chain of ${tokens.value.length}`);
     const read = readClaims(root.payload); // nothing in it is believed before this line
     if (!read.ok) return read;
+    if (child) return deny('grant_chain_unsupported', `a chain of ${tokens.value.length}`);
     const grant = { root: read.value.root, key, digest: sha256Hex(root.signingInput) };
     return pass({ ...read.value, grant });
   }

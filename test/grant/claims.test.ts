@@ -33,7 +33,9 @@ const faults: readonly (readonly [name: string, members: Readonly<Record<string,
   ],
   ['claims take over 1 KiB', { claims: { a: 'a'.repeat(1024) } }],
   ['claims take over 1 KiB in bytes', { claims: { a: 'é'.repeat(600) } }],
+  ['claims take 1025 bytes', { claims: { a: 'a'.repeat(1025 - 8) } }],
   ['intent has 1025 characters', { intent: 'a'.repeat(1025) }],
+  ['intent has 1025 characters beyond U+FFFF', { intent: '😀'.repeat(1025) }],
   ['intent is a number', { intent: 1 }],
   ['policy is a string', { policy: 'a'.repeat(64) }],
   ['policy is short', { policy: { sha256: 'a' } }],
@@ -55,6 +57,14 @@ for (const [name, members] of faults) {
     t.match(readClaims(patched(good, members)), { ok: false, code: 'grant_claims_invalid' });
   });
 }
+
+t.test('claims of 1 KiB, and an intent of 1024 characters of whatever width, are read', async (t) => {
+  const sixteen = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`c${i}`, '']));
+  for (const claims of [{ a: 'a'.repeat(1024 - 8) }, { a: 'é'.repeat(512 - 4) }, sixteen, {}])
+    t.match(readClaims(patched(good, { claims })), { ok: true });
+  for (const character of ['a', 'é', '\u2028', '😀', '\u0001'])
+    t.match(readClaims(patched(good, { intent: character.repeat(1024) })), { ok: true });
+});
 
 const entryFaults: readonly (readonly [name: string, members: Record<string, unknown>])[] = [
   ['of another type', { type: 'other' }],

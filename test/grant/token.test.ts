@@ -99,6 +99,9 @@ t.test('a chain has at most 8 tokens and 10 KiB', async (t) => {
   t.match(parseTokens(Array.from({ length: 9 }, () => good).join(',')), { code: 'grant_too_large' });
   t.match(parseTokens(`${good},${'a'.repeat(8000)},${'a'.repeat(2300)}`), { code: 'grant_too_large' });
   t.match(parseTokens(`${good},`), { code: 'grant_malformed' });
+  for (const large of ['a'.repeat(8193), ` ${'a'.repeat(8193)}`])
+    t.match(parseTokens(`a.b.c,${large}`), { code: 'grant_too_large' }, 'sizes come before every shape');
+  t.match(parseTokens(`${good},${' '.repeat(500)}${'a'.repeat(8192)}`), { code: 'grant_malformed' });
 });
 
 t.test('what is accepted writes itself exactly as it was given, and nothing throws', async (t) => {

@@ -122,6 +122,7 @@ t.test('a chain is refused, once its root is authentic', async (t) => {
   t.match(verify(`${makeToken((recipe) => (recipe.signer = stranger))},${makeToken()}`), {
     code: 'grant_bad_signature',
   });
+  t.match(verify(`${makeToken(claims({ jti: 'a' }))},${makeToken()}`), { code: 'grant_claims_invalid' });
 });
 
 t.test('a grant travels in either header', async (t) => {
