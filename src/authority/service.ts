@@ -40,7 +40,10 @@ export class Authority {
     const { signer, iss, audience, maxLifetimeSeconds, wall, uuid } = this.#parts;
     const order = { aud: audience, seconds: maxLifetimeSeconds, ...wish, iss };
     if (order.seconds > maxLifetimeSeconds)
-      return deny('grant_lifetime', `${order.seconds} s; at most ${maxLifetimeSeconds}`);
+      return deny(
+        'grant_lifetime',
+        `${order.seconds} s; at most ${maxLifetimeSeconds} (grant.max_lifetime_seconds)`,
+      );
     return issueGrant(signer, order, { now: wall(), jti: uuid() });
   }
 }

@@ -30,8 +30,18 @@ export async function issue(command: Command): Promise<void> {
   const { settings } = requireSettings(command);
   const options: Options = command.opts();
   const wish = readWish(options);
+  if (!options['location'])
+    err.line(
+      err.paint('warn', `no --location: it covers ${DEMO_UPSTREAM} only, the upstream of \`writ dev\``),
+    );
   const issued = (await issueRunning(settings.home, wish)) ?? issueAlone(settings, wish);
-  if (!issued.recorded) err.line(err.paint('warn', 'not recorded: no sidecar with an authority is running'));
+  if (!issued.recorded)
+    err.line(
+      err.paint(
+        'dim',
+        'not recorded: signed with this home’s own key, as no `writ dev` runs that would record it',
+      ),
+    );
   if (options['json']) return out.json(issued);
   out.line(issued.token);
 }

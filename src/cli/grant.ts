@@ -16,7 +16,10 @@ export function registerGrant(program: Command): void {
         'Sign a root grant: by the running sidecar, or with the key file of the home (not recorded).',
       ),
   )
-    .option('--location <origin...>', 'origins it covers, such as https://api.example.com')
+    .option(
+      '--location <origin...>',
+      'origins it covers, such as https://api.example.com (default: the upstream of `writ dev`)',
+    )
     .option('--action <method...>', 'methods it covers (default: GET)')
     .option('--path <pattern...>', 'paths it covers, such as /repos/acme/** (default: all)')
     .option('--ttl <time>', 'lifetime: 90s, 10m, 1h', '10m')

@@ -8,6 +8,7 @@ import { makeDefaultHome } from '../sidecar/first-home.ts';
 import { unable, usageFailure } from './exit.ts';
 import { homeFlag } from './home-flag.ts';
 import { checkpointIn } from './log-view.ts';
+import { ownCommand } from './own-command.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { addSettingsFlags, requireSettings } from './settings-flags.ts';
@@ -58,8 +59,13 @@ async function initHome(command: Command): Promise<void> {
   out.line();
   out.line('Next: name who may sign grants, then start the sidecar.');
   const at = homeFlag(settings.home);
-  out.line(`  writ keys new authority${at}    or put an authority’s public key into authorities.json`);
-  out.line(`  writ serve${at}`);
+  const writ = ownCommand();
+  out.line();
+  out.line(`${writ} keys new authority${at}`);
+  out.line(
+    out.paint('dim', '# or put the public key of an authority that you have into its authorities.json'),
+  );
+  out.line(`${writ} serve${at}`);
 }
 
 /** An entry has 16 KiB, and cosignatures may make a checkpoint longer than that. */

@@ -106,7 +106,7 @@ function make(command: Command): void {
     ['key', keyFile],
     ['trusted in', anchors],
   ]);
-  out.line(out.paint('dim', 'A running sidecar reads it after SIGHUP.'));
+  out.line(out.paint('dim', 'A sidecar that runs already reads it after SIGHUP (kill -HUP).'));
 }
 
 function orUnable<T>(work: () => T): T {

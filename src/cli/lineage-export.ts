@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { closeSync, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
+import { fileFault } from '../config/file-fault.ts';
 import type { Json } from '../crypto/json.ts';
 import type { Found } from '../lineage/catalogue.ts';
 import { KeptInputs } from '../lineage/inputs-read.ts';
@@ -128,7 +129,7 @@ function openSink(file: unknown): Sink {
     fd = openSync(file, 'w', 0o600);
     if (fstatSync(fd).isFile()) fchmodSync(fd, 0o600); // it may have been there, for everyone to read
   } catch (cause) {
-    throw unable(`${file} cannot be written: ${String(cause)}`);
+    throw unable(`${file} cannot be written: ${fileFault(cause)}`);
   }
   const write = (text: string): Promise<void> => {
     const bytes = Buffer.from(text);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Header } from '../call/call.ts';
 import { contentMembers, readContent } from '../call/content.ts';
+import { fileFault } from '../config/file-fault.ts';
 import { pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import { unable, usageFailure } from './exit.ts';
@@ -21,7 +22,7 @@ export async function readBody(file: string, type: string): Promise<GivenBody> {
   try {
     return { bytes: file === '-' ? await buffer(process.stdin) : await readFile(file), type };
   } catch (cause) {
-    throw unable(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unable(`cannot read ${file}: ${fileFault(cause)}`);
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { contentMembers } from '../call/content.ts';
+import { fileFault } from '../config/file-fault.ts';
 import { pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import { sampleInput } from '../policy/build.ts';
@@ -39,7 +40,7 @@ async function readInput(file: string): Promise<unknown> {
   try {
     text = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
   } catch (cause) {
-    throw unable(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unable(`cannot read ${file}: ${fileFault(cause)}`);
   }
   try {
     return JSON.parse(text);

@@ -1,4 +1,5 @@
 /** What every `writ policy` command starts with: a folder's files, and a compiler. */
+import { fileFault } from '../config/file-fault.ts';
 import { Compiler, type PolicyFiles } from '../policy/compiler.ts';
 import { readPolicyFolder } from '../policy/source.ts';
 import { unable } from './exit.ts';
@@ -8,7 +9,7 @@ export async function policyFiles(folder: string): Promise<PolicyFiles> {
   try {
     return await readPolicyFolder(folder);
   } catch (cause) {
-    throw unable(`cannot read ${folder}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unable(`cannot read ${folder}: ${fileFault(cause)}`);
   }
 }
 

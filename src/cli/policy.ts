@@ -3,6 +3,7 @@ import { chmodSync, realpathSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { fileFault } from '../config/file-fault.ts';
 import { replaceFile } from '../lineage/durable.ts';
 import { buildBundle, withBasePolicy } from '../policy/build.ts';
 import { EXIT, unable, usageFailure } from './exit.ts';
@@ -73,7 +74,7 @@ async function build(folder: string, options: BuildOptions): Promise<void> {
     await mkdir(options.out, { recursive: true });
     for (const [name, bytes] of Object.entries(parts)) await writeFile(join(options.out, name), bytes);
   } catch (cause) {
-    throw unable(`cannot write ${options.out}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unable(`cannot write ${options.out}: ${fileFault(cause)}`);
   }
   if (options.json) return out.json({ ok: true, ...identity, content: manifest.content });
   out.fields([
@@ -128,6 +129,6 @@ function rewrite(path: string, text: string): void {
     replaceFile(file, text, mode);
     chmodSync(file, mode); // the umask may have taken some of it
   } catch (cause) {
-    throw unable(`cannot write ${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw unable(`cannot write ${path}: ${fileFault(cause)}`);
   }
 }

@@ -4,6 +4,8 @@ import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Json } from '../crypto/json.ts';
 import { node } from '../crypto/node.ts';
+import { denials } from '../denial/table.ts';
+import type { DenialCode } from '../denial/table.ts';
 import { openEnvelope } from '../receipt/dsse.ts';
 import { existedBefore, limitsWith } from '../receipt/existed.ts';
 import type { Existed } from '../receipt/verdict.ts';
@@ -13,11 +15,12 @@ import type { Verdict } from '../receipt/verdict.ts';
 import type { Remembered } from '../receipt/verify-checkpoint.ts';
 import { verifyDenial } from '../receipt/verify.ts';
 import { answerRows } from './answers.ts';
+import { textTrouble } from './denial-text.ts';
 import { CommandFailure, EXIT, unable, usageFailure } from './exit.ts';
 import { checkpointIn } from './log-view.ts';
 import { readGiven } from './result-file.ts';
-import { out } from './screen.ts';
-import { statementFields } from './statement-fields.ts';
+import { err, out } from './screen.ts';
+import { memberOf, statementFields, textOf } from './statement-fields.ts';
 import { readTimestamp, TIMESTAMP_FLAG, TSA_POLICY_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
 import type { TimestampFlags } from './timestamp-flags.ts';
 
@@ -78,10 +81,29 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
     ...(existed ? [existed] : []),
   ];
   process.exitCode = asked.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
+  const hints = hintsFor(file, body, verdict, trust);
   const limits = existed ? limitsWith(verdict, existed) : verdict.unproven;
-  if (json) return out.json({ ...verdict, unproven: limits, ...(existed && { existed }), trust: trustFile });
-  print({ ...verdict, unproven: limits }, existed);
+  if (json) out.json({ ...verdict, unproven: limits, ...(existed && { existed }), trust: trustFile });
+  else print({ ...verdict, unproven: limits }, existed);
+  for (const line of hints) err.line(err.paint('warn', line));
 }
+
+/** What a verdict alone does not say: that another file was meant. */
+function hintsFor(file: string, body: string, { authentic, untampered }: Verdict, trust: Trust): string[] {
+  if (authentic.proven && untampered.proven) return [];
+  const trouble = textTrouble(body);
+  if (trouble !== undefined) return [`${nameOf(file)}: ${trouble}`];
+  const log = claimedLog(readStatement(parseStrictJson(body)));
+  const known = trust.logs.map(({ name }) => name);
+  if (log === undefined || known.includes(log)) return [];
+  return [`${nameOf(file)} claims to be of ${log}, and ${trust.from} is of ${known.join(', ')}.`];
+}
+
+function claimedLog(statement: Json | undefined): string | undefined {
+  return textOf(memberOf(memberOf(memberOf(statement, 'predicate'), 'entry'), 'origin'));
+}
+
+const nameOf = (file: string): string => (file === '-' ? 'standard input' : file);
 
 /** What the verifier kept of the log. */
 async function readRemembered({ checkpoint, consistency }: VerifyOptions): Promise<Remembered | undefined> {
@@ -137,19 +159,31 @@ function timeText(time: number): string {
 }
 
 async function show(file: string, json: boolean): Promise<void> {
-  const statement = readStatement(parseStrictJson(withoutLastLineFeed(await readGiven(file))));
+  const text = withoutLastLineFeed(await readGiven(file));
+  const statement = readStatement(parseStrictJson(text));
+  if (statement === undefined)
+    throw new CommandFailure(EXIT.no, `there is no receipt in ${nameOf(file)}`, textTrouble(text));
   if (json) return out.json(statement);
   out.line(out.paint('warn', 'Not verified: anyone can write this. `writ receipt verify` tells.'));
   out.line();
-  out.fields(statementFields(statement));
+  out.fields([...statementFields(statement), ...meaning(statement)]);
 }
 
-function readStatement(given: Json | undefined): Json {
+/** The sentences that belong to its code: ours, so they hold for a forged receipt as well. */
+function meaning(statement: Json): readonly (readonly [name: string, text: string])[] {
+  const code = textOf(memberOf(memberOf(statement, 'predicate'), 'code'));
+  if (code === undefined || !Object.hasOwn(denials, code)) return [];
+  const { title, remedy } = denials[code as DenialCode]; // as: hasOwn
+  return [
+    ['means', title],
+    ['what now', remedy],
+  ];
+}
+
+function readStatement(given: Json | undefined): Json | undefined {
   const envelope = isJsonObject(given) && Object.hasOwn(given, 'receipt') ? given['receipt'] : given;
   const payload = openEnvelope(envelope)?.payload;
-  const statement = parseStrictJson((payload && decodeUtf8(payload)) ?? '');
-  if (statement === undefined) throw new CommandFailure(EXIT.no, 'there is no receipt in this file');
-  return statement;
+  return parseStrictJson((payload && decodeUtf8(payload)) ?? '');
 }
 
 /** Editors and `echo` put one at the end of a file; it is not part of the body. */

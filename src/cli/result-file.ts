@@ -1,6 +1,7 @@
 /** Where a command's one result goes: standard output, or the file that `-o` names. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { fileFault } from '../config/file-fault.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { unable } from './exit.ts';
 
@@ -10,7 +11,7 @@ export function writeResult(text: string, file: unknown): void {
   try {
     writeFileSync(file, text);
   } catch (cause) {
-    throw unable(`${file} cannot be written: ${String(cause)}`);
+    throw unable(`${file} cannot be written: ${fileFault(cause)}`);
   }
 }
 
@@ -26,6 +27,6 @@ export function readBytes(file: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw unable(`${file} cannot be read: ${String(cause)}`);
+    throw unable(`${file} cannot be read: ${fileFault(cause)}`);
   }
 }

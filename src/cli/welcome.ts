@@ -1,6 +1,7 @@
 /** What `writ dev` says once it is up: where everything is, and commands to try. Each was run as it stands here. */
 import type { Stage } from '../demo/stage.ts';
 import { homeFlag } from './home-flag.ts';
+import { ownCommand } from './own-command.ts';
 import { out } from './screen.ts';
 
 /** Ports and places. `moved` names what could not have its usual port. */
@@ -31,24 +32,27 @@ export function tellWelcome(
   { home, tour }: { home: string; tour: boolean },
 ): void {
   const { forward, admin } = sidecar.urls;
-  const at = homeFlag(home);
+  const [at, writ] = [homeFlag(home), ownCommand()];
   const curl = `curl -sS --noproxy '' -x ${forward ?? 'http://127.0.0.1:3128'}`;
   const grant = (flags: string): string =>
-    `"Writ-Grant: $(npx writ grant issue${at} --location ${origin}${flags})"`;
+    `"Writ-Grant: $(${writ} grant issue${at} --location ${origin}${flags})"`;
   out.line();
   out.line(out.paint('strong', tour ? 'Now you, in another terminal' : 'Try, in another terminal'));
   command('allowed', `${curl} -H ${grant('')} ${origin}/orders`);
-  command('refused: no grant', `${curl} ${origin}/orders`);
-  command('refused: the grant gives GET only', `${curl} -H ${grant('')} -X POST ${origin}/orders`);
+  command('refused: no grant', `${curl} ${origin}/orders | ${writ} receipt show -`);
+  command(
+    'refused: the grant gives GET only',
+    `${curl} -H ${grant('')} -X POST ${origin}/orders | ${writ} receipt show -`,
+  );
   command(
     'refused by policy, the denial kept',
     `${curl} -H ${grant(' --action DELETE')} -X DELETE ${origin}/orders/1 -o denial.json`,
   );
   command(
     'verified offline',
-    `npx writ trust export${at} > trust.json && npx writ receipt verify denial.json --trust trust.json`,
+    `${writ} trust export${at} > trust.json && ${writ} receipt verify denial.json --trust trust.json`,
   );
-  command('the log', `npx writ lineage show${at}`);
+  command('the log', `${writ} lineage show${at}`);
   command('health', `curl -sS --noproxy '*' ${admin ?? ''}/readyz`); // past every proxy; '' is past none
   out.line();
   out.line(out.paint('dim', 'Calls appear below as they come. Ctrl-C stops.'));

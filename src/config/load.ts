@@ -5,6 +5,7 @@ import { canonicalJson } from '../crypto/json.ts';
 import type { Json } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
 import type { SettingsFault } from './fault.ts';
+import { fileFault } from './file-fault.ts';
 import { readSettingsText } from './file.ts';
 import type { SettingsFile } from './file.ts';
 import { nearest, readEnvironment, readFlags } from './layer.ts';
@@ -73,7 +74,7 @@ function readFile(file: string, cwd: string): SettingsFile {
     if (statSync(file).size > MAX_FILE_BYTES) return unreadable(label, 'is larger than 1 MiB');
     return readSettingsText(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)), label);
   } catch (fault) {
-    return unreadable(label, `cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`);
+    return unreadable(label, `cannot be read: ${fileFault(fault)}`);
   }
 }
 

@@ -13,20 +13,37 @@ const MAX_ENTRIES = 64;
 
 type Read = (value: Json) => Json | undefined;
 
-/** How each member is read; `undefined` is a fault. A member that is not here refuses the grant. */
-const members: ReadonlyMap<string, Read> = new Map(
-  Object.entries<Read>({
-    type: (value) => (value === 'writ_http' ? value : undefined),
-    locations: listOf(readLocation),
-    actions: listOf((value) => (isAction(value) ? value : undefined)),
-    paths: listOf(readPattern),
+/** How a member is read, `undefined` being a fault, and what it has to be, for whoever wrote another thing. */
+type Member = readonly [read: Read, expected: string];
+
+/** A member that is not here refuses the grant. */
+const members: ReadonlyMap<string, Member> = new Map(
+  Object.entries<Member>({
+    type: [(value) => (value === 'writ_http' ? value : undefined), 'it is writ_http'],
+    locations: [
+      listOf(readLocation),
+      'each is an origin such as https://api.example.com: scheme, host in small letters, no path, no default port',
+    ],
+    actions: [
+      listOf((value) => (isAction(value) ? value : undefined)),
+      'each is a method such as GET or POST',
+    ],
+    paths: [
+      listOf(readPattern),
+      'each starts with /, and * stands for a whole segment, ** for all that follow: /repos/*/issues, /repos/**',
+    ],
     max_calls: wholeFrom(1),
     max_request_bytes: wholeFrom(0),
     max_response_bytes: wholeFrom(1),
     max_seconds: wholeFrom(1),
-    content_sha256: (value) =>
-      typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? value : undefined,
-    mcp_tools: listOf((value) => (typeof value === 'string' && value !== '' ? value : undefined)),
+    content_sha256: [
+      (value) => (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? value : undefined),
+      'it is 64 hexadecimal digits, in small letters',
+    ],
+    mcp_tools: [
+      listOf((value) => (typeof value === 'string' && value !== '' ? value : undefined)),
+      'each is the name of a tool',
+    ],
   }),
 );
 
@@ -51,9 +68,14 @@ function readEntry(detail: Json): Outcome<ScopeEntry> {
   if (missing !== undefined) return deny('grant_claims_invalid', `without ${missing}`);
   const entry: Record<string, Json> = {};
   for (const [name, value] of Object.entries(detail)) {
-    const read = members.get(name)?.(value);
-    if (read === undefined) return deny('grant_claims_invalid', `${name} is not valid`);
-    if (name !== 'type') entry[name] = read;
+    const [read, expected] = members.get(name) ?? [];
+    const item = read?.(value);
+    if (item === undefined)
+      return deny(
+        'grant_claims_invalid',
+        `${name} is not valid: ${expected ?? 'an entry has no such member'}`,
+      );
+    if (name !== 'type') entry[name] = item;
   }
   return pass(entry as unknown as ScopeEntry); // each member went through its reader
 }
@@ -90,6 +112,9 @@ function listOf(read: Read): Read {
   };
 }
 
-function wholeFrom(least: number): Read {
-  return (value) => (typeof value === 'number' && value >= least ? value : undefined);
+function wholeFrom(least: number): Member {
+  return [
+    (value) => (typeof value === 'number' && value >= least ? value : undefined),
+    `it is a whole number, at least ${least}`,
+  ];
 }

@@ -98,6 +98,42 @@ t.test('a refusal that was not recorded is shown as such', (t) => {
   t.end();
 });
 
+t.test('what is plainly no denial is named, beside the verdict', (t) => {
+  const { trustFile, body } = evidence(t);
+  const other = evidence(t);
+  const rows: readonly (readonly [name: string, given: string, said: RegExp])[] = [
+    ['nothing', '', /standard input: it is empty.*CONNECT/],
+    ['with its head', `HTTP/1.1 403 Forbidden\r\n\r\n${body}`, /head of the response.*curl without -i/],
+    ['a half', body.slice(0, 300), /it is not JSON, or not all of it/],
+    ['another JSON', '{}', /it holds no receipt/],
+    ['reformatted', JSON.stringify(JSON.parse(body), null, 2), /it was reformatted/],
+    ['of another log', other.body, /claims to be of localhost\/writ\/.*trust\.json is of localhost\/writ\//],
+  ];
+  for (const [name, given, said] of rows) {
+    const verified = writ(['receipt', 'verify', '-', '--trust', trustFile], given);
+    t.match(verified, { status: 1, stderr: said }, name);
+    t.equal(writ(['receipt', 'verify', '-', '--json', '--trust', trustFile], given).status, 1, name);
+  }
+  t.equal(
+    writ(['receipt', 'verify', '-', '--trust', trustFile], body).stderr,
+    '',
+    'a good one needs no hint',
+  );
+  t.match(writ(['receipt', 'show', '-']), {
+    status: 1,
+    stderr: /no receipt in standard input\n.*it is empty/,
+  });
+  t.match(
+    writ(['receipt', 'show', '-'], body).stdout,
+    /means +Policy refused the call\nwhat now +The reasons name/,
+  );
+  t.match(writ(['receipt', 'verify', 'gone', '--trust', trustFile]), {
+    status: 3,
+    stderr: 'writ: gone cannot be read: there is no such file or folder\n',
+  });
+  t.end();
+});
+
 t.test('a receipt is shown without a verdict, and cannot steer the terminal', (t) => {
   const { denial } = evidence(t);
   const shown = writ(['receipt', 'show', denial]);

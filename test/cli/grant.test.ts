@@ -96,12 +96,15 @@ t.test('a command line that makes no grant exits 2 and signs nothing', (t) => {
   const home = homeWithAuthority(t);
   const rows: readonly (readonly [flags: readonly string[], said: RegExp])[] = [
     [['--ttl', 'soon'], /--ttl takes a time/],
-    [['--ttl', '2h'], /lives longer/],
+    [['--ttl', '2h'], /lives longer.* at most 3600 \(grant\.max_lifetime_seconds\)/],
     [['--max-calls', 'many'], /--max-calls takes a whole number/],
-    [['--max-calls', '0'], /max_calls is not valid/],
+    [['--max-calls', '0'], /max_calls is not valid: it is a whole number, at least 1/],
     [['--claim', 'ticket'], /--claim takes name=value/],
-    [['--location', 'a.test'], /locations is not valid/],
-    [['--path', '/a/../b'], /paths is not valid/],
+    [['--location', 'a.test'], /locations is not valid: each is an origin such as https:/],
+    [['--location', 'https://a.test/x'], /no path/],
+    [['--action', 'get'], /actions is not valid: each is a method such as GET/],
+    [['--path', '/a/../b'], /paths is not valid: each starts with \//],
+    [['--content-sha256', 'AB'], /content_sha256 is not valid: it is 64 hexadecimal digits/],
     [['--colour', 'red'], /unknown option/],
   ];
   for (const [flags, said] of rows) {
@@ -110,6 +113,15 @@ t.test('a command line that makes no grant exits 2 and signs nothing', (t) => {
     t.equal(stdout, '');
     t.match(stderr, said);
   }
+  t.end();
+});
+
+t.test('a grant for no named origin says which one it covers', (t) => {
+  const home = homeWithAuthority(t);
+  const { status, stderr } = writ(['grant', 'issue', '--home', home]);
+  t.equal(status, 0);
+  t.match(stderr, /no --location: it covers http:\/\/127\.0\.0\.1:18080 only/);
+  t.notMatch(writ(['grant', 'issue', '--location', 'http://a.test', '--home', home]).stderr, /--location/);
   t.end();
 });
 
@@ -159,7 +171,7 @@ t.test('a running sidecar signs and records', async (t) => {
   try {
     const said = await until(/Calls appear/, dev.stdout);
     t.ok(existsSync(join(home, 'run.json')), said);
-    const issued = writ(['grant', 'issue', '--json', '--home', home]);
+    const issued = writ(['grant', 'issue', '--location', 'http://a.test', '--json', '--home', home]);
     t.equal(issued.stderr, '');
     const { jti, recorded } = JSON.parse(issued.stdout) as { jti: string; recorded: boolean };
     t.equal(recorded, true);

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { layoutOf } from '../../src/lineage/layout.ts';
@@ -68,13 +68,13 @@ t.test('it does not where nobody vouches for that, or where it is too late', (t)
 
 t.test('what comes next is said for this home, as a shell reads it', (t) => {
   const home = join(scratchFolder(t), "a home's");
-  const { stdout } = writ('init', '--home', home);
-  const next = /^ {2}writ (keys new authority --home .+?) {4}or/m.exec(stdout)?.[1] ?? '';
-  const ran = spawnSync('sh', ['-c', `"$0" "$1" ${next}`, process.execPath, BIN], {
-    encoding: 'utf8',
-    env: {},
-  });
-  t.match(ran, { status: 0, stderr: '' });
+  t.match(writ('init', '--home', `${home} too`).stdout, /^npx writ serve --home /m, 'in the checkout');
+  const options = { encoding: 'utf8', cwd: scratchFolder(t), env: {} } as const;
+  const { stdout } = spawnSync(process.execPath, [BIN, 'init', '--home', home], options);
+  const next = /^node .+ keys new authority --home .+$/m.exec(stdout)?.[0] ?? '';
+  const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+  const ran = spawnSync('sh', ['-c', next], { ...options, env });
+  t.match(ran, { status: 0, stderr: '' }, 'and as it stands from elsewhere');
   t.ok(existsSync(join(home, 'keys', 'authority.jwk')));
   t.end();
 });

@@ -29,7 +29,7 @@ function distrustFinding(given: Json): readonly Finding[] {
   return [
     warn(
       NAME,
-      `${String(client)} ${how} this sidecar’s authority (${String(host)}, ${String(count)} times)`,
+      `${String(client)} ${how} this sidecar’s authority (${String(host)}, ${count === 1 ? 'once' : `${String(count)} times`})`,
       `\`writ trust ca --output ca.pem\`, and tell it in ${String(tell)}; docs/clients.md has every client.`,
     ),
   ];
