@@ -4,13 +4,14 @@ import { hasDuplicateKey, isJsonObject } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
+import { isExactText } from './exact-number.ts';
 
 const MAX_DEPTH = 64;
 
 /**
  * The value of a body (attacker-controlled). `content_unparsable` for whatever another parser could read differently:
- * bytes that are not UTF-8, a byte-order mark, duplicate members, whole numbers that JavaScript would round, numbers past
- * all bounds, lone surrogates, depth over 64.
+ * bytes that are not UTF-8, a byte-order mark, duplicate members, numbers that a double rounds or whose neighbours it does,
+ * lone surrogates, depth over 64.
  */
 export function readJson(body: Uint8Array): Outcome<Json> {
   const text = decodeUtf8(body);
@@ -21,7 +22,7 @@ export function readJson(body: Uint8Array): Outcome<Json> {
   } catch {
     return unparsable('not JSON');
   }
-  const fault = faultIn(value, 0) ?? (hasDuplicateKey(text) ? 'a member twice' : undefined);
+  const fault = faultIn(value, 0) ?? faultInText(text);
   return fault === undefined ? pass(value) : unparsable(fault);
 }
 
@@ -53,6 +54,11 @@ export function unparsable(detail: string): Refusal {
 /** A name in one case: both ways, so that `ſ` and the Kelvin sign meet `s` and `k`, as in Unicode's simple folding. */
 export function fold(name: string): string {
   return name.toUpperCase().toLowerCase();
+}
+
+function faultInText(text: string): string | undefined {
+  if (hasDuplicateKey(text)) return 'a member twice';
+  return isExactText(text) ? undefined : 'a number that would be rounded';
 }
 
 function faultIn(value: Json, depth: number): string | undefined {

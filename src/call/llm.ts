@@ -42,6 +42,20 @@ const LIMITS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'];
 const NAMES = ['model', 'stream', 'tools', 'functions', ...LIMITS];
 const GOOGLE_LIMITS = ['maxOutputTokens', 'max_output_tokens'];
 const GOOGLE_NAMES = ['tools', 'generationConfig', 'generation_config'];
+const GOOGLE_FUNCTIONS = ['functionDeclarations', 'function_declarations'];
+/** What Google's tools may be; its parser takes each in snake case as well. */
+const GOOGLE_KINDS = [
+  ...[
+    'codeExecution',
+    'computerUse',
+    'enterpriseWebSearch',
+    'fileSearch',
+    'functionDeclarations',
+    'googleMaps',
+  ],
+  ...['googleSearch', 'googleSearchRetrieval', 'mcpServers', 'retrieval', 'urlContext'],
+];
+const GOOGLE_TOOL_NAMES = GOOGLE_KINDS.flatMap((kind) => [kind, kind.replace(/[A-Z]/g, '_$&').toLowerCase()]);
 /** Where a tool holds the function that it is. */
 const HOLDERS = ['function', 'custom'];
 const TOOL_NAMES = [...HOLDERS, 'name', 'type'];
@@ -69,7 +83,9 @@ export function readLlm(api: LlmApi, body: Json): Outcome<LlmRequest> {
 }
 
 function readPlain({ provider, operation }: LlmApi, body: JsonObject): Outcome<LlmRequest> {
-  const offered = [...listed(body, 'tools'), ...listed(body, 'functions')];
+  const lists = [member(body, 'tools') ?? [], member(body, 'functions') ?? []];
+  if (!lists.every(Array.isArray)) return unparsable('tools that are no list');
+  const offered = lists.flatMap(listOf);
   const double = lookalike(body, NAMES) ?? firstOf(offered.map(doubleInTool));
   if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const model = member(body, 'model') ?? undefined;
@@ -91,11 +107,12 @@ function readPlain({ provider, operation }: LlmApi, body: JsonObject): Outcome<L
 function readGoogle(api: LlmApi, body: JsonObject): Outcome<LlmRequest> {
   const settings = ['generationConfig', 'generation_config'].map((name) => objectMember(body, name));
   const doubles = settings.map((each) => lookalike(each, GOOGLE_LIMITS));
-  const double = lookalike(body, GOOGLE_NAMES) ?? firstOf(doubles);
+  const offered = listOf(member(body, 'tools'));
+  const double = lookalike(body, GOOGLE_NAMES) ?? firstOf([...doubles, ...offered.map(doubleInGoogleTool)]);
   if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const limit = largest(settings, GOOGLE_LIMITS);
   if (!limit.ok) return limit;
-  const tools = listed(body, 'tools').flatMap(googleTools);
+  const tools = offered.flatMap(googleTools);
   const { provider, operation, model = '', stream = false } = api;
   return pass({ provider, operation, model, stream, ...limit.value, tools });
 }
@@ -111,9 +128,10 @@ function largest(
   return pass({ max_tokens: Math.max(...numbers) });
 }
 
-function listed(body: JsonObject, name: string): readonly Json[] {
-  const value = member(body, name);
-  return Array.isArray(value) ? (value as readonly Json[]) : []; // isArray forgets what the elements are
+/** The elements of a list; a value that stands alone is a list of one to Google's parser. */
+function listOf(value: Json | undefined): readonly Json[] {
+  if (Array.isArray(value)) return value as readonly Json[]; // isArray forgets what the elements are
+  return value === undefined || value === null ? [] : [value];
 }
 
 /** A member of a tool that some parsers take for the one that names it: they would run another than policy was shown. */
@@ -121,6 +139,14 @@ function doubleInTool(tool: Json): string | undefined {
   if (!isJsonObject(tool)) return undefined;
   const held = HOLDERS.map((holder) => lookalike(objectMember(tool, holder), ['name']));
   return lookalike(tool, TOOL_NAMES) ?? firstOf(held);
+}
+
+function doubleInGoogleTool(tool: Json): string | undefined {
+  if (!isJsonObject(tool)) return undefined;
+  const functions = functionsOf(tool).filter(isJsonObject);
+  return (
+    lookalike(tool, GOOGLE_TOOL_NAMES) ?? firstOf(functions.map((declared) => lookalike(declared, ['name'])))
+  );
 }
 
 function firstOf(found: readonly (string | undefined)[]): string | undefined {
@@ -135,12 +161,22 @@ function toolName(tool: Json): string {
   return named.find((name) => typeof name === 'string') ?? textOf(member(tool, 'type'));
 }
 
+/** Functions by name, everything else by its kind, in camel case however it was written. */
 function googleTools(tool: Json): readonly string[] {
   if (!isJsonObject(tool)) return [''];
-  return Object.keys(tool).flatMap((kind) => {
-    const functions = /^function_?declarations$/i.test(kind) ? listed(tool, kind) : undefined;
-    return functions?.map((each) => textOf(isJsonObject(each) ? member(each, 'name') : undefined)) ?? [kind];
-  });
+  const kinds = Object.keys(tool).filter((kind) => !GOOGLE_FUNCTIONS.includes(kind));
+  const functions = functionsOf(tool).map((each) =>
+    textOf(isJsonObject(each) ? member(each, 'name') : undefined),
+  );
+  return [...functions, ...kinds.map(camelCase)];
+}
+
+function functionsOf(tool: JsonObject): readonly Json[] {
+  return GOOGLE_FUNCTIONS.flatMap((name) => listOf(member(tool, name)));
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function textOf(value: Json | undefined): string {

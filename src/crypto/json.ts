@@ -104,6 +104,29 @@ function stringEnd(text: string, start: number): number {
   return text.length;
 }
 
+/** Those numbers of this (valid) JSON text that have an exponent or more than 15 digits, as written but for their sign. */
+export function* longNumbersIn(text: string): Generator<string, void> {
+  const next = /"|\d[\d.]{15}|\d[eE]/g;
+  for (let found = next.exec(text); found; found = next.exec(text)) {
+    const isText = found[0] === '"';
+    const end = isText ? stringEnd(text, found.index) : numberEnd(text, found.index);
+    if (!isText) yield text.slice(numberStart(text, found.index), end);
+    next.lastIndex = end;
+  }
+}
+
+function numberStart(text: string, within: number): number {
+  let at = within;
+  while ('0123456789.'.includes(text[at - 1] ?? '"')) at--;
+  return at;
+}
+
+function numberEnd(text: string, within: number): number {
+  let at = within;
+  while ('0123456789.eE+-'.includes(text[at] ?? '"')) at++;
+  return at;
+}
+
 function isName(text: string, end: number): boolean {
   let at = end;
   while (' \t\n\r'.includes(text[at] ?? '"')) at++;

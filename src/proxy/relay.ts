@@ -141,6 +141,7 @@ export class Relay implements UpgradeHandler {
 
   #answer(status: number, raw: readonly string[], whole: boolean): void {
     if (this.#over) return;
+    if (status < 100 || status > 599) return this.#fail('response_malformed', 'no such status'); // RFC 9110 §15
     if (status < 200) return this.#inform(status, raw);
     this.#agent.bodyOver(); // from here on it is up to the upstream how long it listens
     const { passage } = this.#parts;
@@ -277,8 +278,7 @@ export class Relay implements UpgradeHandler {
 
   #inform(status: number, raw: readonly string[]): void {
     this.#informational += 1;
-    if (status < 100) this.#fail('response_malformed', 'no such status');
-    else if (status === 101) this.#fail('response_malformed', 'a 101 nobody asked for');
+    if (status === 101) this.#fail('response_malformed', 'a 101 nobody asked for');
     else if (this.#informational > MAX_INFORMATIONAL) this.#fail('response_malformed', 'a flood of 1xx');
     else if (status === 103) this.#hint(raw);
   }

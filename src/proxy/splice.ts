@@ -21,7 +21,7 @@ import { UpstreamFailure } from './upstream-failure.ts';
 export interface SpliceSettings extends DialSettings {
   /** From the tunnel's opening to the end of its ClientHello, in milliseconds. */
   readonly helloMs: number;
-  /** Silence of both sides; 0 waits for ever. In milliseconds. */
+  /** Silence of both sides, also of one that does not take what was left for it; 0 waits for ever. In milliseconds. */
   readonly idleMs: number;
   /** For the whole tunnel; 0: as long as its lease. In milliseconds. */
   readonly totalMs: number;
@@ -132,8 +132,8 @@ export class Splice {
     upstream.allowHalfOpen = true;
     this.#forward(agent, upstream, { digest: this.#up, count: (bytes) => lease.countRequest(bytes) });
     this.#forward(upstream, agent, { digest: this.#down, count: (bytes) => lease.countResponse(bytes) });
-    agent.on('close', () => this.#finish({ ended: 'client-abort' }));
-    upstream.on('close', () => this.#finish({ ended: 'upstream-error' }));
+    agent.on('close', () => this.#gone(agent, { ended: 'client-abort' }));
+    upstream.on('close', () => this.#gone(upstream, { ended: 'upstream-error' }));
     this.#awake();
   }
 
@@ -147,11 +147,16 @@ export class Splice {
       if (!to.write(chunk)) from.pause();
     });
     to.on('drain', () => from.resume());
-    from.on('end', () => {
-      to.end();
-      this.#halves -= 1;
+    from.on('end', () => to.end());
+    to.on('finish', () => {
+      this.#halves -= 1; // not sooner: who does not read would keep what is over
       if (this.#halves === 0) this.#finish({ ended: 'complete' });
     });
+  }
+
+  /** One side closes by itself once it has ended and taken everything; the other may still have to take what is left. */
+  #gone(side: Socket, how: How): void {
+    if (!side.readableEnded || !side.writableFinished) this.#finish(how);
   }
 
   /** A fault of ours ends this tunnel, and no other. */
@@ -185,21 +190,15 @@ export class Splice {
     this.#finish({ ended: 'upstream-error', why: failure.message });
   }
 
-  /** The first end stands. What was passed on is flushed where both sides came to their end, and lost where not. */
+  /** The first end stands. Where both sides came to theirs, they have everything; what was on its way is lost where not. */
   #finish(how: How): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelIdle();
     this.#cancelTotal();
     this.#given.abort();
-    const upstream = this.#dialled?.socket;
-    if (how.ended === 'complete') {
-      upstream?.destroySoon();
-      this.#end.socket.destroySoon();
-    } else {
-      upstream?.destroy();
-      if (this.#answered && !this.#declined && !this.#refusing(how)) this.#end.socket.destroy();
-    }
+    this.#dialled?.socket.destroy();
+    if (this.#answered && !this.#declined && !this.#refusing(how)) this.#end.socket.destroy();
     this.#settle(this.#outcome(how));
   }
 

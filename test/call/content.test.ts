@@ -107,6 +107,7 @@ t.test('what has no single reading is refused', async (t) => {
     ['a member twice, deep inside', { body: '[{"x":{"a":1, "b":"}\\"", "a" :1}}]' }, 'content_unparsable'],
     ['a whole number that is rounded', { body: '9007199254740993' }, 'content_unparsable'],
     ['a number past all bounds', { body: '[1e999]' }, 'content_unparsable'],
+    ['a fraction that is rounded', { body: '{"amount":[100.000000000000001]}' }, 'content_unparsable'],
     ['a lone surrogate', { body: '"\\ud800"' }, 'content_unparsable'],
     ['a lone surrogate in a name', { body: '{"\\udc00":1}' }, 'content_unparsable'],
     ['a byte-order mark', { body: '\ufeff{}' }, 'content_unparsable'],

@@ -45,6 +45,13 @@ t.test('what is asked of a model reads alike for every provider', async (t) => {
   t.match(asked('v1beta/models/g:streamGenerateContent', google), {
     value: { provider: 'google', model: 'g', stream: true, max_tokens: 6, tools: ['f', 'googleSearch'] },
   });
+  const otherwise = [{ function_declarations: { name: 'g' }, google_search_retrieval: {} }, { some_new_kind: {} }];
+  const names = ['g', 'googleSearchRetrieval', 'someNewKind'];
+  t.match(asked('v1beta/models/g:generateContent', { tools: otherwise }), { value: { tools: names } }, 'in snake case');
+  const alone = { tools: { functionDeclarations: { name: 'h' }, codeExecution: {} } };
+  t.match(asked('v1beta/models/g:generateContent', alone), { value: { tools: ['h', 'codeExecution'] } }, 'without lists');
+  const none = asked('v1beta/models/g:generateContent', { tools: null });
+  t.strictSame(none, { ok: true, value: { provider: 'google', operation: 'generate', model: 'g', stream: false, tools: [] } });
 }); // prettier-ignore
 
 t.test('a name that a parser without cases would take for another is refused, however deep', async (t) => {
@@ -59,12 +66,27 @@ t.test('a name that a parser without cases would take for another is refused, ho
     ['v1/messages', { tools: [{ ...ok, nAme: 'evil' }] }],
     ['v1beta/models/g:generateContent', { generationConfig: { maxOutputTokens: 1, MaxOutputTokens: 9 } }],
     ['v1beta/models/g:generateContent', { generation_Config: {} }],
+    ['v1beta/models/g:generateContent', { Tools: [] }],
+    ['v1beta/models/g:generateContent', { tools: [{ GoogleSearch: {} }] }],
+    ['v1beta/models/g:generateContent', { tools: [{ url_Context: {} }] }],
+    ['v1beta/models/g:generateContent', { tools: { functiondeclarations: [ok] } }],
+    ['v1beta/models/g:generateContent', { tools: [{ functionDeclarations: [ok, { ...ok, Name: 'evil' }] }] }],
+    ['v1beta/models/g:generateContent', { tools: { function_declarations: { ...ok, NAME: 'evil' } } }],
   ];
   for (const [path, body] of rows) {
     const api = llmApi({ method: 'POST', segments: path.split('/') });
     t.match(api && readLlm(api, body), { ok: false, code: 'content_unparsable' }, JSON.stringify(body));
   }
 });
+
+t.test('tools that are no list are not passed over', async (t) => {
+  for (const [path, name] of [['v1/messages', 'tools'], ['v1/responses', 'tools'], ['v1/chat/completions', 'functions']] as const) {
+    const api = llmApi({ method: 'POST', segments: path.split('/') });
+    for (const tools of [{ name: 'evil' }, 'evil', 1])
+      t.match(api && readLlm(api, { [name]: tools }), { ok: false, code: 'content_unparsable' }, path);
+    t.match(api && readLlm(api, { [name]: null }), { ok: true, value: { tools: [] } });
+  }
+}); // prettier-ignore
 
 const JSON_TYPE = ['content-type', 'application/json'];
 const EVENTS = ['content-type', 'text/event-stream; charset=utf-8'];

@@ -83,6 +83,8 @@ const beforeHead: readonly [string, (socket: Socket) => void, number, string][] 
     'response_malformed',
   ],
   ['says status 099', say('HTTP/1.1 099 Odd\r\ncontent-length: 0\r\n\r\n'), 502, 'response_malformed'],
+  ['says status 600', say('HTTP/1.1 600 Odd\r\ncontent-length: 0\r\n\r\n'), 502, 'response_malformed'],
+  ['says status 999', say('HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n'), 502, 'response_malformed'],
 ];
 
 t.test('a failure before the head is 502 with a problem, and on record', async (t) => {
