@@ -8,27 +8,35 @@ import type { ReadEntry, Search } from './lineage-search.ts';
 const SETTLE_MS = 100;
 /** Some file systems tell nobody of a change. */
 const LOOK_MS = 2000;
+/** An entry is on disk a little after the time that stands in it. */
+const SLACK_MS = 5000;
 const PAGE = 1000;
 
-/** Prints what passes the filter from entry `next` on, a whole batch at a time, until SIGINT or SIGTERM. */
+/**
+ * Prints what passes the filter from entry `next` on, a whole batch at a time, until SIGINT or SIGTERM, or until the
+ * filter's `until` has passed: then nothing can come any more.
+ */
 export async function follow(search: Search, next: number, print: (entry: ReadEntry) => void): Promise<void> {
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  const failed = Promise.withResolvers<never>();
+  const ended = Promise.withResolvers<void>();
+  const end = (search.filter.until ?? Infinity) + SLACK_MS;
   let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
     timer = undefined;
+    const isLast = Date.now() >= end;
     try {
       next = printNew(search, next, print);
+      if (isLast) ended.resolve();
     } catch (cause) {
-      failed.reject(cause instanceof Error ? cause : new Error(String(cause)));
+      ended.reject(cause instanceof Error ? cause : new Error(String(cause)));
     }
   };
   const lookSoon = (): void => void (timer ??= setTimeout(look, SETTLE_MS));
-  const watcher = watch(search.layout.segments, lookSoon).on('error', failed.reject);
+  const watcher = watch(search.layout.segments, lookSoon).on('error', ended.reject);
   const regularly = setInterval(lookSoon, LOOK_MS);
   try {
     lookSoon();
-    await Promise.race([stopped, failed.promise]);
+    await Promise.race([stopped, ended.promise]);
   } finally {
     watcher.close();
     clearInterval(regularly);

@@ -56,7 +56,7 @@ export function addFilterFlags(command: Command): Command {
     .addOption(new Option('--kind <kind>', 'entries of one kind').choices(KINDS.split(' ')))
     .option('--agent <sub>', 'calls of this agent (the grant’s sub)')
     .option('--host <name>', 'calls to this host; *.example.com for all below it', hostName)
-    .option('--grant <jti>', 'calls under this grant, and under all that was delegated from it')
+    .option('--grant <jti>', 'calls under this grant, and under all that was delegated from it', grantId)
     .option('--revision <text>', 'calls decided by this revision of the policy');
 }
 
@@ -154,6 +154,15 @@ export function hostName(text: string): string {
       'Write a host without scheme and port: api.example.com, *.example.com, [::1].',
     );
   return below + host;
+}
+
+/** A grant's `jti` is a UUID; anything else is in no log, and no answer to a question about it would be one. */
+function grantId(text: string): string {
+  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
+    throw new InvalidArgumentError(
+      'Write the grant’s jti, a UUID; `writ grant inspect` and `writ lineage show` show it.',
+    );
+  return text.toLowerCase();
 }
 
 function denialCode(text: string): string {

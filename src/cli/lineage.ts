@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { exportEntries, exportFormats } from './lineage-export.ts';
-import { registerProofs, wholeNumber } from './lineage-proofs.ts';
+import { countOf, registerProofs, wholeNumber } from './lineage-proofs.ts';
 import { reindex } from './lineage-reindex.ts';
 import { replayDecisions } from './lineage-replay.ts';
 import { addFilterFlags } from './lineage-search.ts';
@@ -22,7 +22,7 @@ export function registerLineage(program: Command): void {
     ),
   )
     .argument('[seq]', 'number of one entry', wholeNumber)
-    .option('-n, --limit <count>', 'at most so many entries', wholeNumber, 20)
+    .option('-n, --limit <count>', 'at most so many entries', countOf, 20)
     .option('--from <seq>', 'from this entry on: the first ones instead of the last', wholeNumber)
     .option('-f, --follow', 'and those that come, until it is stopped; with --from all from there on')
     .option('--json', 'as JSON; of several entries one on each line')

@@ -1,10 +1,10 @@
 /** `writ policy`: build, test, check, format and evaluate a folder of Rego. Needs neither Go nor an `opa` binary. */
 import { chmodSync, realpathSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { fileFault } from '../config/file-fault.ts';
-import { replaceFile } from '../lineage/durable.ts';
+import { makeMissing, replaceFile } from '../lineage/durable.ts';
 import { buildBundle, withBasePolicy } from '../policy/build.ts';
 import { EXIT, unable, usageFailure } from './exit.ts';
 import { registerPolicyEval } from './policy-eval.ts';
@@ -71,7 +71,7 @@ async function build(folder: string, options: BuildOptions): Promise<void> {
   if (!built.ok) return printFaults(built.faults, files, options.json);
   const { files: parts, manifest, identity } = built.value;
   try {
-    await mkdir(options.out, { recursive: true });
+    makeMissing(options.out, 0o777);
     for (const [name, bytes] of Object.entries(parts)) await writeFile(join(options.out, name), bytes);
   } catch (cause) {
     throw unable(`cannot write ${options.out}: ${fileFault(cause)}`);

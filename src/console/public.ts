@@ -43,5 +43,6 @@ export function publicPart(parts: PublicParts): Hono {
       return context.body(body, 200, DENIAL);
     })
     .get('/.well-known/writ/ca.pem', (context) => context.body(certificateAuthority, 200, PEM))
-    .route('/', tilesPart(served));
+    .route('/', tilesPart(served))
+    .get('/.well-known/writ/*', () => problem(404, 'There is nothing here.'));
 }

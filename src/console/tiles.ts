@@ -19,7 +19,8 @@ const BYTES = { 'content-type': 'application/octet-stream' };
 const FOR_EVER = 'max-age=31536000, immutable';
 const MAX_PUBLIC = 8;
 const MAX_BUNDLES = 2;
-const SIZE = '{0|[1-9][0-9]{0,14}}';
+/** A number as it is written in one way only; what else stands there is no such thing. */
+const NUMBER = '{(?:0|[1-9][0-9]{0,14})}';
 
 const deflate = promisify(gzip);
 
@@ -29,11 +30,11 @@ export function tilesPart(log: ServedLog): Hono {
   return new Hono()
     .get('/checkpoint', async (context) => context.body(await log.checkpoint(), 200, fresh))
     .get('/.well-known/writ/checkpoint', async (context) => context.body(await log.newest(), 200, fresh))
-    .get('/.well-known/writ/proof/:seq{[0-9]{1,15}}', bounded, async (context) => {
+    .get(`/.well-known/writ/proof/:seq${NUMBER}`, bounded, async (context) => {
       const proof = await log.proof(Number(context.req.param('seq')));
       return proof === undefined ? nothing() : context.body(proof, 200, PLAIN);
     })
-    .get(`/.well-known/writ/consistency/:old${SIZE}/:new${SIZE}`, bounded, async (context) => {
+    .get(`/.well-known/writ/consistency/:old${NUMBER}/:new${NUMBER}`, bounded, async (context) => {
       const hashes = await log.consistency(
         Number(context.req.param('old')),
         Number(context.req.param('new')),

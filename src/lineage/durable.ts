@@ -1,5 +1,5 @@
 /** Writes that survive a power cut once they return. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /** Makes the names in a directory durable. */
@@ -57,10 +57,30 @@ export function createFile(path: string, content: string, mode = 0o600): void {
 
 /** Makes a directory that only its owner may enter, with those above it that are not there, and their names durable. */
 export function makeDirectory(path: string): void {
-  const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+  const made = makeMissing(path, 0o700);
   const top = dirname(resolve(made ?? path));
   for (let above = dirname(resolve(path)); above.length >= top.length; above = dirname(above)) {
     syncDirectory(above);
     if (above === top) return;
   }
+}
+
+/**
+ * Makes a directory and those above it that are not there; answers the topmost that was made. Node's own `recursive`
+ * asks again for ever where the kernel answers ENOENT though the directory above is there, as it does below /proc.
+ */
+export function makeMissing(path: string, mode: number): string | undefined {
+  const target = resolve(path);
+  if (isDirectory(target)) return undefined;
+  const top = makeMissing(dirname(target), mode);
+  try {
+    mkdirSync(target, { mode });
+  } catch (cause) {
+    if (!isDirectory(target)) throw cause; // another process may have made it meanwhile
+  }
+  return top ?? target;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

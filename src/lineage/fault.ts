@@ -1,5 +1,5 @@
 /** Why a log cannot be made or opened. Each message says what to do. */
-import { constants } from 'node:os';
+import { isFull, systemRemedy } from './system-remedy.ts';
 
 /** Every way in which opening fails. */
 export type LogFaultCode =
@@ -38,17 +38,9 @@ export function damaged({ index, what }: { readonly index: number; readonly what
   );
 }
 
-/** By number: Node has no name for the end of a quota. */
-const FULL: ReadonlySet<number> = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT]);
-
-/** What the operating system said when the log was opened or recovered, as a fault. */
-export function systemFault(cause: unknown): LogFault {
+/** What the operating system said when the log was opened or recovered, as a fault that says what to do. */
+export function systemFault(cause: unknown, what = 'The log cannot be opened'): LogFault {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const errno = cause instanceof Error && 'errno' in cause ? cause.errno : undefined;
-  if (typeof errno !== 'number' || !FULL.has(-errno))
-    return new LogFault('log_unreadable', `The log cannot be opened: ${message}.`);
-  return new LogFault(
-    'log_no_room',
-    `The log cannot be opened: ${message}. Make room on its disk, or raise its quota, and start again: nothing is lost.`,
-  );
+  const told = [`${what}: ${message}.`, systemRemedy(cause) ?? []].flat().join(' ');
+  return new LogFault(isFull(cause) ? 'log_no_room' : 'log_unreadable', told);
 }

@@ -2,8 +2,10 @@
  * One writer a log, and beside it one archiving or pruning: SQLite locks, which the kernel drops when their process dies,
  * however it dies.
  */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { LogFault } from './fault.ts';
+import { LogFault, systemFault } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 
 /** A held lock. */
@@ -13,28 +15,36 @@ export interface LogLock {
 
 /** Locks a log for its writer. Throws `log_locked` where another one holds it. */
 export function lockLog({ lock }: LogLayout): LogLock {
-  return hold(
-    lock,
-    'Another process writes this log. Stop it first, or give this one a home of its own (--home).',
-  );
+  return hold(lock, {
+    what: 'The log’s writer cannot take its lock',
+    held: 'Another process writes this log. Stop it first, or give this one a home of its own (--home).',
+  });
 }
 
 /** Locks the old segments of a log for whoever copies or drops them. Throws `log_locked` where another one is at it. */
 export function lockRetention({ retentionLock }: LogLayout): LogLock {
-  return hold(
-    retentionLock,
-    'Another `writ lineage archive` or `prune` is at work on this log. Nothing was changed. Let it end, then run this again.',
-  );
+  return hold(retentionLock, {
+    what: '`writ lineage archive` and `prune` hold a lock in the home while they work, and cannot take it',
+    held: 'Another `writ lineage archive` or `prune` is at work on this log. Nothing was changed. Let it end, then run this again.',
+  });
 }
 
-function hold(path: string, held: string): LogLock {
+interface Words {
+  /** What failed, where the lock cannot be taken at all. */
+  readonly what: string;
+  /** Said where another one has it. */
+  readonly held: string;
+}
+
+function hold(path: string, { what, held }: Words): LogLock {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
+    accessSync(path, constants.W_OK); // SQLite opens what it cannot write to for reading, and then locks nothing
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // no journal: a full disk can be pruned
   } catch (cause) {
     database?.close();
-    throw isBusy(cause) ? new LogFault('log_locked', held) : faultOf(path, cause);
+    throw isBusy(cause) ? new LogFault('log_locked', held) : faultOf(path, cause, what);
   }
   const locked = database;
   return { release: () => locked.close() };
@@ -47,6 +57,12 @@ function isBusy(cause: unknown): boolean {
   return cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY;
 }
 
-function faultOf(path: string, cause: unknown): LogFault {
-  return new LogFault('log_unreadable', `The log's lock ${path} cannot be opened: ${String(cause)}.`);
+/** SQLite does not say what the system said; asking again does. */
+function faultOf(path: string, cause: unknown, what: string): LogFault {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+  } catch (system) {
+    return systemFault(system, what);
+  }
+  return systemFault(cause, `${what}, ${path}`);
 }

@@ -1,9 +1,9 @@
 /** Writes a log as static files (c2sp.org/tlog-tiles), to be served by any web server. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { equalBytes } from '../crypto/bytes.ts';
 import { node } from '../crypto/node.ts';
-import { replaceFile } from './durable.ts';
+import { makeMissing, replaceFile } from './durable.ts';
 import { damaged } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import type { Vouched } from './replay.ts';
@@ -33,6 +33,7 @@ export interface TilesExported {
 }
 
 const PUBLIC_FILE = 0o644;
+const PUBLIC_FOLDER = 0o755;
 
 /**
  * Writes every tile of the head's tree and then its checkpoint, so that whoever reads the checkpoint finds the tiles.
@@ -43,6 +44,7 @@ export async function exportTiles(rules: TilesExport): Promise<TilesExported> {
   const root = await new TiledTree(node, head.size, tilesFromFiles(layout)).root();
   if (!equalBytes(root, head.root))
     throw damaged({ index: head.size - 1, what: 'the tiles do not lead to the checkpoint' });
+  makeMissing(directory, PUBLIC_FOLDER);
   let written = 0;
   let kept = 0;
   let pruned = 0;
@@ -61,7 +63,6 @@ export async function exportTiles(rules: TilesExport): Promise<TilesExported> {
         rmSync(join(directory, `${resourcePath(resource)}.p`), { recursive: true, force: true });
     }
   }
-  mkdirSync(directory, { recursive: true });
   replaceFile(join(directory, 'checkpoint'), head.note, PUBLIC_FILE);
   return { written, kept, pruned };
 }
@@ -81,7 +82,7 @@ function isPruned({ layout }: TilesExport, { kind, address }: TileResource): boo
 /** Writes a file unless it is right already. */
 function put(path: string, bytes: Uint8Array): boolean {
   if (isAlready(path, bytes)) return false;
-  mkdirSync(dirname(path), { recursive: true });
+  makeMissing(dirname(path), PUBLIC_FOLDER);
   writeFileSync(`${path}.tmp`, bytes, { mode: PUBLIC_FILE });
   renameSync(`${path}.tmp`, path);
   return true;

@@ -1,7 +1,7 @@
 /** Asks an authority for the timestamp of a checkpoint (RFC 3161 §3.4), and keeps the good ones beside the log. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { encodeUtf8 } from '../crypto/bytes.ts';
 import type { Certificate } from './timestamp-certificate.ts';
 import { noTimestamp } from './timestamp-fault.ts';
@@ -69,6 +69,7 @@ export async function keepTimestamp(
   response: Uint8Array,
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await syncNames(dirname(folder));
   await place(folder, `${size}.checkpoint`, encodeUtf8(note));
   await place(folder, `${size}.tsr`, response);
 }
@@ -99,6 +100,10 @@ async function place(folder: string, name: string, content: Uint8Array): Promise
     await file.close();
   }
   await rename(temporary, path);
+  await syncNames(folder);
+}
+
+async function syncNames(folder: string): Promise<void> {
   const directory = await open(folder, 'r');
   await directory.sync().finally(() => directory.close());
 }

@@ -39,7 +39,7 @@ t.test('exit codes: 0 yes, 1 no, 2 usage or settings, 3 could not', (t) => {
     [[], 0, /Usage: writ/],
     [['--version'], 0, /^\d+\.\d+\.\d+/],
     [['config', 'check'], 0, /^ok/],
-    [['doctor', '--ready', '--home', 'nowhere'], 1, /^not ready/],
+    [['doctor', '--ready', '--home', 'nowhere', '--admin', '127.0.0.1:1'], 1, /^not ready/],
     [['nonsense'], 2, /unknown command/],
     [['config', 'check', '--nonsense'], 2, /unknown option/],
     [['config', 'check', '--config', 'bad.yaml'], 2, /^bad\.yaml:1: foo: no such setting/],
@@ -85,7 +85,7 @@ t.test('a reader that has enough ends the command without a complaint', (t) => {
 });
 
 t.test('a verdict that nobody reads to its end stays what it is', (t) => {
-  const script = `"${process.execPath}" "${BIN}" doctor --ready --home nowhere | true; exit \${PIPESTATUS[0]}`;
+  const script = `"${process.execPath}" "${BIN}" doctor --ready --home nowhere --admin 127.0.0.1:1 | true; exit \${PIPESTATUS[0]}`;
   const ran = spawnSync('bash', ['-c', script], { encoding: 'utf8', cwd: t.testdir({}) });
   t.equal(ran.status, 1);
   t.equal(ran.stderr, '');
@@ -103,6 +103,19 @@ t.test('an answer that cannot be written is no answer', { skip: !existsSync('/de
     const ran = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', cwd: t.testdir({}), stdio });
     t.equal(ran.status, 3, args.join(' '));
     t.match(ran.stderr, /^writ: standard output cannot be written: ENOSPC/);
+  }
+  t.end();
+});
+
+t.test('a standard output that is closed is the null device, and the verdict stays what it is', (t) => {
+  for (const [args, status] of [
+    ['config check', 0],
+    ['grant inspect x --home .', 1],
+  ] as const) {
+    const script = `exec "${process.execPath}" "${BIN}" ${args} >&-`;
+    const ran = spawnSync('sh', ['-c', script], { encoding: 'utf8', cwd: t.testdir({}) });
+    t.equal(ran.status, status, args);
+    t.notMatch(ran.stderr, 'cannot be written', args);
   }
   t.end();
 });

@@ -21,7 +21,7 @@ interface Ran {
 }
 
 function writ(...args: readonly string[]): Ran {
-  return spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', env: {} });
+  return spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', env: {}, timeout: 60_000 });
 }
 
 /** The numbers of the entries that a command printed as JSON lines. */
@@ -37,6 +37,9 @@ const grant = (sub: string, ...chain: readonly string[]): object => ({
   sub,
 });
 
+const TWO = '01890a5d-ac96-774b-bcce-b302099a8002';
+const THREE = '01890a5d-ac96-774b-bcce-b302099a8003';
+
 /** Entries 1 to 4 after the first: a permit of a, its outcome, a denial of b, an open permit of b under a delegated grant. */
 function shownLog(home: string): ScratchLog {
   const log = makeScratchLog(home);
@@ -49,8 +52,8 @@ function shownLog(home: string): ScratchLog {
       permit: 1,
     }),
   ]);
-  store.append([callDraft('/b', { grant: grant('agent:b', 'two'), verdict: 'deny', code: 'policy_denied' })]);
-  store.append([callDraft('/c', { grant: grant('agent:b\u001b[2J', 'two', 'three') })]);
+  store.append([callDraft('/b', { grant: grant('agent:b', TWO), verdict: 'deny', code: 'policy_denied' })]);
+  store.append([callDraft('/c', { grant: grant('agent:b\u001b[2J', TWO, THREE) })]);
   store.close();
   return log;
 }
@@ -65,8 +68,8 @@ t.test('entries are found by flags', (t) => {
     ['--kind outcome', [2]],
     ['--agent agent:a', [1, 2]],
     ['--host 127.0.0.1', [1, 2, 3, 4]],
-    ['--grant two', [3, 4]],
-    ['--grant three', [4]],
+    [`--grant ${TWO}`, [3, 4]],
+    [`--grant ${THREE.toUpperCase()}`, [4]],
     [`--since ${day}`, [0, 1, 2, 3, 4]],
     [`--until ${day}`, []],
     ['--since 2026-01-02T04:04:05.678+01:00 --limit 2', [3, 4]],
@@ -79,23 +82,32 @@ t.test('entries are found by flags', (t) => {
     t.equal(ran.status, 0, flags);
     t.strictSame(seqs(ran), wanted, flags);
   }
-  for (const flags of [
-    '--since yesterday',
-    '--since 2026-01-02',
-    '--host 127.0.0.1:1',
-    '3 --limit 2',
-    '--code no_such',
-    '--verdict maybe',
-    '--kind x',
-  ])
-    t.equal(writ('lineage', 'show', '--home', home, ...flags.split(' ')).status, 2, flags);
+  for (const [flags, says] of [
+    ['--since yesterday', /Write a time as/],
+    ['--since 2026-01-02', /Write a time as/],
+    ['--host 127.0.0.1:1', /Write a host/],
+    ['3 --limit 2', /names one/],
+    ['--limit 0', /must be 1 or more/],
+    ['--limit -1', /not a whole number/],
+    ['--grant two', /jti, a UUID/],
+    [`--grant ${TWO}0`, /jti, a UUID/],
+    ['--code no_such', /no such denial code/],
+    ['--verdict maybe', /permit, deny/],
+    ['--kind x', /Allowed choices/],
+  ] as const)
+    t.match(
+      writ('lineage', 'show', '--home', home, ...flags.split(' ')),
+      { status: 2, stderr: says, stdout: '' },
+      flags,
+    );
   t.end();
 });
 
 t.test('people see a table, what is open, and a grant’s tree; no agent can steer their terminal', (t) => {
   const { home } = shownLog(scratchFolder(t));
-  const { stdout } = writ('lineage', 'show', '--grant', 'two', '--home', home);
-  t.match(stdout, /^two {2}0 permitted, 1 denied\n {2}three {2}1 permitted, 0 denied\n\nentry +at +what/);
+  const { stdout } = writ('lineage', 'show', '--grant', TWO, '--home', home);
+  const tree = `${TWO}  0 permitted, 1 denied\n  ${THREE}  1 permitted, 0 denied\n\nentry `;
+  t.equal(stdout.slice(0, tree.length), tree);
   t.match(
     stdout,
     /3 {2}2026-01-02T03:04:05\.678Z {2}deny policy_denied +GET http:\/\/127\.0\.0\.1:1\/b +agent:b\n/,
@@ -147,7 +159,7 @@ t.test('a log is followed while it is written, a filter being kept', async (t) =
   t.equal(await next(), 2);
   const store = openStore(log);
   store.append([
-    callDraft('/d', { grant: grant('agent:b', 'two') }),
+    callDraft('/d', { grant: grant('agent:b', TWO) }),
     callDraft('/e', { grant: grant('agent:a', 'one') }),
   ]);
   t.equal(await next(), 6);
@@ -170,6 +182,23 @@ t.test('with --from, a log is followed without a gap between what is there and w
     if (found.length === 4) child.kill('SIGINT');
   }
   t.strictSame(found, [1, 2, 3, 4]);
+});
+
+t.test('a log is followed until the time that was named, and no longer', (t) => {
+  const { home } = shownLog(scratchFolder(t));
+  const until = new Date(NOW + 1).toISOString();
+  for (const [flags, wanted] of [
+    [
+      ['--from', '1'],
+      [1, 2, 3, 4],
+    ],
+    [['--limit', '1'], [4]],
+  ] as const) {
+    const ran = writ('lineage', 'show', '--follow', '--json', '--until', until, '--home', home, ...flags);
+    t.equal(ran.status, 0, ran.stderr);
+    t.strictSame(seqs(ran), wanted);
+  }
+  t.end();
 });
 
 t.test('a log file that is gone is never passed over, also by a catalogue that is made without it', (t) => {

@@ -157,19 +157,37 @@ t.test('keys, checkpoint and proofs are public', async (t) => {
   t.equal((await ask(server, '/.well-known/writ/proof/1')).status, 404);
 });
 
+t.test('what no verifier can ask for is not there, and no token would help', async (t) => {
+  const { server } = await start(t);
+  const paths = [
+    ...['00', '-1', '+0', '0x0', '1e0', '0.0', '%20', 'x', '', '9007199254740993'].map(
+      (seq) => `proof/${seq}`,
+    ),
+    ...['consistency/00/1', 'consistency/0/01', 'consistency/-1/1', 'consistency/0', 'nothing', ''],
+  ].map((path) => `/.well-known/writ/${path}`);
+  const tiles = [
+    '0/00',
+    '0/0000',
+    '0/x000/000',
+    '00/000',
+    '-1/000',
+    '0/-01',
+    '64/000',
+    '0/000.p/0',
+    '0/000.p/256',
+  ];
+  tiles.push('0/000.p/01', '0/000.p/-1', '0/000.p/', '0/000/', '0', 'entries/00', 'entries/000.p/0');
+  for (const path of [...paths, ...tiles.map((tile) => `/tile/${tile}`)]) {
+    const problem = { status: 404, headers: { 'content-type': 'application/problem+json' } };
+    t.match(await ask(server, path), problem, path);
+  }
+});
+
 t.test('everything else needs the token, exactly', async (t) => {
   const { server } = await start(t, {
     authority: new Hono().post('/authority/grants', (c) => c.text('granted')),
   });
-  const paths = [
-    '/api/status',
-    '/api/entries/0',
-    '/api/receipt/0',
-    '/tile/entries/000',
-    '/',
-    '/nothing',
-    '/.well-known/writ/proof/x',
-  ];
+  const paths = ['/api/status', '/api/entries/0', '/api/receipt/0', '/tile/entries/000', '/', '/nothing'];
   const wrong = [
     '',
     'Bearer',

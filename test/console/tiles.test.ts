@@ -84,7 +84,14 @@ t.test('proofs between any two sizes, and of any entry', async (t) => {
     300,
     'with a line before and one after, as verifiers take it',
   );
-  for (const path of ['consistency/2/1', 'consistency/1/601', 'consistency/01/2', 'proof/600'])
+  for (const path of [
+    'consistency/2/1',
+    'consistency/1/601',
+    'consistency/01/2',
+    'proof/600',
+    'proof/06',
+    'proof/-1',
+  ])
     t.match(await part.request(`/.well-known/writ/${path}`), { status: 404 }, path);
 });
 

@@ -1,0 +1,57 @@
+/** Homes that cannot be written to: a read-only mount, and another user's. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { layoutOf } from '../../src/lineage/layout.ts';
+import { lockRetention } from '../../src/lineage/lock.ts';
+import { makeHome } from '../e2e/home.ts';
+import { missing } from '../e2e/program.ts';
+import { scratchFolder } from '../lineage/scratch-folder.ts';
+
+const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
+const READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
+const MOUNTING = ['unshare', '--map-root-user', '--mount', 'sh', '-c', READ_ONLY];
+/** Who owns nothing. */
+const NOBODY = 65534;
+
+const cannotMount =
+  missing('unshare') ||
+  (run(...MOUNTING, import.meta.dirname, 'true').status === 0 ? false : 'nobody may mount here');
+const cannotChange =
+  missing('setpriv') || (process.getuid?.() === 0 ? false : 'only root can become another user');
+
+function run(program = '', ...args: readonly string[]) {
+  return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] }, timeout: 60_000 });
+}
+
+t.test('from a read-only mount a log is read, and whatever would write says what to do', { skip: cannotMount }, async (t) => {
+  const home = await makeHome(t);
+  const archive = join(scratchFolder(t), 'archive');
+  const writ = (...args: readonly string[]) =>
+    run(...MOUNTING, home.path, process.execPath, BIN, ...args, '--home', home.path);
+  const says = (what: RegExp) => ({ status: 3, stdout: '', stderr: what });
+  t.match(writ('lineage', 'verify'), { status: 0, stdout: /verified/ });
+  t.match(writ('lineage', 'show', '0'), { status: 0, stdout: /genesis/ });
+  const lock = /hold a lock in the home.*EROFS.* is mounted read-only.* Mount it for writing/;
+  t.match(writ('lineage', 'archive', '--before', '1s', '--to', archive), says(lock));
+  t.match(writ('lineage', 'prune', '--before', '1s'), says(lock));
+  t.match(writ('serve', '--config', home.settingsFile), says(/take its lock: EROFS.* is mounted read-only/));
+  t.notOk(existsSync(archive), 'nothing was copied');
+  t.notOk(existsSync(layoutOf(home.path).retentionLock));
+}); // prettier-ignore
+
+t.test('a lock that can only be read is not held', { skip: cannotChange }, async (t) => {
+  const home = await makeHome(t);
+  const { directory } = layoutOf(home.path);
+  lockRetention(layoutOf(home.path)).release();
+  run('chmod', '-R', 'a+rX', home.folder);
+  chmodSync(directory, 0o777); // so that only the lock itself is another user's
+  const args = ['lineage', 'archive', '--before', '1s', '--to', scratchFolder(t), '--home', home.path];
+  const other = ['--reuid', String(NOBODY), '--clear-groups', process.execPath, BIN, ...args];
+  t.match(run('setpriv', ...other), {
+    status: 3,
+    stderr: /EACCES.*retention-lock'\. This process runs as user 65534, and .*\/lineage belongs to user 0\. /,
+  });
+});
