@@ -11,7 +11,7 @@ import type { SettingsFile } from './file.ts';
 import { nearest, readEnvironment, readFlags } from './layer.ts';
 import type { GivenFlag, GivenValue } from './layer.ts';
 import { settingsSchema, settingsTable } from './schema.ts';
-import type { Settings } from './schema.ts';
+import type { Settings, TableRow } from './schema.ts';
 
 /** Where settings may come from. */
 export interface Sources {
@@ -92,10 +92,7 @@ function merge(
 ): { readonly value: Tree; readonly places: ReadonlyMap<string, string> } {
   const value = structuredClone(file?.value ?? {}) as Tree; // as: structuredClone keeps the shape
   const places = new Map(file?.places);
-  for (const { name, kind } of settingsTable) {
-    if (kind === 'path') place(value, name, (text) => absolute(text, base.fileFolder));
-    if (kind === 'maps') place(value, name, (maps) => absoluteFiles(maps, base.fileFolder));
-  }
+  for (const row of settingsTable) changePaths(value, row, (path) => absolute(path, base.fileFolder));
   for (const { name, value: given, where } of over) {
     const isPath = settingsTable.some((row) => row.name === name && row.kind === 'path');
     place(value, name, () => (isPath ? absolute(given, base.cwd) : given));
@@ -124,13 +121,22 @@ function absolute(value: unknown, base: string): unknown {
   return relativePath ? resolve(base, value) : value;
 }
 
-/** The members of maps in a list that end in `_file`. */
-function absoluteFiles(maps: unknown, base: string): unknown {
+/** Changes what is a path in one setting: all of it, or the members of its maps that end in `_file`. */
+function changePaths(
+  tree: Tree,
+  { name, kind }: Pick<TableRow, 'name' | 'kind'>,
+  change: (path: unknown) => unknown,
+): void {
+  if (kind === 'path') place(tree, name, change);
+  if (kind === 'maps') place(tree, name, (maps) => withFiles(maps, change));
+}
+
+function withFiles(maps: unknown, change: (path: unknown) => unknown): unknown {
   if (!Array.isArray(maps)) return maps;
   return maps.map((map: unknown) => {
     if (typeof map !== 'object' || map === null) return map;
     const members = Object.entries(map).map(([name, value]: [string, unknown]) => {
-      return [name, name.endsWith('_file') ? absolute(value, base) : value];
+      return [name, name.endsWith('_file') ? change(value) : value];
     });
     return Object.fromEntries(members) as unknown;
   });
@@ -178,24 +184,9 @@ function sourcesOf(places: ReadonlyMap<string, string>): ReadonlyMap<string, str
 /** Every path absolute: `<home>` filled in. */
 function withHome(settings: Settings, cwd: string): Settings {
   const home = resolve(cwd, settings.home);
-  const filled = <T>(value: T): T =>
-    typeof value === 'string' && value.startsWith(`${HOME}/`)
-      ? (join(home, value.slice(HOME.length + 1)) as T & string) // as: T was a string here
-      : value;
-  const { grant, policy, admin, upstream } = settings;
-  return {
-    ...settings,
-    home,
-    grant: { ...grant, authorities: filled(grant.authorities) },
-    policy: { ...policy, bundle: filled(policy.bundle) },
-    upstream: {
-      ...upstream,
-      extra_roots: filled(upstream.extra_roots),
-      proxy_credentials_file: filled(upstream.proxy_credentials_file),
-      client_certificates: upstream.client_certificates.map(({ host, certificate_file, key_file }) => {
-        return { host, certificate_file: filled(certificate_file), key_file: filled(key_file) };
-      }),
-    },
-    admin: { ...admin, token_file: filled(admin.token_file) },
-  };
+  const filled = (path: unknown): unknown =>
+    typeof path === 'string' && path.startsWith(`${HOME}/`) ? join(home, path.slice(HOME.length + 1)) : path;
+  const tree: Tree = structuredClone({ ...settings, home });
+  for (const { name, kind } of settingsTable) changePaths(tree, { name, kind }, filled);
+  return tree as Settings; // as: a text stands where one stood
 }

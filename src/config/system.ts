@@ -9,6 +9,9 @@ const steady = new SteadyWall(
   () => performance.now(),
 );
 
+/** A timer for longer would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Wall time for what is signed, never set back; monotonic time for what is measured; both in milliseconds. */
 export const systemClock = {
   wall: (): number => steady.now(),
@@ -17,6 +20,12 @@ export const systemClock = {
   monotonic: (): number => performance.now(),
   /** Calls back once; the answer cancels it. Never keeps the process alive. */
   after(milliseconds: number, then: () => void): () => void {
+    if (milliseconds > MAX_TIMER_MS) {
+      let cancel = systemClock.after(MAX_TIMER_MS, () => {
+        cancel = systemClock.after(milliseconds - MAX_TIMER_MS, then);
+      });
+      return () => cancel();
+    }
     const timer = setTimeout(then, milliseconds).unref();
     return () => clearTimeout(timer);
   },

@@ -31,8 +31,6 @@ export interface Lease {
   onEnd(listener: (code: DenialCode) => void): void;
 }
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** One lease as the gate holds it. Limits can only be narrowed. */
 export class HeldLease implements Lease {
   /** Whose authority it rests on (`pairName`), so that withdrawn trust can end it. */
@@ -120,8 +118,7 @@ export class HeldLease implements Lease {
   }
 
   #endAfter(milliseconds: number, code: DenialCode): void {
-    if (this.#closed || milliseconds > MAX_TIMER_MS) return;
-    this.#timers.push(this.#clock.after(milliseconds, () => this.end(code)));
+    if (!this.#closed) this.#timers.push(this.#clock.after(milliseconds, () => this.end(code)));
   }
 }
 

@@ -266,6 +266,8 @@ t.test('paths of a file are relative to it, those of flags and environment to th
   t.match(files, { certificate_file: join(cwd, 'etc/c.pem'), key_file: join(cwd, 'etc/h/k.pem') });
   t.equal(loaded.settings.grant.authorities, join(cwd, 'a.json'));
   t.equal(loaded.settings.upstream.extra_roots, '/abs/roots.pem');
+  t.equal(loaded.settings.limits.spool, join(cwd, 'etc/h/spool'));
+  t.notMatch(JSON.stringify(loaded.settings), /<home>/);
   t.equal(loaded.sources.get('home'), join('etc', 'w.yaml') + ':1');
   t.end();
 });

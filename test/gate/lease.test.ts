@@ -66,15 +66,17 @@ t.test('a timer ends it where nobody asks', async (t) => {
   t.equal(leases.size, 0);
 });
 
-t.test('a lease that is opened too late has ended, and one without a timer ends all the same', async (t) => {
-  const clock = new HandClock();
-  const leases = new Leases(clock);
-  t.equal(leases.open('key', START).ended, 'lease_expired');
-  const long = leases.open('key', START + 2 ** 40);
-  t.equal(clock.timers, 0, 'no timer reaches so far');
-  clock.jump(2 ** 40);
-  t.equal(long.ended, 'lease_expired');
-});
+t.test(
+  'a lease that is opened too late has ended, and one that is asked before its timer comes ends all the same',
+  async (t) => {
+    const clock = new HandClock();
+    const leases = new Leases(clock);
+    t.equal(leases.open('key', START).ended, 'lease_expired');
+    const long = leases.open('key', START + 2 ** 40);
+    clock.jump(2 ** 40);
+    t.equal(long.ended, 'lease_expired');
+  },
+);
 
 t.test('the first reason stands, and limits are only narrowed', async (t) => {
   const clock = new HandClock();
