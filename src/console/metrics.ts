@@ -33,6 +33,7 @@ export class Metrics implements Observer {
   readonly #sources: MetricsSources;
   readonly #instruments: ReturnType<typeof instruments>;
   readonly #gauges: ReturnType<typeof stateGauges>;
+  #text: Promise<string> | undefined;
 
   constructor(sources: MetricsSources) {
     this.#sources = sources;
@@ -93,8 +94,13 @@ export class Metrics implements Observer {
     return this.#registry.contentType;
   }
 
-  /** The Prometheus text format, 0.0.4. */
-  async text(): Promise<string> {
+  /** The Prometheus text format, 0.0.4. It is dear, and anyone may ask: whoever does while it is made is given the same. */
+  text(): Promise<string> {
+    this.#text ??= this.#make().finally(() => (this.#text = undefined));
+    return this.#text;
+  }
+
+  async #make(): Promise<string> {
     await this.#readState();
     return this.#registry.metrics();
   }

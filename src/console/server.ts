@@ -12,6 +12,7 @@ import type { OperatorParts } from './operator.ts';
 import { problem } from './problem.ts';
 import { publicPart } from './public.ts';
 import type { PublicParts } from './public.ts';
+import { Visitors } from './visitors.ts';
 
 /** What the listener shows, and to whom. */
 export interface ConsoleParts extends PublicParts, OperatorParts {
@@ -35,7 +36,7 @@ interface Bindings {
 }
 
 const MAX_BODY_BYTES = 65_536;
-const MAX_CONNECTIONS = 64;
+const MAX_CONNECTIONS = 32;
 const REQUEST_MS = 10_000;
 const CHECK_MS = 1000;
 const MAX_HEAD_BYTES = 16_384;
@@ -62,9 +63,11 @@ export async function startConsole(
   );
   const server = createServer(
     { maxHeaderSize: MAX_HEAD_BYTES, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
-    (request, response) => void answer(request, response),
+    (request, response) => {
+      if (visitors.admit(request.socket, response)) void answer(request, response);
+    },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  const visitors = new Visitors(server, MAX_CONNECTIONS);
   await listening(server, at);
   const { port } = server.address() as AddressInfo; // a TCP listener
   return { host: at.host, port, close: () => closed(server) };

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import http from 'node:http';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import t from 'tap';
 import type { Test } from 'tap';
 import { Hono } from 'hono';
@@ -146,6 +149,54 @@ t.test('it is alive at once and ready only when every part was verified good', a
   t.equal((await ask(server, '/readyz')).status, 503);
   t.match(readiness.trust(), { ok: false, code: 'stopping' });
   t.equal((await ask(server, '/livez')).status, 200);
+});
+
+/** A connection on which nobody reads. */
+async function dumb(test: Test, { port }: ConsoleServer): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').pause();
+  socket.on('error', () => undefined);
+  test.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+const LIVEZ = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+t.test('connections that say nothing, or do not read, keep nobody out', async (t) => {
+  const { server } = await start(t, { trustFile: () => ' '.repeat(20_000_000) });
+  const silent = await Promise.all(Array.from({ length: 100 }, () => dumb(t, server)));
+  t.equal((await ask(server, '/livez')).status, 200);
+  for (const socket of silent) socket.destroy();
+  for (let i = 0; i < 100; i++)
+    (await dumb(t, server)).write(LIVEZ.replace('livez', '.well-known/writ/keys'));
+  t.equal((await ask(server, '/livez')).status, 200);
+});
+
+t.test('one request at a time on a connection: what was sent before its answer closes it', async (t) => {
+  const { server } = await start(t);
+  const socket = await dumb(t, server);
+  let heard = '';
+  const answers = (): number => heard.match(/HTTP\/1.1 200/g)?.length ?? 0;
+  socket.on('data', (bytes: Buffer) => (heard += bytes.toString())).resume();
+  for (const count of [1, 2]) {
+    socket.write(LIVEZ);
+    while (answers() < count) await once(socket, 'data');
+  }
+  socket.write(LIVEZ.repeat(1000));
+  await once(socket, 'close');
+  t.ok(answers() <= 3);
+});
+
+t.test('metrics are made once for all who ask meanwhile', async (t) => {
+  const { metrics, lineage } = await start(t);
+  let asked = 0;
+  const { health } = lineage;
+  lineage.health = () => (asked++, health());
+  const [first, second] = await Promise.all([metrics.text(), metrics.text()]);
+  t.equal(first, second);
+  t.equal(asked, 1);
+  await metrics.text();
+  t.equal(asked, 2, 'and anew after that');
 });
 
 t.test('keys, checkpoint and proofs are public', async (t) => {
