@@ -6,7 +6,7 @@ import { out } from './screen.ts';
 const PATH_SHOWN = 48;
 
 /** Prints calls as they come, once `begin` was called: before that the screen belongs to the welcome. */
-export class LiveList implements Observer {
+export class LiveList implements Partial<Observer> {
   #begun = false;
 
   begin(): void {
@@ -33,10 +33,6 @@ export class LiveList implements Observer {
     );
   }
 
-  tunnelled(): void {
-    // the calls inside are shown
-  }
-
   handshake({ host, cause }: Handshake): void {
     if (this.#begun && cause !== 'unused')
       out.line(`${timeOfDay()}  ${out.paint('warn', 'tls   ')}  ${safeText(host)}: ${cause}`);
@@ -45,14 +41,6 @@ export class LiveList implements Observer {
   malformed({ status, why }: { readonly status: number; readonly why: string }): void {
     if (this.#begun)
       out.line(`${timeOfDay()}  ${out.paint('warn', String(status).padEnd(6))}  not HTTP: ${safeText(why)}`);
-  }
-
-  shed(): void {
-    // there was no call
-  }
-
-  aggregated(): void {
-    // shown as `not recorded` above
   }
 }
 

@@ -29,7 +29,7 @@ export interface StageOptions {
   readonly settings: Settings;
   readonly log: Log;
   readonly version: string;
-  readonly observers?: readonly Observer[];
+  readonly observers?: readonly Partial<Observer>[];
   /** Port of the demo upstream; 0 takes a free one. */
   readonly upstreamPort: number;
   readonly reread: SidecarOptions['reread'];

@@ -17,7 +17,7 @@ export interface Distrusted {
 const MAX_PAIRS = 64;
 
 /** Counts, and says it once for each host and kind, as long as they are few: on the transparent port agents name any host. */
-export class Distrust implements Observer {
+export class Distrust implements Pick<Observer, 'handshake'> {
   readonly #log: Log;
   readonly #seen = new LRUCache<string, Distrusted>({ max: MAX_PAIRS });
 
@@ -50,13 +50,4 @@ export class Distrust implements Observer {
   report(): readonly Distrusted[] {
     return [...this.#seen.values()];
   }
-
-  decided(): void {
-    // not its business, as all below
-  }
-  finished(): void {}
-  tunnelled(): void {}
-  malformed(): void {}
-  shed(): void {}
-  aggregated(): void {}
 }

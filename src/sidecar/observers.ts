@@ -2,9 +2,9 @@
 import type { Log } from '../config/log.ts';
 import type { Decided, Finished, Observer } from '../gate/observer.ts';
 
-/** One observer that tells all of them. One that throws is named in the log, and changes nothing for call or others. */
-export function joinObservers(all: readonly Observer[], log: Log): Observer {
-  const tell = (what: (observer: Observer) => void): void => {
+/** One observer that tells all of them what they listen to. One that throws is named in the log, and changes nothing for call or others. */
+export function joinObservers(all: readonly Partial<Observer>[], log: Log): Observer {
+  const tell = (what: (observer: Partial<Observer>) => void): void => {
     for (const observer of all) {
       try {
         what(observer);
@@ -14,29 +14,27 @@ export function joinObservers(all: readonly Observer[], log: Log): Observer {
     }
   };
   return {
-    decided: (event) => tell((observer) => observer.decided(event)),
-    finished: (event) => tell((observer) => observer.finished(event)),
-    tunnelled: (event) => tell((observer) => observer.tunnelled(event)),
-    handshake: (event) => tell((observer) => observer.handshake(event)),
-    malformed: (event) => tell((observer) => observer.malformed(event)),
-    shed: (event) => tell((observer) => observer.shed(event)),
-    aggregated: (code) => tell((observer) => observer.aggregated(code)),
+    decided: (event) => tell((observer) => observer.decided?.(event)),
+    finished: (event) => tell((observer) => observer.finished?.(event)),
+    tunnelled: (event) => tell((observer) => observer.tunnelled?.(event)),
+    handshake: (event) => tell((observer) => observer.handshake?.(event)),
+    malformed: (event) => tell((observer) => observer.malformed?.(event)),
+    shed: (event) => tell((observer) => observer.shed?.(event)),
+    aggregated: (code) => tell((observer) => observer.aggregated?.(code)),
   };
 }
 
 /**
  * Writes recorded denials and broken calls to the operator's log. At debug level only: permits, and what anybody could
- * fill a disk with, denials that were only counted and bytes that are not HTTP.
+ * fill a disk with, denials that were only counted and bytes that are not HTTP. `Distrust` tells of handshakes.
  */
-export function logObserver(log: Log): Observer {
+export function logObserver(log: Log): Omit<Observer, 'handshake' | 'aggregated'> {
   return {
     decided: (event) => logDecision(log, event),
     finished: (event) => logEnd(log, event),
     tunnelled: ({ id, host, port, seq }) => log.debug('tunnel opened', { id, host, port, seq }),
-    handshake: () => undefined, // `Distrust` says it
     malformed: ({ carrier, status, why }) => log.debug('bytes that are not HTTP', { carrier, status, why }),
     shed: ({ carrier, what }) => log.debug('over a limit', { carrier, what }),
-    aggregated: () => undefined, // counted in metrics, and on record in `refusals:v1`
   };
 }
 

@@ -63,7 +63,7 @@ export interface SidecarOptions {
   /** It is known that agent and sidecar share a uid; else it is found out when the agent connects. */
   readonly exposed: boolean;
   /** Who else watches, such as the live list of `writ dev`. */
-  readonly observers?: readonly Observer[];
+  readonly observers?: readonly Partial<Observer>[];
   /** New settings for a reload, or what is wrong with them. */
   readonly reread: () =>
     | { readonly ok: true; readonly settings: Settings }
