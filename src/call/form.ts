@@ -3,8 +3,9 @@ import { decodeUtf8 } from '../crypto/bytes.ts';
 import { pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import { unparsable } from './json-content.ts';
+import { multimap } from './multimap.ts';
 
-/** Names with all their values. Names are attacker-controlled: no prototype, so `__proto__` is a name like any other. */
+/** Names with all their values, attacker-controlled. */
 export type FormFields = Readonly<Record<string, readonly string[]>>;
 
 /** One part of a multipart body; its bytes are not shown. */
@@ -22,13 +23,9 @@ const MAX_FIELDS = 1000;
 export function readForm(body: Uint8Array): Outcome<FormFields> {
   const text = decodeUtf8(body);
   if (text === undefined) return unparsable('a form that is not UTF-8');
-  const fields = Object.create(null) as Record<string, string[]>; // Object.create is untyped
-  let count = 0;
-  for (const [name, value] of new URLSearchParams(`?${text}`)) {
-    if (++count > MAX_FIELDS) return unparsable(`a form of more than ${MAX_FIELDS} fields`);
-    (fields[name] ??= []).push(value);
-  }
-  return pass(fields);
+  const fields = new URLSearchParams(`?${text}`);
+  if (fields.size > MAX_FIELDS) return unparsable(`a form of more than ${MAX_FIELDS} fields`);
+  return pass(multimap(fields));
 }
 
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;

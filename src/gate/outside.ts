@@ -54,7 +54,7 @@ export interface Exchange {
   refuse(denial: Denial): void;
   /** Closes the connection without an answer (floods of denials, threats.md §5). */
   drop(): void;
-  /** Aborted when the agent's side has gone away. */
+  /** Whether the agent's side has gone away. */
   readonly gone: boolean;
 }
 

@@ -2,13 +2,13 @@
 import type { DenialCode } from '../denial/table.ts';
 import type { EntryRequest } from '../lineage/lineage.ts';
 import { draft } from '../lineage/statement.ts';
-import type { DecisionPredicate, OutcomePredicate } from '../lineage/statement.ts';
+import type { DecisionPredicate, OutcomePredicate, Streamed } from '../lineage/statement.ts';
 import { recordedFindings } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Address, Ended } from './outside.ts';
 
-/** SHA-256 and SHA3-512 of nothing. */
-const EMPTY = {
+/** A direction in which nothing went. */
+export const EMPTY: Streamed = {
   bytes: 0,
   sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   sha3_512:

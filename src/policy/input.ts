@@ -4,6 +4,8 @@
  */
 import type { Call } from '../call/call.ts';
 import type { Content } from '../call/content.ts';
+import { multimap } from '../call/multimap.ts';
+import type { Multimap } from '../call/multimap.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import type { Coverage } from '../grant/grant.ts';
 
@@ -18,9 +20,6 @@ export interface InputParts {
   /** The body as `readContent` gives it, for the members that the policy reads. */
   readonly content: Content;
 }
-
-/** Names with all their values. Names are attacker-controlled: no prototype, so `__proto__` is a member like any other. */
-type Multimap = Record<string, string[]>;
 
 /** The input document as JSON text. The same parts always give the same text. */
 export function inputText({ call, coverage, mode, wallMs, content }: InputParts): string {
@@ -58,12 +57,6 @@ function callMember(call: Call, mode: InputParts['mode'], content: Content): obj
 function queryMember(query: string | null): Multimap {
   if (query === null) return multimap([]);
   return multimap(new URLSearchParams(`?${query}`)); // the parser drops one leading `?`, which may be a name's own
-}
-
-function multimap(pairs: Iterable<readonly [name: string, value: string]>): Multimap {
-  const map = Object.create(null) as Multimap; // Object.create is untyped
-  for (const [name, value] of pairs) (map[name] ??= []).push(value);
-  return map;
 }
 
 function grantMember({ grant, index }: Coverage): object {

@@ -11,9 +11,8 @@ export interface ClientHello {
   readonly protocols: readonly string[];
 }
 
-/** What the bytes so far are: too few to tell, no ClientHello, a broken one, or one. */
+/** How a connection begins: not with a ClientHello, with a broken one, or with one. */
 export type HelloReading =
-  | { readonly is: 'partial' }
   | { readonly is: 'not-tls' }
   | { readonly is: 'malformed'; readonly why: string }
   | { readonly is: 'hello'; readonly hello: ClientHello };
@@ -32,16 +31,16 @@ const HOST_NAME = 0;
 const PROTOCOLS = 16;
 const RANDOM_BYTES = 32;
 
-/** Reads the beginning of a connection. The hello may be spread over records of any size. */
-export function readClientHello(bytes: Uint8Array): HelloReading {
+/** Reads the first bytes; undefined where they are too few to tell. The hello may be spread over records of any size. */
+export function readClientHello(bytes: Uint8Array): HelloReading | undefined {
   const message = handshakeBytes(bytes);
   if (!(message instanceof Uint8Array)) return message;
-  if (message.length < MESSAGE_HEADER) return { is: 'partial' };
+  if (message.length < MESSAGE_HEADER) return undefined;
   const reader = new Reader(message);
   if (reader.number(1) !== CLIENT_HELLO) return { is: 'malformed', why: 'not a ClientHello' };
   const length = reader.number(3);
   if (length > MAX_HELLO_BYTES) return { is: 'malformed', why: 'a ClientHello that is too long' };
-  if (message.length < MESSAGE_HEADER + length) return { is: 'partial' };
+  if (message.length < MESSAGE_HEADER + length) return undefined;
   try {
     return { is: 'hello', hello: readBody(new Reader(reader.bytes(length))) };
   } catch (cause) {
@@ -64,7 +63,7 @@ function handshakeBytes(bytes: Uint8Array): Uint8Array | HelloReading {
     parts.push(bytes.subarray(at, at + length));
     at += length;
   }
-  return parts.length === 0 ? { is: 'partial' } : Buffer.concat(parts);
+  return Buffer.concat(parts);
 }
 
 function readBody(reader: Reader): ClientHello {

@@ -22,6 +22,12 @@ export interface Following {
   readonly announced: ReadonlySet<string>;
 }
 
+/** What an agent still sends behind its answer is discarded, up to so much. */
+export const DISCARD_BYTES = 1024 * 1024;
+
+/** And for so long, in milliseconds. */
+export const DISCARD_MS = 2000;
+
 /** One request to read and one reply to write. At most one of `refuse`, `answer` and `begin` is ever heeded. */
 export interface AgentExchange extends Exchange {
   /** Whether the agent speaks HTTP/2 here. */

@@ -1,11 +1,9 @@
 /** How a connection in the clear begins: as HTTP/2 with prior knowledge (RFC 9113 §3.3), or as HTTP/1 does (RFC 9112 §3). */
 
 /** What bytes that are no TLS are. */
-export type Opening =
-  | { readonly is: 'partial' }
-  | { readonly is: 'http' }
-  | { readonly is: 'http2' }
-  | { readonly is: 'strange' };
+export interface Opening {
+  readonly is: 'http' | 'http2' | 'strange';
+}
 
 /** RFC 9113 §3.4. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -22,11 +20,14 @@ export function prefaceIn(
   return length < PREFACE.length ? undefined : { is: 'http2' };
 }
 
-/** Reads the first bytes: HTTP/1 is a method, and a space behind it. Whether the rest is HTTP as well, its parser says. */
-export function readOpening(bytes: Uint8Array): Opening {
+/**
+ * Reads the first bytes; undefined where they are too few to tell. HTTP/1 is a method, and a space behind it: whether the
+ * rest is HTTP as well, its parser says.
+ */
+export function readOpening(bytes: Uint8Array): Opening | undefined {
   const preface = prefaceIn(bytes);
-  if (preface?.is !== 'other') return preface ?? { is: 'partial' };
+  if (preface?.is !== 'other') return preface;
   const [, next] = METHOD.exec(Buffer.from(bytes.subarray(0, 25)).toString('latin1')) ?? [];
-  if (next === ' ') return { is: 'http' };
-  return { is: next === '' ? 'partial' : 'strange' };
+  if (next === '') return undefined;
+  return { is: next === ' ' ? 'http' : 'strange' };
 }

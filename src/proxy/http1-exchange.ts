@@ -7,16 +7,13 @@ import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
 import type { Clock, KeepPiece } from '../gate/outside.ts';
 import { atEndOfTurn, holdForTurn } from './end-of-turn.ts';
+import { DISCARD_BYTES, DISCARD_MS } from './exchange.ts';
 import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
 import { denialReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { RequestBody } from './request-body.ts';
 import type { BodySource } from './request-body.ts';
 import { readWhole } from './whole-body.ts';
-
-/** What an agent may still send after we answered, before its connection closes: bytes, and milliseconds. */
-const DISCARD_BYTES = 1024 * 1024;
-const DISCARD_MS = 2000;
 
 /** How long an agent is waited for. */
 export interface AgentWait {

@@ -3,9 +3,11 @@ import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
 import type { Header } from '../call/call.ts';
+import { multimap } from '../call/multimap.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Denial } from '../gate/denial.ts';
 import type { KeepPiece } from '../gate/outside.ts';
+import { DISCARD_BYTES, DISCARD_MS } from './exchange.ts';
 import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
 import type { AgentWait } from './http1-exchange.ts';
 import { grpcHead, isGrpc } from './grpc.ts';
@@ -23,10 +25,6 @@ export interface StreamCarrier {
   destroy(): void;
   wait(): AgentWait;
 }
-
-/** Of what an agent still sends behind its answer, so much is discarded, for so long. */
-const DISCARD_BYTES = 1024 * 1024;
-const DISCARD_MS = 2000;
 
 /** The agent's end of a call on HTTP/2. */
 export class Http2Exchange implements AgentExchange {
@@ -173,7 +171,7 @@ export class Http2Exchange implements AgentExchange {
     if (this.#flushed || this.#gone) return;
     this.#flushed = true;
     const stream = this.#stream;
-    if (!this.#whole) stream.sendTrailers(objectOf(this.#trailers));
+    if (!this.#whole) stream.sendTrailers(multimap(this.#trailers));
     if (stream.state.remoteClose === 1) stream.resume();
     else this.#discard();
     this.#onFlushed?.();
@@ -204,11 +202,4 @@ export class Http2Exchange implements AgentExchange {
     this.#proceeded = true;
     if (this.#expects && !this.#begun && !this.#gone) this.#stream.additionalHeaders({ ':status': 100 });
   }
-}
-
-/** node:http2 takes trailers as an object only. */
-function objectOf(headers: readonly Header[]): Record<string, string[]> {
-  const object = Object.create(null) as Record<string, string[]>; // without a prototype to pollute
-  for (const [name, value] of headers) (object[name] ??= []).push(value);
-  return object;
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:http2';
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import type { Readable } from 'node:stream';
-import type { Header } from '../call/call.ts';
+import { multimap } from '../call/multimap.ts';
 import type { Clock } from '../gate/outside.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
@@ -108,7 +108,7 @@ export class Http2Request {
     stream.on('drain', () => body.resume());
     body.on('end', () => stream.end());
     stream.on('wantTrailers', () => {
-      stream.sendTrailers(objectOf(this.#request.trailers()));
+      stream.sendTrailers(multimap(this.#request.trailers()));
       this.#startHeadTimer();
     });
     body.on('close', () => {
@@ -209,13 +209,6 @@ function fieldsOf({ method, scheme, target, headers, length, body }: UpstreamReq
   if (bytes !== undefined) fields.push('content-length', String(bytes));
   fields.push('te', 'trailers'); // they are passed on, whatever the agent said
   return fields;
-}
-
-/** node:http2 takes trailers as an object only. */
-function objectOf(headers: readonly Header[]): Record<string, string[]> {
-  const object = Object.create(null) as Record<string, string[]>; // without a prototype to pollute
-  for (const [name, value] of headers) (object[name] ??= []).push(value);
-  return object;
 }
 
 function withoutStatus(raw: readonly string[]): readonly string[] {

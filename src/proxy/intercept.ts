@@ -11,11 +11,12 @@ import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
+import { readClientHello } from './client-hello.ts';
 import { BUFFERED_BYTES } from './connection-context.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import { prefaceIn } from './http-opening.ts';
 import type { Shed } from './load-shedding.ts';
-import { helloIn, peek } from './peek.ts';
+import { peek } from './peek.ts';
 import { isAddress, nameFault } from './server-name.ts';
 import { handshakeFault, refuseName } from './tls-fault.ts';
 import type { HandshakeFault } from './tls-fault.ts';
@@ -111,7 +112,7 @@ export class Interceptor {
   async #enter(socket: Socket, wanted: Wanted, serving: Serving): Promise<Opened> {
     const { clock, handshakeMs, plainAllowed } = this.#parts;
     socket.on('error', () => socket.destroy());
-    const beginning = await peek(socket, { after: clock.after, ms: handshakeMs, read: helloIn });
+    const beginning = await peek(socket, { after: clock.after, ms: handshakeMs, read: readClientHello });
     switch (beginning.is) {
       case 'hello': {
         const { host, client } = wanted;

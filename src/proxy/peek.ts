@@ -1,8 +1,7 @@
 /** Looks at how a connection begins, and leaves every byte on it for whoever reads it next. */
 import type { Socket } from 'node:net';
 import type { Clock } from '../gate/outside.ts';
-import { MAX_HELLO_BYTES, readClientHello } from './client-hello.ts';
-import type { HelloReading } from './client-hello.ts';
+import { MAX_HELLO_BYTES } from './client-hello.ts';
 
 /** How a connection begins, where its bytes do not say; `silent`: too few by its deadline, `closed`: it ended before. */
 export type Untold =
@@ -14,12 +13,6 @@ export interface Looking<R> {
   readonly ms: number;
   /** What the first bytes are; undefined where they are too few to tell. */
   read(bytes: Uint8Array): R | undefined;
-}
-
-/** Looks for a ClientHello. */
-export function helloIn(bytes: Uint8Array): Exclude<HelloReading, { readonly is: 'partial' }> | undefined {
-  const reading = readClientHello(bytes);
-  return reading.is === 'partial' ? undefined : reading;
 }
 
 /** Records around a hello have headers of their own, one of five bytes for each of at least one byte. */

@@ -7,10 +7,11 @@ import { causeText } from '../config/cause-text.ts';
 import type { DenialCode } from '../denial/table.ts';
 import type { Ended, Exchange, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
+import { readClientHello } from './client-hello.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import { dial } from './dial.ts';
 import type { Dialled, DialSettings } from './dial.ts';
-import { helloIn, peek } from './peek.ts';
+import { peek } from './peek.ts';
 import type { Scavenger } from './scavenger.ts';
 import { nameFault } from './server-name.ts';
 import { StreamDigest } from './stream-digest.ts';
@@ -111,7 +112,7 @@ export class Splice {
   async #admit(upstream: Socket): Promise<void> {
     const { clock, helloMs } = this.#settings;
     const { socket } = this.#end;
-    const beginning = await peek(socket, { after: clock.after, ms: helloMs, read: helloIn });
+    const beginning = await peek(socket, { after: clock.after, ms: helloMs, read: readClientHello });
     if (this.#over) return;
     switch (beginning.is) {
       case 'silent':

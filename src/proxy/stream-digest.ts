@@ -3,10 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import type { Header } from '../call/call.ts';
 import { sha256Hex, sha3Hex } from '../crypto/node.ts';
+import { EMPTY } from '../gate/record.ts';
 import type { Digests, Streamed } from '../lineage/statement.ts';
-
-const NOTHING = new Uint8Array(0);
-const EMPTY: Streamed = { bytes: 0, sha256: sha256Hex(NOTHING), sha3_512: sha3Hex(NOTHING) };
 
 /** The digest of one direction. A body of one chunk, the common case, is hashed once and in one go. */
 export class StreamDigest {

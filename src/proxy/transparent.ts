@@ -10,6 +10,7 @@ import { deny, pass } from '../denial/outcome.ts';
 import type { Refusal } from '../denial/outcome.ts';
 import type { TurnedAway } from '../gate/gate.ts';
 import type { Clock } from '../gate/outside.ts';
+import { readClientHello } from './client-hello.ts';
 import type { ClientHello, HelloReading } from './client-hello.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import type { ConnectionSlot } from './connection-limit.ts';
@@ -20,7 +21,7 @@ import type { Listener } from './listener.ts';
 import type { Shed } from './load-shedding.ts';
 import { endText } from './original-destination.ts';
 import type { End, OriginalDestinations } from './original-destination.ts';
-import { helloIn, peek } from './peek.ts';
+import { peek } from './peek.ts';
 import type { Untold } from './peek.ts';
 import { isAddress } from './server-name.ts';
 import type { PeerPorts } from './socket-owner.ts';
@@ -157,14 +158,11 @@ interface Arrived {
   readonly original: End | undefined;
 }
 
-type Told = Extract<HelloReading, { readonly is: 'hello' }> | Exclude<Opening, { readonly is: 'partial' }>;
-type Beginning = Told | Untold;
+type Beginning = Exclude<HelloReading, { readonly is: 'not-tls' }> | Opening | Untold;
 
-function readBeginning(bytes: Uint8Array): Told | Untold | undefined {
-  const hello = helloIn(bytes);
-  if (hello?.is !== 'not-tls') return hello;
-  const opening = readOpening(bytes);
-  return opening.is === 'partial' ? undefined : opening;
+function readBeginning(bytes: Uint8Array): Beginning | undefined {
+  const hello = readClientHello(bytes);
+  return hello?.is === 'not-tls' ? readOpening(bytes) : hello;
 }
 
 /** The host that a ClientHello names: a name, since addresses have no place there (RFC 6066 §3). */

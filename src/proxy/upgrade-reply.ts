@@ -4,6 +4,7 @@ import type { Call } from '../call/call.ts';
 import { connectionOptions } from '../call/connection.ts';
 import { readHeaders } from '../call/headers.ts';
 import type { HeaderSection } from '../call/headers.ts';
+import { multimap } from '../call/multimap.ts';
 import { cleanResponseHeaders } from '../call/response.ts';
 
 /** The head for the agent, or why the upstream is not believed. */
@@ -31,9 +32,11 @@ export function switchingHead(call: Call, raw: readonly string[], mark: string):
   const fault =
     otherProtocol(section.value) ?? otherAccept(section.value, key) ?? notOffered(section.value, call);
   if (fault !== undefined) return { ok: false, fault };
-  const headers = Object.create(null) as Record<string, string[]>; // Object.create is untyped
-  for (const [name, value] of clean.headers) (headers[name] ??= []).push(value);
-  Object.assign(headers, { connection: ['Upgrade'], upgrade: ['websocket'], 'writ-decision': [mark] });
+  const headers = Object.assign(multimap(clean.headers), {
+    connection: ['Upgrade'],
+    upgrade: ['websocket'],
+    'writ-decision': [mark],
+  });
   return { ok: true, headers, extended: section.value.values.has('sec-websocket-extensions') };
 }
 

@@ -7,10 +7,10 @@ import type { ClientRequest } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createProxyServer } from 'http-proxy';
-import type { Address, Clock, Ended, Passage } from '../gate/outside.ts';
+import type { Call } from '../call/call.ts';
+import type { Address, Clock, Ended } from '../gate/outside.ts';
 import { dial } from './dial.ts';
 import type { DialSettings } from './dial.ts';
-import type { AgentExchange } from './exchange.ts';
 import type { Transport, TransportTarget } from './transport.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import type { ResponseHandler, UpstreamRequest } from './upstream-request.ts';
@@ -19,7 +19,7 @@ import type { WebSocketLimits, WebSocketWatch } from './websocket.ts';
 
 /** What an upgrade is made of. */
 export interface UpgradeParts {
-  readonly passage: Passage<AgentExchange>;
+  readonly call: Call;
   readonly target: TransportTarget;
   readonly clock: Clock;
   readonly dialling: DialSettings;
@@ -102,7 +102,7 @@ export class UpgradeTransport implements Transport {
 
   /** Everything in here happens in one turn: no reply can come before all its listeners are ours. */
   #shake(socket: Socket, asked: UpstreamRequest, handler: UpgradeHandler): void {
-    const { clock, limits, passage } = this.#parts;
+    const { call, clock, limits } = this.#parts;
     const webSocket = new WebSocket({ clock, limits, watch: handler });
     this.#webSocket = webSocket;
     this.#cancelHead = clock.after(asked.headMs, () => handler.failed(new UpstreamFailure('head_timeout')));
@@ -119,7 +119,7 @@ export class UpgradeTransport implements Transport {
     });
     const close = (cause: Error): void => handler.failed(cause);
     const options = {};
-    library.ws(requestFor(passage, asked.target), asSocket(webSocket), Buffer.alloc(0), options, close);
+    library.ws(requestFor(call, asked.target), asSocket(webSocket), Buffer.alloc(0), options, close);
     const request = this.#request;
     if (!request) throw new Error('http-proxy sent no request');
     request.removeAllListeners('response'); // a reply that is no 101 is not the library's to answer
@@ -172,10 +172,10 @@ class OneSocket extends Agent {
 }
 
 /** The handshake as http-proxy wants to be shown it: the call's own headers, and the two that make it one. */
-function requestFor({ call }: Passage<AgentExchange>, path: string): IncomingMessage {
+function requestFor({ headers: list }: Call, path: string): IncomingMessage {
   const request = new IncomingMessage(new Socket());
   const headers = new Map<string, string | string[]>();
-  for (const [name, value] of call.headers) headers.set(name, joined(headers.get(name), value));
+  for (const [name, value] of list) headers.set(name, joined(headers.get(name), value));
   request.method = 'GET';
   request.url = path;
   request.httpVersion = '1.1';

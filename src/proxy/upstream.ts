@@ -1,6 +1,7 @@
 /** Forwards permitted calls over HTTP/1.1 and HTTP/2: no redirects, no decompression, no retries. */
 import type { Call } from '../call/call.ts';
 import type { Clock, Ended, Passage, Upstream } from '../gate/outside.ts';
+import { EMPTY } from '../gate/record.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Protocol } from './dial.ts';
 import type { AgentExchange } from './exchange.ts';
@@ -11,7 +12,6 @@ import type { RelayParts } from './relay.ts';
 import { failureReply } from './reply.ts';
 import { Scavenger } from './scavenger.ts';
 import type { SpliceSettings } from './splice.ts';
-import { StreamDigest } from './stream-digest.ts';
 import { tlsIdentities } from './tls-identity.ts';
 import type { Identities } from './tls-identity.ts';
 import { TransportPool } from './transport-pool.ts';
@@ -77,7 +77,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   readonly #settings: UpstreamSettings;
   readonly #transports: TransportPool;
   readonly #relaying: Omit<RelayParts, 'passage' | 'transport'>;
-  readonly #upgrading: Omit<UpgradeParts, 'passage' | 'target'>;
+  readonly #upgrading: Omit<UpgradeParts, 'call' | 'target'>;
   readonly #tunnelling: Omit<SpliceSettings, 'helloMs'>;
   readonly #concurrencyLimit: ConcurrencyLimit;
 
@@ -114,7 +114,7 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
     const target = { host, origin, addresses, tls };
     const transport = call.upgrade
-      ? new UpgradeTransport({ ...this.#upgrading, passage, target }) // never anything else, and gone with its call
+      ? new UpgradeTransport({ ...this.#upgrading, call, target }) // never anything else, and gone with its call
       : this.#transports.take(agent, target, offer);
     try {
       return await new Relay({ ...this.#relaying, passage, transport }).run();
@@ -141,9 +141,7 @@ function offerOf(
   return [isGrpcCall(call) ? 'h2' : 'http/1.1'];
 }
 
-const NOTHING = new StreamDigest().close();
-
 function refuseBusy({ call, exchange, permit }: Passage<AgentExchange>): Ended {
   exchange.answer(failureReply('upstream_busy', { id: call.id, permit }));
-  return { request: NOTHING, response: NOTHING, duration_ms: 0, ended: 'upstream-error', answered: true };
+  return { request: EMPTY, response: EMPTY, duration_ms: 0, ended: 'upstream-error', answered: true };
 }
