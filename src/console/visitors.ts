@@ -4,6 +4,7 @@
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { stopParsing } from '../config/stop-parsing.ts';
 
 /** So many may be closing while others come in their place. */
 const CLOSING = 16;
@@ -24,6 +25,7 @@ export class Visitors {
   /** Whether a request is to be answered. Who does not wait for its last answer is shown out: nobody honest pipelines. */
   admit(socket: Socket, response: ServerResponse): boolean {
     if (!this.#idle.delete(socket)) {
+      stopParsing(socket);
       socket.destroy();
       return false;
     }

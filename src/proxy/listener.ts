@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Carrier, RawHead } from '../call/call.ts';
+import { stopParsing } from '../config/stop-parsing.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { CallHandler } from './call-handler.ts';
 import { ConnectExchange } from './connect-exchange.ts';
@@ -192,7 +193,10 @@ export class Listener {
 
   #adopt(socket: Duplex, context: ConnectionContext, slot: ConnectionSlot): void {
     const calls = new Pipeline({
-      destroy: () => socket.destroy(),
+      destroy: () => {
+        stopParsing(socket);
+        socket.destroy();
+      },
       budget: this.#streams,
       onShed: () => this.#parts.onShed?.('stream'),
     });
