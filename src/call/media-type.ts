@@ -20,6 +20,15 @@ export function readMediaType(headers: readonly Header[]): MediaType | undefined
   return parameters && { type: type.toLowerCase(), parameters };
 }
 
+/** Types of messages one after the other, and of what is recorded while it is sent: such a body is quiet at times. */
+const STREAMS =
+  /^(?:application\/(?:grpc(?:-web)?(?:-text)?(?:\+.+)?|connect\+.+|(?:x-)?(?:ndjson|jsonl|jsonlines)|json-seq|stream\+json)|text\/event-stream|multipart\/x-mixed-replace|(?:audio|video)\/.+)$/;
+
+/** Whether a body of this type (lower case) is a stream by what it says of itself. */
+export function isStreamType(type: string): boolean {
+  return STREAMS.test(type);
+}
+
 function readParameters(text: string): ReadonlyMap<string, string> | undefined {
   const found = new Map<string, string>();
   let rest = text.trimEnd();

@@ -31,7 +31,7 @@ export const limits = section({
   min_body_bytes_per_second: setting(whole(0, 1_000_000_000), 240, {
     kind: 'whole',
     description:
-      'A body whose length was declared, that is passed on and not answered yet, has 30 s, and one more for each so many bytes that came, but never more than `limits.idle_timeout_ms`; its call is ended where not (`content_timeout`). What its upstream takes of time does not count, and a body without a declared length may be a stream: it is only not to fall silent. 0: as slowly as it likes.',
+      'A body that is passed on and not answered yet has 30 s, or `limits.idle_timeout_ms` where no length was declared, and one second more for each so many bytes that came, but never more than that timeout; its call is ended where not (`content_timeout`). What its upstream takes of time does not count. A body without a declared length whose `Content-Type` is a stream (docs/proxy.md) is only not to fall silent. 0: as slowly as it likes.',
   }),
   max_bound_body_bytes: setting(whole(0, 67_108_864), 1_048_576, {
     kind: 'whole',

@@ -8,11 +8,14 @@ export interface AgentTimeoutsParts {
   readonly clock: Clock;
   /** Without a byte, in milliseconds; 0 waits for ever. */
   readonly ms: number;
-  /** Of a body whose length was declared. */
+  /** Of a body that is no stream which may be quiet by nature. */
   readonly minimumRate: MinimumRateSettings;
   /** It is over: nothing was sent or taken for so long, or too little of a body. */
   onEnd(by: 'agent_idle' | 'content_timeout'): void;
 }
+
+/** Bytes of a body whose length was declared; else whether it says to be a `stream`, which may be quiet by nature. */
+export type ExpectedBody = number | 'unknown' | 'stream';
 
 /** Between two looks at a body: one that is late, or whose upstream takes nothing, is looked at so often. */
 const LOOK_MS = 250;
@@ -32,14 +35,15 @@ export class AgentTimeouts {
     this.#idleMs = parts.ms || Infinity;
   }
 
-  /** The agent is expected to send a body, of so many bytes; one of unknown length may be a stream that is quiet by nature. */
-  awaitBody(bytes: number | undefined): void {
+  /** The agent is expected to send this body. One of unknown length may begin as late as any may fall silent. */
+  awaitBody(body: ExpectedBody): void {
     const { minimumRate } = this.#parts;
+    const graceMs = body === 'unknown' ? this.#idleMs : minimumRate.graceMs;
     this.sent();
-    this.#missing = bytes ?? 0;
-    if (this.#missing > 0 && minimumRate.bytesPerSecond > 0)
-      this.#minimumRate = new MinimumRate(minimumRate, Math.max(this.#idleMs, minimumRate.graceMs));
-    this.#watchBody(Math.min(this.#idleMs, this.#minimumRate ? minimumRate.graceMs : Infinity));
+    this.#missing = typeof body === 'number' ? body : Infinity;
+    if (body !== 'stream' && minimumRate.bytesPerSecond > 0)
+      this.#minimumRate = new MinimumRate({ ...minimumRate, graceMs }, Math.max(this.#idleMs, graceMs));
+    this.#watchBody(Math.min(this.#idleMs, this.#minimumRate ? graceMs : Infinity));
   }
 
   /** There is room for more of the body. */
@@ -51,7 +55,12 @@ export class AgentTimeouts {
   came(bytes: number): void {
     this.#missing -= bytes;
     if (this.#missing > 0) this.#minimumRate?.take(bytes, this.#parts.clock.monotonic());
-    else this.#minimumRate = undefined; // no more of it is the agent's to send
+    else this.whole();
+  }
+
+  /** No more of the body is the agent's to send. */
+  whole(): void {
+    this.#minimumRate = undefined;
   }
 
   /** A part of the body was passed on. */
@@ -59,7 +68,7 @@ export class AgentTimeouts {
     this.#sentAt = this.#parts.clock.monotonic();
   }
 
-  /** The body is whole, or answered: whatever else it says, nobody waits for it. */
+  /** The body went on whole, or is answered: whatever else the agent says, nobody waits for it. */
   bodyOver(): void {
     this.#stopBody?.();
     this.#stopBody = undefined;

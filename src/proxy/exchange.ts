@@ -10,7 +10,7 @@ export interface BodyWatch {
   await(): void;
   /** Before a chunk is passed on; false holds it and everything after it back. */
   admit(bytes: number): boolean;
-  /** The body ended with these trailers (`name, value, …`, attacker-controlled); false, and its end is held back. */
+  /** The body ended, with these trailers or none (`name, value, …`, attacker-controlled); false, and its end is held back. */
   trailers(raw: readonly string[]): boolean;
 }
 

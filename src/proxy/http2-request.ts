@@ -106,7 +106,10 @@ export class Http2Request {
       if (!stream.write(chunk)) body.pause();
     });
     stream.on('drain', () => body.resume());
-    body.on('end', () => stream.end());
+    body.on('end', () => {
+      stream.end();
+      this.#startHeadTimer(); // no window may come for what is left
+    });
     stream.on('wantTrailers', () => {
       stream.sendTrailers(multimap(this.#request.trailers()));
       this.#startHeadTimer();
@@ -183,6 +186,7 @@ export class Http2Request {
   #startHeadTimer(): void {
     const { headMs } = this.#request;
     if (this.#over || this.#answered || headMs === 0) return;
+    this.#stopTimer();
     this.#stopTimer = this.#clock.after(headMs, () => this.#fail('head_timeout', ''));
   }
 

@@ -1,6 +1,6 @@
 /**
- * How slowly a body may come whose length was declared: it has some time from its beginning, and each byte that comes
- * brings more. Only waiting for it takes time away, so that a slow upstream is nothing that its agent has to answer for.
+ * How slowly a body may come that is no stream: it has some time from its beginning, and each byte that comes brings more.
+ * Only waiting for it takes time away, so that a slow upstream is nothing that its agent has to answer for.
  */
 
 /** What a body is allowed. */

@@ -4,11 +4,13 @@ import type { Readable } from 'node:stream';
 import type { Call, Header } from '../call/call.ts';
 import { usageReader } from '../call/llm-usage.ts';
 import type { UsageReader } from '../call/llm-usage.ts';
+import { isStreamType, readMediaType } from '../call/media-type.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import { causeText } from '../config/cause-text.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
 import { AgentTimeouts } from './agent-timeouts.ts';
+import type { ExpectedBody } from './agent-timeouts.ts';
 import type { AgentExchange } from './exchange.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
 import type { MinimumRateSettings } from './minimum-rate.ts';
@@ -35,7 +37,7 @@ export interface RelayParts {
   readonly totalMs: number;
   /** For the agent to send or take the next byte, in milliseconds; 0: as long as its lease. */
   readonly agentMs: number;
-  /** For a body whose length was declared. */
+  /** For the agent's body. */
   readonly minimumRate: MinimumRateSettings;
   /** Hears of every chunk that was read. */
   readonly scavenger: Scavenger;
@@ -86,7 +88,7 @@ export class Relay implements UpgradeHandler {
       passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
       if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
       if (this.#over) return;
-      if (this.#body) this.#agent.awaitBody(declared(passage.call));
+      if (this.#body) this.#agent.awaitBody(expectedBody(passage.call));
       if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
       const body = { body: this.#body, trailers: () => this.#sendTrailers() };
       transport.send(requestOf(passage, { ...timeouts, ...body }), this);
@@ -227,7 +229,8 @@ export class Relay implements UpgradeHandler {
 
   /** A body that waits to be sent is not the agent's fault. */
   #stalled(by: 'agent_idle' | 'content_timeout'): void {
-    if (by === 'agent_idle' && (this.#body?.readableLength ?? 0) > 0 && this.#status === undefined)
+    const isHeldUp = this.#body && (this.#body.isPaused() || this.#body.readableLength > 0);
+    if (by === 'agent_idle' && isHeldUp && this.#status === undefined)
       this.#fail('head_timeout', 'takes no body');
     else this.#end({ ended: 'cut', by });
   }
@@ -241,6 +244,7 @@ export class Relay implements UpgradeHandler {
       admit: (bytes) => this.#try(() => this.#admitBody(bytes)) ?? false,
       trailers: (raw) => this.#takeTrailers(raw),
     });
+    stream.on('end', () => this.#agent.bodyOver());
     return stream.on('error', () => undefined); // the transport hears it too, and tells `failed`
   }
 
@@ -252,6 +256,8 @@ export class Relay implements UpgradeHandler {
 
   /** Trailers of a request pass only from HTTP/2 to HTTP/2. */
   #takeTrailers(raw: readonly string[]): boolean {
+    this.#agent.whole();
+    if (raw.length === 0) return true;
     const { transport, passage } = this.#parts;
     const trailers = readTrailers(raw);
     const fit = trailers.ok && passage.exchange.http2 && transport.carriesTrailers;
@@ -351,8 +357,9 @@ export class Relay implements UpgradeHandler {
   }
 }
 
-function declared({ framing }: Pick<Call, 'framing'>): number | undefined {
-  return framing.kind === 'length' ? framing.bytes : undefined;
+function expectedBody(call: Call): ExpectedBody {
+  if (call.framing.kind === 'length') return call.framing.bytes;
+  return isStreamType(readMediaType(call.headers)?.type ?? '') ? 'stream' : 'unknown';
 }
 
 /** The upstream's own error code, so that the agent learns as much as if it had called by itself. */

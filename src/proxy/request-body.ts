@@ -49,7 +49,6 @@ export class RequestBody extends Readable {
   };
 
   readonly #onEnd = (): void => {
-    const trailers = this.#source.trailers();
-    if (trailers.length === 0 || this.#watch.trailers(trailers)) this.push(null);
+    if (this.#watch.trailers(this.#source.trailers())) this.push(null);
   };
 }

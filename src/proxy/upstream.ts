@@ -36,7 +36,7 @@ export interface UpstreamSettings {
   readonly totalMs: number;
   /** For an agent to send or take the next byte; 0: as long as its lease. */
   readonly agentMs: number;
-  /** For a body whose length its agent declared; it is cut where it comes more slowly. */
+  /** For an agent's body that is no stream; it is cut where it comes more slowly. */
   readonly minimumRate: MinimumRateSettings;
   /** How long an unused connection is kept. */
   readonly idleMs: number;

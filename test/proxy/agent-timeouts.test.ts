@@ -4,8 +4,9 @@ import { connect } from 'node:http2';
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import type { Test } from 'tap';
+import { AgentTimeouts } from '../../src/proxy/agent-timeouts.ts';
 import { fields, hear, startAgent, startHttp2Origin } from './http2-client.ts';
-import { lastEnded, RawAgent, startOrigin, startSidecar } from './small-gate.ts';
+import { clock, lastEnded, RawAgent, startOrigin, startSidecar } from './small-gate.ts';
 import type { Sidecar } from './small-gate.ts';
 
 const AGENT_MS = 300;
@@ -126,6 +127,26 @@ t.test(
     for (const { socket } of [answered, stops]) socket.destroy();
   },
 );
+
+t.test('a body that came whole is never too slow', async (t) => {
+  const ends: string[] = [];
+  const expect = (name: string): AgentTimeouts => {
+    const minimumRate = { bytesPerSecond: 1000, graceMs: 0 };
+    const parts = { clock, ms: AGENT_MS, minimumRate };
+    const timeouts = new AgentTimeouts({ ...parts, onEnd: (by) => ends.push(`${name}: ${by}`) });
+    timeouts.awaitBody('unknown');
+    timeouts.awaitMore();
+    return timeouts;
+  };
+  const [whole, slow] = [expect('whole'), expect('slow')];
+  whole.whole();
+  while (ends.length === 0) {
+    for (const each of [whole, slow]) each.sent(); // what was there goes on
+    await new Promise(setImmediate);
+  }
+  t.strictSame(ends, ['slow: content_timeout']);
+  for (const each of [whole, slow]) each.stop();
+});
 
 t.test('an upstream that takes no body is the one to blame', async (t) => {
   const { port } = await startHttp2Origin(t, (stream) => stream.pause());

@@ -1,7 +1,7 @@
 /** An agent and an origin that speak HTTP/2, for tests: node:http2 on both ends, everything as it came. */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:http2';
-import type { ClientHttp2Session, ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream, ServerHttp2Stream, Settings } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Teardown } from './small-gate.ts';
 
@@ -73,8 +73,9 @@ export async function hear(stream: ClientHttp2Stream): Promise<Heard> {
 export async function startHttp2Origin(
   t: Teardown,
   answer: (stream: ServerHttp2Stream, request: readonly string[]) => void,
+  settings: Settings = {},
 ): Promise<{ port: number; sessions: () => number }> {
-  const server = createServer();
+  const server = createServer({ settings });
   const sessions = new Set<{ destroy(): void }>();
   server.on('session', (session) => {
     sessions.add(session);

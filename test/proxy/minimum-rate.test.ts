@@ -92,6 +92,51 @@ t.test('a body of declared length that drips is cut, and others are not', async 
   t.match(await heard, { status: 200 });
 });
 
+t.test('so is one of unknown length, unless it says to be a stream', async (t) => {
+  const on = await stage(t, 700);
+  const chunked = (path: string, type: string): RawAgent =>
+    begin(t, on, path, 'Transfer-Encoding: chunked', `Content-Type: ${type}`);
+  const events = chunked('/', 'application/x-ndjson; charset=utf-8');
+  const stopEvents = drip(t, events.socket, '1\r\nx\r\n');
+  const messages = post(t, on, 'content-type', 'application/connect+proto');
+  const stopMessages = drip(t, messages, 'x');
+  const steady = chunked('/', 'text/plain');
+  const stopSteady = drip(t, steady.socket, `64\r\n${'x'.repeat(100)}\r\n`);
+  const waiting = chunked('/late', 'text/plain');
+  waiting.socket.write('5\r\nwhole\r\n0\r\n\r\n');
+  while (on.late.length === 0 || on.sidecar.calls.length < 4) await new Promise(setImmediate);
+
+  const slow = chunked('/', 'text/plain');
+  drip(t, slow.socket, '1\r\nx\r\n');
+  const stream = post(t, on);
+  drip(t, stream, 'x');
+  t.match(await hear(stream), { status: 403, body: /content_timeout/ });
+  await slow.hears('content_timeout');
+  await on.sidecar.finished(2);
+  t.equal(on.sidecar.ended.length, 2, 'no other one has ended, though all came before');
+
+  for (const stop of [stopEvents, stopSteady, stopMessages]) stop();
+  for (const { socket } of [events, steady]) socket.write('0\r\n\r\n');
+  on.late[0]?.end('the answer');
+  await Promise.all([waiting.hears('the answer'), steady.hears('whole'), events.hears('whole')]);
+  const heard = hear(messages);
+  messages.end();
+  t.match(await heard, { status: 200 });
+});
+
+t.test('an upstream that takes no more of a body that is whole is the one to blame', async (t) => {
+  const noWindow = { initialWindowSize: 0 };
+  const { port } = await startHttp2Origin(t, (stream, request) => request[1] === 'GET' && stream.respond({}, { endStream: true }), noWindow); // prettier-ignore
+  const sidecar = await startSidecar(t, {
+    routes: [{ upstream: `http://127.0.0.1:${port}` }],
+    settings: { agentMs: 60_000, headMs: 1500, choose: () => 'h2' },
+  });
+  t.match(await hear(startAgent(t, sidecar.http2Port).request(fields('GET', '/'))), { status: 200 });
+  const stream = post(t, { sidecar });
+  stream.end('body');
+  t.match(await hear(stream), { status: 504, body: /urn:writ:upstream:head_timeout/ });
+});
+
 t.test('a body that its upstream does not take is not slow', async (t) => {
   const streams: ServerHttp2Stream[] = [];
   const { port } = await startHttp2Origin(t, (stream) => streams.push(stream.pause()));
