@@ -6,12 +6,12 @@ import { createParser } from 'eventsource-parser';
 import { isJsonObject } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
 import type { Call, Header } from './call.ts';
+import { unpackerOf } from './content-coding.ts';
+import type { Unpacker } from './content-coding.ts';
 import { member, objectMember } from './json-content.ts';
 import { llmApi } from './llm.ts';
 import type { LlmApi } from './llm.ts';
 import { readMediaType } from './media-type.ts';
-import { unpackerOf } from './unpack.ts';
-import type { Unpacker } from './unpack.ts';
 
 /** Tokens of one answer. */
 export interface LlmUsage {

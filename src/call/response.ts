@@ -1,8 +1,8 @@
 /** An upstream's response headers: what may reach the agent, and how its body is framed (RFC 9112 §6.3). */
 import type { Framing, Header } from './call.ts';
-import { connectionOptions, isHopByHop } from './connection.ts';
 import { readFraming } from './framing.ts';
 import { readHeaders, repeatedHeader } from './headers.ts';
+import { connectionOptions, isHopByHop } from './hop-by-hop.ts';
 import { announcedNames } from './trailers.ts';
 
 /** Headers that only the sidecar may send, and `Alt-Svc`, which would lead the agent round it (RFC 7838). */

@@ -2,7 +2,7 @@
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Header } from './call.ts';
-import { isCleaned } from './clean.ts';
+import { isCleaned } from './forwarded-headers.ts';
 import { readHeaders } from './headers.ts';
 import { isOverride } from './method.ts';
 

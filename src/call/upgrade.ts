@@ -5,8 +5,8 @@
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { Framing, Header, RawHead } from './call.ts';
-import { connectionOptions } from './connection.ts';
 import type { HeaderSection } from './headers.ts';
+import { connectionOptions } from './hop-by-hop.ts';
 
 /** What a connection may become. Every other protocol (`TLS/1.2` …) is refused: nobody here could limit it. */
 export type Upgrade = 'websocket';

@@ -2,7 +2,7 @@
 import { constants, performServerHandshake } from 'node:http2';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { streamHead } from '../call/stream.ts';
+import { streamHead } from '../call/http2-head.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { CallHandler } from './call-handler.ts';
 import type { ConnectionContext } from './connection-context.ts';

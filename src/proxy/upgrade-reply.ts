@@ -1,9 +1,9 @@
 /** An upstream's 101: whether it is the answer to this handshake (RFC 6455 §4.1), and what of it the agent is sent. */
 import { createHash } from 'node:crypto';
 import type { Call } from '../call/call.ts';
-import { connectionOptions } from '../call/connection.ts';
 import { readHeaders } from '../call/headers.ts';
 import type { HeaderSection } from '../call/headers.ts';
+import { connectionOptions } from '../call/hop-by-hop.ts';
 import { multimap } from '../call/multimap.ts';
 import { cleanResponseHeaders } from '../call/response.ts';
 

@@ -1,7 +1,7 @@
 /** Underscore twins: CGI, WSGI and their kin read `writ_grant` and `writ-grant` as one header (RFC 3875 §4.1.18). */
 import { deny } from '../denial/outcome.ts';
 import type { Refusal } from '../denial/outcome.ts';
-import { isCleaned } from './clean.ts';
+import { isCleaned } from './forwarded-headers.ts';
 import type { HeaderSection } from './headers.ts';
 import { isOverride } from './method.ts';
 

@@ -1,7 +1,7 @@
 /** Which of the agent's headers go on to the upstream. Runs after every security header was read. */
 import type { Header } from './call.ts';
-import { connectionOptions, isHopByHop } from './connection.ts';
 import type { HeaderSection } from './headers.ts';
+import { connectionOptions, isHopByHop } from './hop-by-hop.ts';
 import type { Trace } from './trace.ts';
 
 /** Headers that the sidecar answers, writes itself, or takes from nobody. */

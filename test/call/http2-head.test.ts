@@ -1,7 +1,7 @@
 /** Heads of HTTP/2: the same table of rules, and what only they can break. The parser refuses most of this before us. */
 import t from 'tap';
 import { readCall } from '../../src/call/read.ts';
-import { streamHead } from '../../src/call/stream.ts';
+import { streamHead } from '../../src/call/http2-head.ts';
 import { readTrailers } from '../../src/call/trailers.ts';
 
 const place = { scheme: 'https', host: 'a.test', port: 443, origin: 'https://a.test' } as const;
