@@ -1,5 +1,6 @@
 /** Opens a log for writing: starts its writer thread and waits until it says that the log is good. */
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../config/thread-entry.ts';
 import { LogFault } from './fault.ts';
 import type { LogFaultCode } from './fault.ts';
 import { layoutOf } from './layout.ts';
@@ -29,18 +30,12 @@ export interface LineageOptions {
 const MEBIBYTE = 1024 * 1024;
 const DAY_SECONDS = 86_400;
 
-/** The writer's entry file has this module's own ending: `.ts` in a checkout, `.js` in `dist/`. */
-const WRITER = new URL(
-  `../thread/writer${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
-  import.meta.url,
-);
-
 /** The log of a home, locked, recovered and verified. Rejects with `LogFault`, whose message tells what to do. */
 export function openLineage(options: LineageOptions): Promise<Lineage> {
   const { home, name, deadlineMs, segmentBytes = 64 * MEBIBYTE } = options;
   const { segmentSeconds = DAY_SECONDS, vouchMs = 2000, space = ANY_ROOM } = options;
   const workerData: WriterData = { home, name, segmentBytes, segmentSeconds, vouchMs, space };
-  const worker = new Worker(WRITER, { workerData });
+  const worker = new Worker(threadEntry('writer'), { workerData });
   const { directory } = layoutOf(home);
   return new Promise((resolve, reject) => {
     let fault: Error = new LogFault(

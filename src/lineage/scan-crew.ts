@@ -1,13 +1,8 @@
 /** Threads that scan segments. */
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../config/thread-entry.ts';
 import type { Scanner } from './replay-scanned.ts';
 import type { ScanJob, SegmentScan } from './scanned.ts';
-
-/** The thread's entry file has this module's own ending: `.ts` in a checkout, `.js` in `dist/`. */
-const THREAD = new URL(
-  `../thread/scan${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
-  import.meta.url,
-);
 
 /** Garbage is short-lived here; a small young generation keeps memory flat at no cost. */
 const LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
@@ -55,7 +50,7 @@ export class ScanCrew implements Scanner {
 
   #ask(turn: number, job: ScanJob): Promise<SegmentScan | undefined> {
     if (this.#closed) return Promise.reject(new Error('the crew was closed')); // a thread made now would never end
-    const worker = (this.#workers[turn] ??= new Worker(THREAD, { resourceLimits: LIMITS }));
+    const worker = (this.#workers[turn] ??= new Worker(threadEntry('scan'), { resourceLimits: LIMITS }));
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown): void => {
         worker.removeAllListeners();

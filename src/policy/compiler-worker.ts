@@ -1,5 +1,6 @@
 /** The worker that runs the embedded OPA: started when there is work, gone when there has been none for a while. */
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../config/thread-entry.ts';
 
 interface Waiting {
   readonly resolve: (output: Uint8Array) => void;
@@ -9,10 +10,6 @@ interface Waiting {
 /** One answer of `src/thread/compiler.ts`. */
 type Answer =
   { readonly id: number; readonly output: Uint8Array } | { readonly id: number; readonly failure: string };
-
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-
-const entry = new URL(`../thread/compiler${extension}`, import.meta.url);
 
 /** Limits of a worker, in milliseconds. */
 export interface WorkerLimits {
@@ -51,7 +48,7 @@ export class CompilerWorker {
   }
 
   #start(): Worker {
-    const worker = new Worker(entry, { stdin: false });
+    const worker = new Worker(threadEntry('compiler'), { stdin: false });
     worker.on('message', (answer: Answer) => {
       this.#settle(answer);
     });

@@ -1,12 +1,10 @@
 /** Main's end of one policy thread: it sends batches, and kills the thread where one evaluation does not end. */
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../config/thread-entry.ts';
 import type { Bundle } from './bundle.ts';
 import type { EngineLimits } from './engine.ts';
 import { progressCells } from './thread-messages.ts';
 import type { BatchOrder, Opening, ThreadAnswer, ThreadStart } from './thread-messages.ts';
-
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-const entry = new URL(`../thread/policy${extension}`, import.meta.url);
 
 /** What a thread is given and held to. Times in milliseconds. */
 export interface ThreadSetup {
@@ -72,7 +70,12 @@ export class PolicyThread<J> {
     this.#listener = listener;
     const start: ThreadStart = { bundle: setup.bundle, limits: setup.engine, progress: this.#progress };
     // neither secrets of the environment nor code that the process preloads; its hardening flags hold all the same
-    this.#worker = new Worker(entry, { workerData: start, resourceLimits, env: {}, execArgv: [] });
+    this.#worker = new Worker(threadEntry('policy'), {
+      workerData: start,
+      resourceLimits,
+      env: {},
+      execArgv: [],
+    });
     this.#worker.on('message', (word: Opening | readonly ThreadAnswer[]) => {
       if ('fault' in word) this.#open(word);
       else this.#hear(word);

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../config/log.ts';
 import { systemClock } from '../config/system.ts';
+import { threadEntry } from '../config/thread-entry.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { keepCounts } from './recount.ts';
 
@@ -11,12 +12,6 @@ export interface UseKeeperData {
 }
 
 const KEEP_EVERY = 32_768;
-
-/** The thread's entry file has this module's own ending: `.ts` in a checkout, `.js` in `dist/`. */
-const THREAD = new URL(
-  `../thread/uses${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
-  import.meta.url,
-);
 
 /** Whose log is watched. */
 export interface UseKeeperParts {
@@ -62,7 +57,7 @@ export class UseKeeper {
 
   #keep(): Promise<void> {
     const workerData: UseKeeperData = { home: this.#parts.home };
-    const worker = new Worker(THREAD, { workerData });
+    const worker = new Worker(threadEntry('uses'), { workerData });
     return new Promise((resolve) => {
       worker.once('error', (cause) => this.#warn(cause));
       worker.once('exit', () => resolve());
