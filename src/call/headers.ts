@@ -37,7 +37,7 @@ export function readHeaders(raw: readonly string[]): Outcome<HeaderSection> {
 }
 
 /** Whether a name and a value may stand in a header section. */
-export function isHeader(name: string, value: string): boolean {
+function isHeader(name: string, value: string): boolean {
   return TOKEN.test(name) && VALUE.test(value);
 }
 

@@ -51,6 +51,12 @@ export function placeOf(scheme: Scheme, { host, port = DEFAULT_PORTS[scheme] }: 
   return { scheme, host, port, origin: `${scheme}://${spell({ scheme, host, port })}` };
 }
 
+/** `host:port`, without brackets, of `name` (port 443) or `name:port`, as settings name hosts; undefined for other text. */
+export function httpsPlace(text: string): string | undefined {
+  const authority = parseAuthority(text);
+  return authority && `${authority.host}:${authority.port ?? DEFAULT_PORTS.https}`;
+}
+
 /** The `Host` that a place is sent: RFC 9110 §7.2, default port dropped. */
 export function hostHeader(place: Place): string {
   return place.origin.slice(`${place.scheme}://`.length);

@@ -1,11 +1,11 @@
 /** Asking the running sidecar of a home over its admin listener. */
 import { statSync } from 'node:fs';
+import { readText } from '../config/read-text.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
 import { listenerUids } from '../proxy/socket-owner.ts';
 import { homeLayout } from '../sidecar/home.ts';
 import { unable } from './exit.ts';
-import { readText } from '../sidecar/reload.ts';
 import { readRunning } from './running.ts';
 import type { Running } from './running.ts';
 

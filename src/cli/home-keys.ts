@@ -1,10 +1,10 @@
 /** What the commands read of a home's keys and anchors. */
 import { join } from 'node:path';
+import { readText } from '../config/read-text.ts';
 import { loadSigner } from '../crypto/node.ts';
 import type { PrivateJwk, Signer } from '../crypto/node.ts';
 import { Authorities } from '../grant/authorities.ts';
 import { layoutOf } from '../lineage/layout.ts';
-import { readText } from '../sidecar/reload.ts';
 import { unable } from './exit.ts';
 import type { LoadedSettings } from './settings-flags.ts';
 

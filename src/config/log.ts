@@ -43,7 +43,7 @@ export function makeLog(level: LogLevel, destination: { write(line: string): unk
 }
 
 /** Attacker-controlled text with its secrets hidden, its controls visible and its length bounded. */
-export function cleanText(text: string): string {
+function cleanText(text: string): string {
   const hidden = text.replace(SECRET_TEXT, '[secret]');
   const short =
     hidden.length > MAX_TEXT ? `${hidden.slice(0, MAX_TEXT)}… (${hidden.length} characters)` : hidden;

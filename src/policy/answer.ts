@@ -6,7 +6,9 @@ import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Decision, Obligation } from './decision.ts';
 
-const MAX_REASONS = 16;
+/** A decision has at most so many. */
+export const MAX_REASONS = 16;
+
 const MAX_OBLIGATIONS = 64;
 const reasonName = /^[a-z0-9_.]{1,64}$/;
 const obligationTypes: ReadonlySet<unknown> = new Set<Obligation['type']>([
@@ -55,7 +57,7 @@ function readObligations(value: Json | undefined): readonly Obligation[] | undef
     if (!isObligation(item)) return undefined;
     list.push({ type: item.type, value: item.value });
   }
-  return list.sort((a, b) => (a.type === b.type ? a.value - b.value : a.type < b.type ? -1 : 1));
+  return list.sort(byTypeAndValue);
 }
 
 function isObligation(item: Json): item is JsonObject & Obligation {
@@ -67,6 +69,11 @@ function isObligation(item: Json): item is JsonObject & Obligation {
 function hasExactly(value: Json | undefined, names: readonly string[]): value is JsonObject {
   if (!isJsonObject(value)) return false;
   return Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
+}
+
+/** The order of obligations in a decision. */
+export function byTypeAndValue(a: Obligation, b: Obligation): number {
+  return a.type === b.type ? a.value - b.value : a.type < b.type ? -1 : 1;
 }
 
 /** RFC 8785 text of a decision: its names are sorted here, and its strings and integers have one spelling. */

@@ -1,6 +1,6 @@
 /**
  * One policy, evaluated inline under the guards of formats.md §6. An endless rule blocks the thread it runs on, so that
- * outside of tests an engine lives in a policy thread (pool.ts).
+ * outside of tests an engine lives in a policy thread (policy-thread.ts).
  */
 import type { Json } from '../crypto/json.ts';
 import { deny } from '../denial/outcome.ts';

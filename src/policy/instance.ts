@@ -1,6 +1,6 @@
 /** The border to opa-wasm: one loaded instance, with what formats.md §6 says of it put right. */
 import * as opaWasm from '@open-policy-agent/opa-wasm';
-import { customBuiltins, hostBuiltins } from './builtins.ts';
+import { hostBuiltins } from './builtins.ts';
 import type { Bundle } from './bundle.ts';
 import { ENTRYPOINT } from './bundle.ts';
 
@@ -40,7 +40,7 @@ export function instantiate(bundle: Bundle, memoryBytes: number): Instance {
     initial: INITIAL_PAGES,
     maximum: Math.max(INITIAL_PAGES, Math.floor(memoryBytes / PAGE_BYTES)),
   };
-  const policy = opa.loadPolicySync(bundle.module, memory, customBuiltins);
+  const policy = opa.loadPolicySync(bundle.module, memory, {});
   const wrong = policyFault(policy);
   if (wrong) throw new Error(wrong);
   // The ABI's fast path since 1.2 takes an input that it cannot parse for none at all; the path before it throws.

@@ -1,10 +1,8 @@
 /** One decision out of several: the messages of a batch are decided one by one, and the whole passes or falls as one. */
 import { sha256Hex } from '../crypto/node.ts';
 import { deny, pass } from '../denial/outcome.ts';
-import { decisionText } from './answer.ts';
+import { byTypeAndValue, decisionText, MAX_REASONS } from './answer.ts';
 import type { Decision, Evaluation } from './decision.ts';
-
-const MAX_REASONS = 16;
 
 /**
  * The evaluation that stands for all: the first without an answer, else allowed where each allows, with every reason and
@@ -34,8 +32,4 @@ function joinDecisions(decisions: readonly Decision[]): Decision {
     reasons: reasons.slice(0, MAX_REASONS),
     obligations: [...obligations.values()].sort(byTypeAndValue),
   };
-}
-
-function byTypeAndValue(a: Decision['obligations'][number], b: Decision['obligations'][number]): number {
-  return a.type === b.type ? a.value - b.value : a.type < b.type ? -1 : 1;
 }

@@ -15,7 +15,7 @@ export interface PoolLimits {
 }
 
 /** The usual limits. */
-export const poolLimits: PoolLimits = { deadline: 250, loading: 10_000, engine: engineLimits };
+const poolLimits: PoolLimits = { deadline: 250, loading: 10_000, engine: engineLimits };
 
 /** Whether a bundle became the active one. */
 export type Activation = { readonly ok: true; readonly identity: BundleIdentity } | BundleFault;

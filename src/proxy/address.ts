@@ -63,7 +63,7 @@ export const FORBIDDEN: readonly ForbiddenRange[] = [
 ];
 
 /** IPv6 prefixes that carry an IPv4 address, and the bit where it begins: what is inside is judged. */
-export const EMBEDDED: readonly { readonly cidr: string; readonly is: string; readonly bit: number }[] = [
+const EMBEDDED: readonly { readonly cidr: string; readonly is: string; readonly bit: number }[] = [
   { cidr: '::ffff:0:0/96', is: 'IPv4-mapped', bit: 96 },
   { cidr: '::ffff:0:0:0/96', is: 'IPv4-translated', bit: 96 },
   { cidr: '64:ff9b::/96', is: 'NAT64', bit: 96 },

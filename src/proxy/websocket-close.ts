@@ -1,7 +1,7 @@
 /** Close frames of ours (RFC 6455 §5.5.1), and which status codes may stand in others' (§7.4). */
 
 /** Why the sidecar ends a WebSocket, and the code that both ends hear (RFC 6455 §7.4.1; 1014: IANA's registry). */
-export const CLOSE_CODES = {
+const CLOSE_CODES = {
   /** The agent has gone: for the upstream. */
   going_away: 1001,
   protocol: 1002,

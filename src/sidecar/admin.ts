@@ -2,6 +2,7 @@
 import type { Hono } from 'hono';
 import type { Credential } from '../call/call.ts';
 import type { Log } from '../config/log.ts';
+import { readText } from '../config/read-text.ts';
 import type { Settings } from '../config/schema.ts';
 import { holdsToken } from '../console/door.ts';
 import type { Metrics } from '../console/metrics.ts';
@@ -14,7 +15,6 @@ import type { Lineage } from '../lineage/lineage.ts';
 import type { ServedLog } from '../lineage/tiles-served.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
 import { PortUnavailable } from './listeners.ts';
-import { readText } from './reload.ts';
 import { verifiersWitnesses } from './witnessing.ts';
 
 /** What the listener is made of. */

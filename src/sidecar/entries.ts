@@ -1,5 +1,5 @@
 /** The entries that say under what the calls after them were decided. */
-import { parseAuthority } from '../call/host.ts';
+import { httpsPlace } from '../call/host.ts';
 import { systemFresh } from '../config/system.ts';
 import type { Settings } from '../config/schema.ts';
 import { settingsDigest } from '../config/load.ts';
@@ -7,8 +7,6 @@ import type { Authority } from '../grant/authorities.ts';
 import type { EntryRequest } from '../lineage/lineage.ts';
 import { draft } from '../lineage/statement.ts';
 import type { BundleIdentity } from '../policy/decision.ts';
-
-const HTTPS_PORT = 443;
 
 /** `settings:v1`: on record before the first call under it. */
 export function settingsEntry(
@@ -34,8 +32,7 @@ export function settingsEntry(
 
 /** `host:port`, without brackets, of each host whose TLS stays closed, sorted. */
 export function passthroughPlaces({ tls }: Settings): readonly string[] {
-  const places = tls.passthrough.flatMap((text) => parseAuthority(text) ?? []);
-  return places.map(({ host, port = HTTPS_PORT }) => `${host}:${port}`).sort();
+  return tls.passthrough.flatMap((text) => httpsPlace(text) ?? []).sort();
 }
 
 /** `policy:v1`: which bundle decides from here on, and what brought it. */

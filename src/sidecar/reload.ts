@@ -1,5 +1,4 @@
 /** What a running sidecar may be told anew (SIGHUP, `POST /api/reload`), and what needs a restart. */
-import { readFileSync } from 'node:fs';
 import { settingsTable } from '../config/schema.ts';
 import type { Settings } from '../config/schema.ts';
 import { canonicalJson } from '../crypto/json.ts';
@@ -26,15 +25,6 @@ export function needRestart(running: Settings, wanted: Settings): readonly strin
   return Object.entries(flat(wanted)).flatMap(([name, text]) =>
     text === before[name] || LIVE.has(name) ? [] : [name],
   );
-}
-
-/** A small text file, or undefined where it cannot be read. */
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Settings as the table names them: sections of members, and a few that are no section. */

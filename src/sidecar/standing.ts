@@ -1,7 +1,8 @@
 /** What calls are decided by right now: settings, authorities, policy, rules; on record before it is in force. */
-import type { Log } from '../config/log.ts';
-import type { Settings } from '../config/schema.ts';
 import { originRules, placeRoutes } from '../call/route.ts';
+import type { Log } from '../config/log.ts';
+import { readText } from '../config/read-text.ts';
+import type { Settings } from '../config/schema.ts';
 import type { Readiness } from '../console/readiness.ts';
 import type { Leases } from '../gate/lease.ts';
 import type { Clock, Resolver } from '../gate/outside.ts';
@@ -14,7 +15,7 @@ import { parseException, routeException } from '../proxy/address-exception.ts';
 import type { Exception } from '../proxy/address-exception.ts';
 import { ActivePolicy } from './active-policy.ts';
 import { passthroughPlaces, settingsEntry, spellAllowed } from './entries.ts';
-import { applyLive, needRestart, readText } from './reload.ts';
+import { applyLive, needRestart } from './reload.ts';
 
 /** What a standing is made of. */
 export interface StandingParts {

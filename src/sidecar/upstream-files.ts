@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { parseAuthority } from '../call/host.ts';
+import { httpsPlace } from '../call/host.ts';
 import type { Settings } from '../config/schema.ts';
 import { tlsIdentities } from '../proxy/tls-identity.ts';
 import type { ClientCertificate, Identities } from '../proxy/tls-identity.ts';
@@ -24,8 +24,6 @@ export class UpstreamFilesFault extends Error {
   override readonly name = 'UpstreamFilesFault';
 }
 
-const HTTPS_PORT = 443;
-
 /** Reads them all, and makes sure that they can be used. */
 export function readUpstreamFiles({ upstream }: Settings): ReadFiles {
   const faults: string[] = [];
@@ -40,7 +38,8 @@ export function readUpstreamFiles({ upstream }: Settings): ReadFiles {
   const { extra_roots, client_certificates, proxy_credentials_file } = upstream;
   const roots = extra_roots && sound('extra_roots', () => readRoots(extra_roots));
   const certificates = client_certificates.map(
-    (given, i) => [placeOf(given.host), sound(`client_certificates.${i}`, () => readClient(given))] as const,
+    (given, i) =>
+      [httpsPlace(given.host) ?? '', sound(`client_certificates.${i}`, () => readClient(given))] as const,
   );
   const credentials =
     proxy_credentials_file && sound('proxy_credentials_file', () => readCredentials(proxy_credentials_file));
@@ -49,12 +48,6 @@ export function readUpstreamFiles({ upstream }: Settings): ReadFiles {
   const trusted = roots ? { roots: [...rootCertificates, roots] } : {};
   const identities = tlsIdentities({ ...trusted, certificates: known });
   return { ok: true, files: { identities, credentials: credentials ?? undefined } };
-}
-
-/** `host:port`, without brackets. */
-function placeOf(text: string): string {
-  const { host, port = HTTPS_PORT } = parseAuthority(text) ?? { host: text };
-  return `${host}:${port}`;
 }
 
 /** PEM (RFC 7468): OpenSSL would pass over a block that it cannot read. */

@@ -1,6 +1,7 @@
 /** A running sidecar and its witnesses: when they are asked, and what their answers mean for readiness. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Log } from '../config/log.ts';
+import { readText } from '../config/read-text.ts';
 import type { Settings } from '../config/schema.ts';
 import { systemClock } from '../config/system.ts';
 import type { Readiness } from '../console/readiness.ts';
@@ -11,14 +12,13 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { parseNoteKey } from '../lineage/note.ts';
-import type { Witnesses } from '../lineage/tlog-policy.ts';
 import { ServedLog } from '../lineage/tiles-served.ts';
 import type { Cosigned } from '../lineage/tiles-served.ts';
+import type { Witnesses } from '../lineage/tlog-policy.ts';
 import type { WitnessTarget } from '../lineage/witness-client.ts';
 import { rolledBack } from '../lineage/witness-recall.ts';
 import { WitnessRounds } from '../lineage/witness-rounds.ts';
 import type { Disagreement, Round, WitnessReport } from '../lineage/witness-rounds.ts';
-import { readText } from './reload.ts';
 import { postToWitness } from './witness-post.ts';
 
 /** Whom the settings name. */

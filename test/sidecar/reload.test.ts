@@ -3,7 +3,8 @@ import t from 'tap';
 import { loadSettings } from '../../src/config/load.ts';
 import { settingsTable } from '../../src/config/schema.ts';
 import type { Settings } from '../../src/config/schema.ts';
-import { applyLive, needRestart, readText } from '../../src/sidecar/reload.ts';
+import { readText } from '../../src/config/read-text.ts';
+import { applyLive, needRestart } from '../../src/sidecar/reload.ts';
 
 function settings(): Settings {
   const loaded = loadSettings({ flags: [], env: {}, cwd: '/nowhere' });
