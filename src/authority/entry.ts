@@ -1,8 +1,8 @@
 /** `grant:v1`: that a grant was issued goes on record; the token, which whoever holds it may use, does not. */
 import { canonicalJson } from '../crypto/json.ts';
-import type { Json } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
-import type { Grant } from '../grant/grant.ts';
+import type { IssuedGrant } from '../grant/issue.ts';
+import { parseToken } from '../grant/token.ts';
 import type { EntryRequest } from '../lineage/lineage.ts';
 import { draft } from '../lineage/statement.ts';
 
@@ -17,18 +17,20 @@ export interface GrantPredicate {
   readonly jti: string;
   /** Thumbprint of the signing key. */
   readonly key: string;
-  /** SHA-256 over JCS of the scope as it was read, hex. */
+  /** SHA-256 over JCS of `authorization_details`, hex. */
   readonly scope: string;
   readonly sub: string;
 }
 
 /** The entry that records one issued grant; `id`: a fresh UUID. */
-export function grantEntry(id: string, grant: Grant): EntryRequest {
-  return { ...draft('grant', id, predicateOf(grant)), receipt: false };
+export function grantEntry(id: string, issued: IssuedGrant): EntryRequest {
+  return { ...draft('grant', id, predicateOf(issued)), receipt: false };
 }
 
-function predicateOf({ root, key, digest }: Grant): GrantPredicate {
+function predicateOf({ token, grant: { root, key, digest } }: IssuedGrant): GrantPredicate {
   const { aud, exp, iss, jti, sub } = root;
-  const scope = sha256Hex(canonicalJson(root.scope as unknown as Json)); // as: lists of strings and integers
+  const parsed = parseToken(token);
+  if (!parsed.ok) throw new Error('what was issued is a token');
+  const scope = sha256Hex(canonicalJson(parsed.value.payload.authorization_details ?? null));
   return { aud, digest, expires: exp, iss, jti, key: key.id, scope, sub };
 }

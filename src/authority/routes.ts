@@ -5,14 +5,14 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { parseStrictJson } from '../crypto/json.ts';
 import { denials } from '../denial/table.ts';
-import type { Grant } from '../grant/grant.ts';
+import type { IssuedGrant } from '../grant/issue.ts';
 import type { Authority } from './service.ts';
 
 /** What the routes need. */
 export interface AuthorityRoutes {
   readonly authority: Authority;
   /** Makes the issue durable (`grantEntry`); rejects where it cannot, and then no token leaves. */
-  readonly record: (grant: Grant) => Promise<void>;
+  readonly record: (issued: IssuedGrant) => Promise<void>;
 }
 
 const MAX_BODY_BYTES = 16 * 1024;
@@ -49,7 +49,7 @@ export function authorityRoutes({ authority, record }: AuthorityRoutes): Hono {
         return problem(context, 422, { title: denials[issued.code].title, detail: issued.detail });
       const { token, grant } = issued.value;
       try {
-        await record(grant);
+        await record(issued.value);
       } catch {
         return problem(context, 503, { title: 'The grant cannot be recorded, so it was not issued' });
       }

@@ -14,7 +14,7 @@ import { loadSigner } from '../crypto/node.ts';
 import type { PrivateJwk } from '../crypto/node.ts';
 import type { Observer } from '../gate/observer.ts';
 import { parseAuthorities } from '../grant/authorities.ts';
-import type { Grant } from '../grant/grant.ts';
+import type { IssuedGrant } from '../grant/issue.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { makeDefaultHome } from '../sidecar/first-home.ts';
@@ -128,9 +128,9 @@ function embeddedAuthority({ keyFile, anchors, settings, lineage }: AuthoritySou
   });
 }
 
-function recorder(lineage: Lineage): (grant: Grant) => Promise<void> {
-  return async (grant) => {
-    await lineage.append(grantEntry(systemFresh().id, grant));
+function recorder(lineage: Lineage): (issued: IssuedGrant) => Promise<void> {
+  return async (issued) => {
+    await lineage.append(grantEntry(systemFresh().id, issued));
   };
 }
 
@@ -141,6 +141,6 @@ async function issueFrom(
 ): Promise<string> {
   const issued = authority?.issue(wish);
   if (!issued?.ok) throw new Error(`the demo's grant was refused: ${issued?.code ?? 'no authority'}`);
-  await recorder(lineage)(issued.value.grant);
+  await recorder(lineage)(issued.value);
   return issued.value.token;
 }

@@ -2,7 +2,7 @@
  * A policy bundle on disk: `policy.wasm`, `data.json` and `.manifest` of one folder. Nothing of it runs here; what only
  * an instance can tell (ABI, entrypoints, builtins) the policy thread checks when it opens the bundle (engine.ts).
  */
-import { constants, open, realpath } from 'node:fs/promises';
+import { constants, lstat, open, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contentMembers } from '../call/content.ts';
 import type { ContentMember } from '../call/content.ts';
@@ -51,12 +51,19 @@ export interface BundleFiles {
 const MIB = 1024 * 1024;
 const maxBytes = { 'policy.wasm': 64 * MIB, 'data.json': 64 * MIB, '.manifest': MIB } as const;
 
+/** OPA's signatures of a bundle: whoever puts them there relies on them. */
+const SIGNATURES = '.signatures.json';
+
 type FileName = keyof typeof maxBytes;
 type Read<T> = { readonly ok: true; readonly value: T } | BundleFault;
 
 /** Loads the bundle of a folder. Never rejects: whatever is wrong with the folder is a fault. */
 export async function loadBundle(folder: string): Promise<Loaded> {
   const real = await realpath(folder).catch(() => folder); // a link may be turned to the next bundle meanwhile
+  if (await isThere(join(real, SIGNATURES)))
+    return fault(
+      `${join(real, SIGNATURES)}: signatures of bundles are not verified yet; remove it to use the bundle without`,
+    );
   const wasm = await readFile(real, 'policy.wasm');
   if (!wasm.ok) return wasm;
   const data = await readFile(real, 'data.json');
@@ -84,6 +91,13 @@ export async function readBundle(files: BundleFiles): Promise<Loaded> {
 
 function fault(text: string): BundleFault {
   return { ok: false, fault: text };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function readFile(folder: string, name: FileName): Promise<Read<Uint8Array>> {

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto';
 import t from 'tap';
 import { v7 } from 'uuid';
 import { grantEntry } from '../../src/authority/entry.ts';
 import { authorityRoutes } from '../../src/authority/routes.ts';
 import { Authority } from '../../src/authority/service.ts';
-import type { Grant } from '../../src/grant/grant.ts';
+import type { IssuedGrant } from '../../src/grant/issue.ts';
+import { canonicalJson } from '../../src/crypto/json.ts';
 import { AUD, authority as signer, entry, ISS, makeVerifier, NOW } from '../grant/tokens.ts';
 
 const authority = new Authority({
@@ -14,22 +16,22 @@ const wish = { sub: 'agent:test', authorization_details: [entry()] };
 
 async function ask(
   body: unknown,
-  record: (grant: Grant) => Promise<void> = async () => {},
+  record: (issued: IssuedGrant) => Promise<void> = async () => {},
 ): Promise<Response> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return authorityRoutes({ authority, record }).request('/authority/grants', { method: 'POST', body: text });
 }
 
 t.test('a grant is on record before its token leaves', async (t) => {
-  const recorded: Grant[] = [];
+  const recorded: IssuedGrant[] = [];
   const answer = await ask(
     { ...wish, seconds: 60, intent: 'try' },
-    async (grant) => void recorded.push(grant),
+    async (issued) => void recorded.push(issued),
   );
   t.equal(answer.status, 201);
   t.equal(answer.headers.get('cache-control'), 'no-store');
   const { token, jti, expires } = (await answer.json()) as { token: string; jti: string; expires: number };
-  t.match(recorded, [{ root: { jti, exp: NOW + 60, intent: 'try' } }]);
+  t.match(recorded, [{ token, grant: { root: { jti, exp: NOW + 60, intent: 'try' } } }]);
   t.equal(expires, NOW + 60);
   t.match(makeVerifier().verify({ from: 'writ-grant', text: token }, NOW * 1000, undefined), { ok: true });
 });
@@ -62,11 +64,14 @@ for (const [name, body, status] of refused) {
 }
 
 t.test('the entry holds no token, and says what was issued', async (t) => {
-  const issued = authority.issue({ ...wish, authorization_details: [entry() as Record<string, string>] });
+  const details = [
+    entry({ paths: ['/a%20b/**'], locations: ['ws://api.example.com'] }) as Record<string, string>,
+  ];
+  const issued = authority.issue({ ...wish, authorization_details: details });
   t.ok(issued.ok);
   if (!issued.ok) return;
   const { token, grant } = issued.value;
-  const { before, after, receipt } = grantEntry(v7(), grant);
+  const { before, after, receipt } = grantEntry(v7(), issued.value);
   const statement = JSON.parse(`${before}{}${after}`) as { predicateType: string; predicate: object };
   t.equal(receipt, false);
   t.equal(statement.predicateType, 'urn:writ:grant:v1');
@@ -79,7 +84,7 @@ t.test('the entry holds no token, and says what was issued', async (t) => {
       sub: 'agent:test',
       aud: AUD,
     },
-    ...{ expires: NOW + 3600, scope: /^[0-9a-f]{64}$/ },
+    ...{ expires: NOW + 3600, scope: hash('sha256', canonicalJson(details)) },
   });
   t.notOk((before + after).includes(token.slice(-86)));
 });

@@ -28,6 +28,14 @@ t.test('a bundle is known by the bytes of its files', async (t) => {
   t.strictSame(loaded.bundle.content, []);
 });
 
+t.test('a bundle with signatures is refused as long as nobody verifies them', async (t) => {
+  const folder = await written(t.testdir(), await defaultFiles());
+  await writeFile(join(folder, '.signatures.json'), '{"signatures":["a.b.c"]}');
+  t.match(await loadBundle(folder), { ok: false, fault: /signatures of bundles are not verified yet/ });
+  await unlink(join(folder, '.signatures.json'));
+  t.match(await loadBundle(folder), { ok: true });
+});
+
 t.test('a revision is a name only: the digest does not hang on it', async (t) => {
   const known = await defaultFiles();
   const files = { ...known, '.manifest': manifest({ revision: 'mine', content: ['json'] }, known) };
