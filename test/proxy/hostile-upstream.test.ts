@@ -242,6 +242,30 @@ t.test('103 is relayed with its links only', async (t) => {
   t.notMatch(heard, /x-secret|deny/);
 });
 
+t.test('a redirect is passed on and never followed, wherever it leads', async (t) => {
+  let elsewhere = 0;
+  const other = await startRaw(t, (socket) => {
+    elsewhere += 1;
+    socket.end(OK);
+  });
+  for (const status of [301, 302, 303, 307, 308]) {
+    let here = 0;
+    const location = `http://127.0.0.1:${other.port}/elsewhere`;
+    const reply = `HTTP/1.1 ${status} Moved\r\nlocation: ${location}\r\nrefresh: 0; url=${location}\r\ncontent-length: 0\r\n\r\n`;
+    const { port } = await startRaw(t, (socket) => {
+      here += 1;
+      say(reply)(socket);
+    });
+    const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`, `127.0.0.1:${other.port}`] });
+    const heard = await exchangeRaw(sidecar.port, get(port));
+    t.match(heard, `HTTP/1.1 ${status} `);
+    t.match(heard, `location: ${location}\r\n`);
+    t.match(lastEnded(sidecar), { ended: 'complete', status });
+    t.equal(here, 1, `${status}`);
+  }
+  t.equal(elsewhere, 0);
+});
+
 t.test('headers that only the sidecar may send are dropped, repeated ones kept', async (t) => {
   const head = [
     'HTTP/1.1 200 Whatever it says',
