@@ -1,6 +1,7 @@
 /** `writ dev`: everything embedded, on one screen, to try and to write policies. */
 import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import { makeLog } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
@@ -77,7 +78,15 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
     await stopAll(stage, policy); // it listens by now
     throw cause;
   }
-  const stopped = runUntilStopped({ sidecar: stage.sidecar, stop: () => stopAll(stage, policy) }, log);
+  const onTerminal = process.stdout.isTTY;
+  const stopped = runUntilStopped(
+    {
+      sidecar: stage.sidecar,
+      stop: () => stopAll(stage, policy),
+      abandoned: () => onTerminal && !isatty(process.stdout.fd), // its window was closed
+    },
+    log,
+  );
   tellWelcome(stage, { home: shortPath(settings.home), tour: options.tour === true }); // and hears Ctrl-C
   live.begin();
   process.exitCode = await stopped;

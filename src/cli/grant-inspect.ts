@@ -1,7 +1,7 @@
 /** `writ grant inspect`: what a grant says, and whether this home would accept it now. */
-import { existsSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
+import { isThere } from '../config/file-fault.ts';
 import { node, sha256Hex } from '../crypto/node.ts';
 import { denials } from '../denial/table.ts';
 import { readClaims } from '../grant/claims.ts';
@@ -53,7 +53,7 @@ function readGrant(token: string): { readonly root: RootClaims; readonly digest:
 /** Everything but the active policy bundle, which only the running sidecar knows. */
 function judge(settings: LoadedSettings['settings'], token: string, root: RootClaims): Verdict {
   const { authorities, max_lifetime_seconds } = settings.grant;
-  if (!existsSync(authorities)) return { word: 'unchecked', why: `there is no ${authorities}` };
+  if (!isThere(authorities)) return { word: 'unchecked', why: `there is no ${authorities}` };
   const verifier = new GrantVerifier({
     suite: node,
     authorities: readHomeAuthorities(authorities),

@@ -1,7 +1,7 @@
 /** `writ grant issue`: the running sidecar signs and records; without one, the key file of the home signs. */
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { v7 } from 'uuid';
+import { isThere } from '../config/file-fault.ts';
 import { Authority } from '../authority/service.ts';
 import type { GrantWish } from '../authority/service.ts';
 import { denials } from '../denial/table.ts';
@@ -84,7 +84,7 @@ async function issueRunning(home: string, wish: GrantWish): Promise<Issued | und
 
 function issueAlone(settings: LoadedSettings['settings'], wish: GrantWish): Issued {
   const file = authorityKeyFile(settings.home);
-  if (!existsSync(file))
+  if (!isThere(file))
     throw unable(
       `no sidecar with an authority runs, and there is no ${file}`,
       'Try `writ dev`, or `writ keys new authority`.',

@@ -12,6 +12,7 @@ import { ownCommand } from './own-command.ts';
 import { readGiven } from './result-file.ts';
 import { out } from './screen.ts';
 import { addSettingsFlags, requireSettings } from './settings-flags.ts';
+import { systemFailure } from './system-fault.ts';
 
 /** Adds the command. */
 export function registerInit(program: Command): void {
@@ -44,7 +45,7 @@ async function initHome(command: Command): Promise<void> {
       'Name an empty folder with --home.',
     );
   const origin = await makeDefaultHome(settings, follows).catch((cause: unknown) => {
-    throw unable(cause instanceof Error ? cause.message : String(cause));
+    throw systemFailure(cause) ?? unable(cause instanceof Error ? cause.message : String(cause));
   });
   if (command.opts()['json'])
     return out.json({ home: settings.home, log: origin, created: state !== 'complete' });

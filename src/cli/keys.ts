@@ -1,14 +1,16 @@
 /** `writ keys`: show the keys of a home, make an authority. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { makeAuthority } from '../authority/make.ts';
+import { isThere } from '../config/file-fault.ts';
 import { toJwk } from '../crypto/key.ts';
 import { readTlsAuthority, tlsAuthorityPaths } from '../sidecar/tls-authority.ts';
 import { EXIT, unable } from './exit.ts';
 import { authorityKeyFile, readHomeAuthorities, readPrivateKey } from './home-keys.ts';
 import { out } from './screen.ts';
 import { addHomeFlags, requireSettings } from './settings-flags.ts';
+import { systemFailure } from './system-fault.ts';
 
 interface ShownKey {
   /** The file's name: `log`, `receipt`, `authority` … */
@@ -40,14 +42,14 @@ export function registerKeys(program: Command): void {
 function show(command: Command): void {
   const { settings } = requireSettings(command);
   const directory = dirname(authorityKeyFile(settings.home));
-  if (!existsSync(directory)) throw unable(`there is no ${directory}`, 'Make a home with `writ init`.');
+  if (!isThere(directory)) throw unable(`there is no ${directory}`, 'Make a home with `writ init`.');
   const keys = readdirSync(directory)
     .filter((name) => name.endsWith('.jwk'))
     .map((name) => shownKey(directory, name));
   const ca = shownAuthority(settings.home);
   if (ca) keys.push(ca);
   const file = settings.grant.authorities;
-  const pairs = existsSync(file) ? readHomeAuthorities(file).pairs : [];
+  const pairs = isThere(file) ? readHomeAuthorities(file).pairs : [];
   process.exitCode = keys.every(({ mode }) => mode === PRIVATE) ? EXIT.yes : EXIT.no;
   if (command.opts()['json'])
     return out.json({
@@ -70,7 +72,7 @@ function keyRow({ role, id, mode, file }: ShownKey): Parameters<typeof out.table
 /** The key that signs certificates for agents, where the home has one. */
 function shownAuthority(home: string): ShownKey | undefined {
   const { key: file } = tlsAuthorityPaths(home);
-  if (!existsSync(file)) return undefined;
+  if (!isThere(file)) return undefined;
   return { role: 'ca', id: orUnable(() => readTlsAuthority(home, Date.now)).id, file, mode: modeOf(file) };
 }
 
@@ -93,7 +95,7 @@ function make(command: Command): void {
   const { iss = '', json } = command.opts<{ readonly iss?: string; readonly json?: boolean }>();
   const keyFile = authorityKeyFile(settings.home);
   const anchors = settings.grant.authorities;
-  if (existsSync(keyFile))
+  if (isThere(keyFile))
     throw unable(
       `${keyFile} is there already`,
       'Move it away first; its grants stay valid while authorities.json lists it.',
@@ -113,6 +115,6 @@ function orUnable<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw unable(cause instanceof Error ? cause.message : String(cause));
+    throw systemFailure(cause) ?? unable(cause instanceof Error ? cause.message : String(cause));
   }
 }

@@ -24,7 +24,7 @@ export async function exportLogTiles(folder: string, command: Command): Promise<
   const { origin, size } = head;
   if (json) return out.json({ origin, size, directory, ...exported });
   out.line(
-    `${out.paint('good', 'exported')}  ${origin}, ${size} entries: ${exported.written} files written, ${exported.kept} kept`,
+    `${out.paint('good', 'exported')}  ${origin}, ${size} entries: ${exported.written} ${exported.written === 1 ? 'file' : 'files'} written, ${exported.kept} kept`,
   );
   if (exported.pruned > 0)
     out.line(out.paint('warn', `${exported.pruned} entry bundles are left out: their entries were pruned`));

@@ -83,7 +83,7 @@ function showTable(search: Search, entries: readonly ReadEntry[], following: boo
   if (filter.grant !== undefined) showTree(catalogue.grantTree(filter.grant));
   const vouched = vouchedSize(search);
   if (following) return entries.forEach((entry) => printRow(entry));
-  if (entries.length === 0) return out.line(out.paint('dim', 'no entry is so'));
+  if (entries.length === 0) return out.line(out.paint('dim', 'no entry matches'));
   out.table(
     ['entry', 'at', 'what', 'call', 'agent'],
     entries.map((entry) => row(entry, isOpenPermit(search, entry))),

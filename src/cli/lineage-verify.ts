@@ -80,7 +80,12 @@ async function trustedKey(layout: LogLayout, file: string): Promise<NoteKey> {
   if ('fault' in trust) throw unable(`${file} is not a trust file: ${trust.fault}`);
   const { origin } = readIdentity(layout);
   const key = trust.logs.find(({ name }) => name === origin);
-  if (!key) throw new CommandFailure(EXIT.no, `${file} does not know a log named ${origin}`);
+  if (!key)
+    throw new CommandFailure(
+      EXIT.no,
+      `${file} does not know a log named ${origin}`,
+      `It is of ${trust.logs.map(({ name }) => name).join(', ')}: name the trust file of this log.`,
+    );
   return key;
 }
 

@@ -10,6 +10,7 @@ import type { Compiler, PolicySource } from '../policy/compiler.ts';
 import type { Compiled } from '../policy/fault.ts';
 import { unable, usageFailure } from './exit.ts';
 import { asPost, readBody, withBody } from './policy-eval-body.ts';
+import { checkPath } from './policy-eval-path.ts';
 
 /** What the command line says of the input. */
 export interface InputOptions {
@@ -53,7 +54,9 @@ async function readInput(file: string): Promise<unknown> {
 function withMember(input: unknown, change: string): unknown {
   const at = change.indexOf('=');
   if (at < 1) throw usageFailure(`--set ${change}: write path=value, such as call.method=DELETE`);
-  return replaced(input, change.slice(0, at).split('.'), valueOf(change.slice(at + 1)));
+  const path = change.slice(0, at).split('.');
+  checkPath(path);
+  return replaced(input, path, valueOf(change.slice(at + 1)));
 }
 
 function replaced(input: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {

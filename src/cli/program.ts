@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { CommandFailure, EXIT } from './exit.ts';
 import { systemRemedy } from '../lineage/system-remedy.ts';
 import { err } from './screen.ts';
+import { systemFailure } from './system-fault.ts';
 import { version } from './version.ts';
 import { safeText } from '../config/safe-text.ts';
 
@@ -80,6 +81,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
     .helpCommand('help [command]', 'the same as --help')
     .addHelpText('after', `\n${EXIT_CODES}`)
     .showSuggestionAfterError()
+    .showHelpAfterError('`writ --help` lists the commands; the flags of a command stand after its name.')
     .exitOverride()
     .configureOutput({ writeErr: (text) => process.stderr.write(text) });
   const wanted = args.find((word) => !word.startsWith('-') && word !== 'help');
@@ -93,7 +95,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
 }
 
 /** Runs a command line and answers its exit code. A command may set `process.exitCode` for a "no". */
-export async function run(args: readonly string[]): Promise<number> {
+export async function run(given: readonly string[]): Promise<number> {
+  const args = given[0] === 'help' && given.length > 1 ? [...given.slice(1), '--help'] : given;
   process.stdout.on('error', leaveUnread);
   process.stderr.on('error', () => undefined); // who read it went away: no reason for a sidecar to stop
   try {
@@ -109,13 +112,19 @@ export async function run(args: readonly string[]): Promise<number> {
 /** Subcommands were made by other files: they get the same manners. */
 function inherit(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent);
+  command.showHelpAfterError(`\`${pathOf(command)} --help\` says what it takes.`);
   for (const inner of command.commands) inherit(inner, command);
+}
+
+/** `writ grant issue`, for the command `issue`. */
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 /** Prints why a command ended early; answers the exit code. */
 function report(fault: unknown): number {
   if (fault instanceof CommanderError) return fault.exitCode === 0 ? EXIT.yes : EXIT.usage;
-  const failure = fault instanceof Error ? fault : new Error(String(fault));
+  const failure = systemFailure(fault) ?? (fault instanceof Error ? fault : new Error(String(fault)));
   const lines = failure.message.split('\n').map(safeText);
   err.line(`${err.paint('bad', 'writ:')} ${lines.join('\n      ')}`);
   if (failure instanceof CommandFailure) {

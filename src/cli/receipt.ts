@@ -81,15 +81,21 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
     ...(existed ? [existed] : []),
   ];
   process.exitCode = asked.every(({ proven }) => proven) ? EXIT.yes : EXIT.no;
-  const hints = hintsFor(file, body, verdict, trust);
+  const hints = hintsFor({ file, body, trust }, verdict);
   const limits = existed ? limitsWith(verdict, existed) : verdict.unproven;
   if (json) out.json({ ...verdict, unproven: limits, ...(existed && { existed }), trust: trustFile });
   else print({ ...verdict, unproven: limits }, existed);
   for (const line of hints) err.line(err.paint('warn', line));
 }
 
+interface Evidence {
+  readonly file: string;
+  readonly body: string;
+  readonly trust: Trust;
+}
+
 /** What a verdict alone does not say: that another file was meant. */
-function hintsFor(file: string, body: string, { authentic, untampered }: Verdict, trust: Trust): string[] {
+function hintsFor({ file, body, trust }: Evidence, { authentic, untampered }: Verdict): readonly string[] {
   if (authentic.proven && untampered.proven) return [];
   const trouble = textTrouble(body);
   if (trouble !== undefined) return [`${nameOf(file)}: ${trouble}`];

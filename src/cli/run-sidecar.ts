@@ -22,6 +22,8 @@ const REPEAT_MS = 300;
 export interface Running {
   readonly sidecar: Sidecar;
   stop(): Promise<void>;
+  /** Asked at a SIGHUP: whether nobody is there any more to watch it. Then it ends; else it reads its settings again. */
+  readonly abandoned?: () => boolean;
 }
 
 /** Turns what `startSidecar` rejects with into a command failure that says what to do; other errors stay. */
@@ -38,7 +40,7 @@ export function startFailure(cause: unknown): CommandFailure | Error {
 }
 
 /** Runs until a signal or the end of the log; answers the exit code. A second signal cuts what still runs. */
-export function runUntilStopped({ sidecar, stop }: Running, log: Log): Promise<number> {
+export function runUntilStopped({ sidecar, stop, abandoned }: Running, log: Log): Promise<number> {
   return new Promise((resolve) => {
     const end = (code: number): void => {
       stop().then(
@@ -58,7 +60,10 @@ export function runUntilStopped({ sidecar, stop }: Running, log: Log): Promise<n
         end(EXIT.yes);
       });
     }
-    process.on('SIGHUP', () => void sidecar.reload().catch((cause: unknown) => reloadFailed(log, cause)));
+    process.on('SIGHUP', () => {
+      if (abandoned?.()) return end(EXIT.yes);
+      sidecar.reload().catch((cause: unknown) => reloadFailed(log, cause));
+    });
     sidecar.onFailure(() => setTimeout(() => end(EXIT.unable), LAST_WORDS_MS));
     let isBroken = false;
     const broken = (cause: unknown): void => {

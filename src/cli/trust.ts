@@ -1,6 +1,7 @@
 /** `writ trust`: what others need to believe this sidecar: verifiers of its denials, and agents whose TLS it opens. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { isThere } from '../config/file-fault.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
@@ -31,7 +32,7 @@ export function registerTrust(program: Command): void {
 function exportAuthority(command: Command): void {
   const { settings } = requireSettings(command);
   const { certificate } = tlsAuthorityPaths(settings.home);
-  if (!existsSync(certificate)) throw unable(`there is no ${certificate}`, '`writ init` makes it.');
+  if (!isThere(certificate)) throw unable(`there is no ${certificate}`, '`writ init` makes it.');
   writeResult(readFileSync(certificate, 'utf8'), command.opts()['output']);
   err.line(
     err.paint('dim', 'give it to agents of this sidecar only; docs/clients.md names each client’s variable'),

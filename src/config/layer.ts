@@ -90,6 +90,11 @@ export function nearest(name: string): string {
   return close ? `; did you mean ${close.name}?` : '';
 }
 
+/** The first of these names that is nearly this one: two letters off, and not another word. */
+export function near(name: string, names: readonly string[]): string | undefined {
+  return names.find((other) => distance(other, name) <= Math.min(2, Math.floor(other.length / 2)));
+}
+
 /** Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);

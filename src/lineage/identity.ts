@@ -1,5 +1,6 @@
 /** Who a log is: its origin and public keys, as its own entry 0 says. Read without any private key. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { isThere } from '../config/file-fault.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
@@ -57,12 +58,12 @@ export function readLogMark(layout: LogLayout, identity: LogIdentity, purpose: s
 
 /** Throws unless log and keys are there, and `writ init` came to its end. */
 export function checkComplete(layout: LogLayout): void {
-  if (existsSync(layout.unfinished))
+  if (isThere(layout.unfinished))
     throw new LogFault('log_half_made', 'This home was left half made. Run `writ init` again to finish it.');
-  if (existsSync(layout.checkpoint) && existsSync(layout.segments)) return;
+  if (isThere(layout.checkpoint) && isThere(layout.segments)) return;
   throw new LogFault(
     'log_missing',
-    existsSync(layout.logKey)
+    isThere(layout.logKey)
       ? `There is a log key, but no log in ${layout.directory}. Restore the log: a key never begins a second one.`
       : `There is no log in ${layout.directory}. Run \`writ init\`, or name another home with --home.`,
   );

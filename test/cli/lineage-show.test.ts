@@ -114,7 +114,7 @@ t.test('people see a table, what is open, and a grant’s tree; no agent can ste
   );
   t.match(stdout, /4 {2}2026-.* permit, outcome unknown .* agent:b\\u\{1b\}\[2J\n/);
   t.notMatch(stdout, '\u001b');
-  t.match(writ('lineage', 'show', '--agent', 'nobody', '--home', home).stdout, /no entry is so/);
+  t.match(writ('lineage', 'show', '--agent', 'nobody', '--home', home).stdout, /no entry matches/);
   t.notMatch(writ('lineage', 'show', '--json', '--home', home).stdout, '\u001b');
   t.match(writ('lineage', 'show', '4', '--home', home).stdout, /outcome +outcome unknown/);
   t.notMatch(writ('lineage', 'show', '1', '--home', home).stdout, /outcome unknown|grpc/);

@@ -13,6 +13,7 @@ import {
   homeFinding,
   logFindings,
   policyFinding,
+  shutFinding,
   upstreamFindings,
 } from './home.ts';
 import { tracingFinding } from './tracing.ts';
@@ -28,12 +29,14 @@ export async function findings(command: Command): Promise<readonly Finding[]> {
   }
   const { settings, file } = loaded;
   const running = readRunning(settings.home);
-  const home = homeFinding(settings.home);
+  const found = good(SETTINGS, file ?? 'no settings file; defaults, environment and flags');
+  const shut = shutFinding(settings.home);
+  if (shut) return [...machine, found, shut, ...(await portFindings(settings, running))];
   const inside = homeState(settings.home) === 'missing' ? [] : await insideFindings(settings);
   return [
     ...machine,
-    good(SETTINGS, file ?? 'no settings file; defaults, environment and flags'),
-    home,
+    found,
+    homeFinding(settings.home),
     ...inside,
     ...(await portFindings(settings, running)),
     await sidecarFinding(running),

@@ -1,6 +1,7 @@
 /** What the doctor looks at in the home: modes, keys, log, authorities, policy. Nothing is opened for writing. */
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileFault } from '../../config/file-fault.ts';
 import type { Settings } from '../../config/schema.ts';
 import { node } from '../../crypto/node.ts';
 import { parseAuthorities } from '../../grant/authorities.ts';
@@ -14,12 +15,24 @@ import { loadBundle } from '../../policy/bundle.ts';
 import { homeState } from '../../sidecar/home.ts';
 import { spaceRules } from '../../sidecar/log-watch.ts';
 import { readUpstreamFiles } from '../../sidecar/upstream-files.ts';
+import { systemFailure } from '../system-fault.ts';
 import { bad, good, messageOf, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 const GROUP_AND_OTHERS = 0o077;
 const GIBIBYTE = 1024 ** 3;
 const CLOCK_SKEW_MS = 1000;
+
+/** A home that this user may not look into: of all in it nothing can be said. */
+export function shutFinding(home: string): Finding | undefined {
+  try {
+    homeState(home);
+    return undefined;
+  } catch (cause) {
+    const failure = systemFailure(cause);
+    return bad('home', failure?.message ?? messageOf(cause), failure?.remedy ?? 'Name another with --home.');
+  }
+}
 
 /** The folder itself: there, ours, closed to others. */
 export function homeFinding(home: string): Finding {
@@ -131,7 +144,7 @@ export function authoritiesFinding({ grant }: Settings): Finding {
       '`writ keys new authority`, or add an authority’s public key to the file.',
     );
   } catch (cause) {
-    return bad(name, messageOf(cause), 'Until the file can be read every call is denied.');
+    return bad(name, `${file}: ${fileFault(cause)}`, 'Until the file can be read every call is denied.');
   }
 }
 
