@@ -6,8 +6,7 @@ import { createParser } from 'eventsource-parser';
 import { isJsonObject } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
 import type { Call, Header } from './call.ts';
-import { unpackerOf } from './content-coding.ts';
-import type { Unpacker } from './content-coding.ts';
+import { decompressorOf, Unpacker } from './content-coding.ts';
 import { member, objectMember } from './json-content.ts';
 import { llmApi } from './llm.ts';
 import type { LlmApi } from './llm.ts';
@@ -28,9 +27,8 @@ export interface LlmUsage {
 
 const MAX_EVENT = 256 * 1024;
 const MAX_JSON = 1024 * 1024;
+/** Of an answer as it is, also where it came compressed. */
 const MAX_STREAM = 64 * 1024 * 1024;
-/** Of a compressed answer, as it came and as it is: it is opened in one go, while everybody else waits. */
-const MAX_PACKED = 1024 * 1024;
 const MAX_TOKENS = 1_000_000_000;
 
 const INPUT = ['input_tokens', 'prompt_tokens', 'promptTokenCount'];
@@ -56,8 +54,7 @@ export class UsageReader {
   readonly #provider: LlmApi['provider'];
   readonly #events: boolean;
   readonly #decoder = new TextDecoder();
-  readonly #unpack: Unpacker | undefined;
-  readonly #packed: Uint8Array[] = [];
+  readonly #unpacker: Unpacker | undefined;
   #readable: boolean;
   #text = '';
   #taken = 0;
@@ -75,23 +72,22 @@ export class UsageReader {
     const type = readMediaType(headers)?.type;
     this.#events = type === 'text/event-stream';
     const codings = headers.filter(([name]) => name === 'content-encoding').map(([, value]) => value);
-    this.#unpack = unpackerOf(codings);
-    const isKnown = codings.length === 0 || this.#unpack !== undefined;
+    const open = decompressorOf(codings);
+    const isPlain = codings.every((coding) => coding.trim().toLowerCase() === 'identity');
+    const isKnown = isPlain || open !== undefined;
     this.#readable = isKnown && (this.#events || type === 'application/json');
+    this.#unpacker = this.#readable && open ? new Unpacker(open(), (bytes) => this.#take(bytes)) : undefined;
   }
 
   /** Takes the next bytes of the answer's body. */
   add(bytes: Uint8Array): void {
-    if (!this.#readable) return;
-    this.#taken += bytes.length;
-    if (this.#taken > this.#limit()) this.#readable = false;
-    else if (this.#unpack) this.#packed.push(bytes);
+    if (this.#unpacker) this.#unpacker.add(bytes);
     else this.#take(bytes);
   }
 
   /** What was found, once the answer is over. */
-  close(): LlmUsage {
-    if (this.#readable && this.#unpack) this.#open(this.#unpack);
+  async close(): Promise<LlmUsage> {
+    if (this.#unpacker && !(await this.#unpacker.close())) this.#readable = false;
     if (this.#readable && !this.#events) this.#note(this.#text);
     this.#text = '';
     const { input_tokens, output_tokens } = this.#found;
@@ -100,21 +96,15 @@ export class UsageReader {
     return { provider: this.#provider, state, ...this.#found };
   }
 
-  #limit(): number {
-    if (this.#unpack) return MAX_PACKED;
-    return this.#events ? MAX_STREAM : MAX_JSON;
-  }
-
-  #take(bytes: Uint8Array): void {
+  /** False where no more of it is read. */
+  #take(bytes: Uint8Array): boolean {
+    if (!this.#readable) return false;
+    this.#taken += bytes.length;
+    if (this.#taken > (this.#events ? MAX_STREAM : MAX_JSON)) return (this.#readable = false);
     const text = this.#decoder.decode(bytes, { stream: true });
     if (this.#events) this.#parser.feed(text);
     else this.#text += text;
-  }
-
-  #open(unpack: Unpacker): void {
-    const bytes = unpack(Buffer.concat(this.#packed.splice(0)), MAX_PACKED);
-    if (bytes) this.#take(bytes);
-    else this.#readable = false;
+    return this.#readable;
   }
 
   /** Later numbers stand for earlier ones: providers count on while they stream. */

@@ -55,7 +55,7 @@ export class Relay implements UpgradeHandler {
   readonly #body: Readable | undefined;
   readonly #agent: AgentTimeouts;
   #flow: Flow | undefined;
-  #settle: (ended: Ended) => void = () => undefined;
+  #settle: (ended: Ended | Promise<Ended>) => void = () => undefined;
   #reject: (cause: unknown) => void = () => undefined;
   #stopTimer: () => void = () => undefined;
   #trailers: readonly Header[] = [];
@@ -310,7 +310,8 @@ export class Relay implements UpgradeHandler {
     this.#agent.stop();
     if (how.ended !== 'complete') this.#stopUpstream(how.ended);
     try {
-      this.#settle(this.#close(how));
+      const ended = this.#close(how);
+      this.#settle(this.#usage ? withUsage(ended, this.#usage) : ended);
     } catch (cause) {
       this.#stopUpstream('upstream-error');
       this.#parts.passage.exchange.drop();
@@ -351,10 +352,13 @@ export class Relay implements UpgradeHandler {
       ...(how.ended === 'cut' ? { by: how.by } : {}),
       ...(how.ended === 'cut' && how.why !== undefined ? { why: how.why } : {}),
       ...(how.ended === 'upstream-error' ? { why: how.cause.message } : {}),
-      ...(this.#usage ? { usage: this.#usage.close() } : {}),
       answered,
     };
   }
+}
+
+async function withUsage(ended: Ended, reader: UsageReader): Promise<Ended> {
+  return { ...ended, usage: await reader.close() };
 }
 
 function expectedBody(call: Call): ExpectedBody {

@@ -1,4 +1,14 @@
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import {
+  brotliCompressSync,
+  constants,
+  createZstdCompress,
+  deflateSync,
+  gzip,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
 import t from 'tap';
 import { llmApi, readLlm } from '../../src/call/llm.ts';
 import { UsageReader, usageReader } from '../../src/call/llm-usage.ts';
@@ -91,43 +101,56 @@ t.test('tools that are no list are not passed over', async (t) => {
 const JSON_TYPE = ['content-type', 'application/json'];
 const EVENTS = ['content-type', 'text/event-stream; charset=utf-8'];
 
-function usageOf(headers: readonly string[], ...pieces: readonly (string | Uint8Array)[]): unknown {
+async function usageOf(
+  headers: readonly string[],
+  ...pieces: readonly (string | Uint8Array)[]
+): Promise<unknown> {
   const reader = usageReader({ method: 'POST', segments: ['v1', 'messages'] }, 200, headers);
   for (const piece of pieces) reader?.add(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece);
-  return reader?.close();
+  return await reader?.close();
 }
 
 t.test('an answer says what it cost', async (t) => {
-  const { provider } = new UsageReader('anthropic', []).close();
+  const { provider } = await new UsageReader('anthropic', []).close();
   const counted = { provider, state: 'counted' };
   const events = [
     'event: message_start\ndata: {"type":"message_start","message":{"model":"claude-x","usage":{"input_tokens":10,"output_tokens":1}}}\n\n',
     'event: delta\ndata: {"delta":{"text":"\xc3', '\xbc"}}\r\n\r\nda', 'ta: {"usage":{"output_tokens":7}}\n', '\n',
   ]; // prettier-ignore
-  t.same(usageOf(EVENTS, ...events), { ...counted, model: 'claude-x', input_tokens: 10, output_tokens: 7 });
+  t.same(await usageOf(EVENTS, ...events), {
+    ...counted,
+    model: 'claude-x',
+    input_tokens: 10,
+    output_tokens: 7,
+  });
   const plain = '{"model":"gpt-x","usage":{"prompt_tokens":3,"completion_tokens":4}}';
-  t.same(usageOf(JSON_TYPE, plain), { ...counted, model: 'gpt-x', input_tokens: 3, output_tokens: 4 });
+  t.same(await usageOf(JSON_TYPE, plain), { ...counted, model: 'gpt-x', input_tokens: 3, output_tokens: 4 });
   t.same(
-    usageOf(JSON_TYPE, ...plain),
+    await usageOf(JSON_TYPE, ...plain),
     { ...counted, model: 'gpt-x', input_tokens: 3, output_tokens: 4 },
     'byte by byte',
   );
   const openai =
     'data: {"id":1,"model":"m","usage":null}\n\ndata: {"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\ndata: [DONE]\n\n';
-  t.same(usageOf(EVENTS, openai), { ...counted, model: 'm', input_tokens: 3, output_tokens: 4 });
+  t.same(await usageOf(EVENTS, openai), { ...counted, model: 'm', input_tokens: 3, output_tokens: 4 });
   const response =
     'data: {"type":"response.completed","response":{"model":"m","usage":{"input_tokens":1,"output_tokens":2}}}\n\n';
-  t.same(usageOf(EVENTS, response), { ...counted, model: 'm', input_tokens: 1, output_tokens: 2 });
+  t.same(await usageOf(EVENTS, response), { ...counted, model: 'm', input_tokens: 1, output_tokens: 2 });
   const google =
     '[{"modelVersion":"g","usageMetadata":{"promptTokenCount":1}},{"usageMetadata":{"candidatesTokenCount":2}}]';
-  t.same(usageOf(JSON_TYPE, google), { ...counted, model: 'g', input_tokens: 1, output_tokens: 2 });
+  t.same(await usageOf(JSON_TYPE, google), { ...counted, model: 'g', input_tokens: 1, output_tokens: 2 });
 });
+
+const later = promisify(gzip);
 
 const packers = [
   ['gzip', gzipSync],
   ['x-gzip', gzipSync],
   ['deflate', deflateSync],
-  ['br', brotliCompressSync],
+  [
+    'br',
+    (bytes: Uint8Array) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
+  ],
   ['zstd', zstdCompressSync],
 ] as const;
 
@@ -139,38 +162,76 @@ t.test('the tokens of a compressed answer are counted, streamed or not', async (
   const unread = { provider, state: 'unread' };
   for (const [coding, pack] of packers) {
     const packed = [...JSON_TYPE, 'content-encoding', coding];
-    t.same(usageOf(packed, pack(plain)), found, coding);
+    t.same(await usageOf(packed, pack(plain)), found, coding);
     t.same(
-      usageOf(packed, ...[...pack(plain)].map((byte) => Uint8Array.of(byte))),
+      await usageOf(packed, ...[...pack(plain)].map((byte) => Uint8Array.of(byte))),
       found,
       `${coding}, in crumbs`,
     );
-    t.same(usageOf([...EVENTS, 'content-encoding', coding], pack(events)), found, `${coding} of events`);
-    t.same(usageOf(packed, pack(Buffer.alloc(1024 * 1024 + 1, ' '))), unread, `${coding} of too much`);
-    t.same(usageOf(packed, 'not packed at all'), unread, `no ${coding}`);
+    t.same(
+      await usageOf([...EVENTS, 'content-encoding', coding], pack(events)),
+      found,
+      `${coding} of events`,
+    );
+    t.same(await usageOf(packed, pack(Buffer.alloc(1024 * 1024 + 1, ' '))), unread, `${coding} of too much`);
+    t.same(await usageOf(packed, 'not packed at all'), unread, `no ${coding}`);
   }
   const cut = gzipSync(events).subarray(0, -12); // its end, and a little of what it says last
-  t.same(usageOf([...EVENTS, 'content-encoding', 'gzip'], cut), found, 'cut off');
+  t.same(await usageOf([...EVENTS, 'content-encoding', 'gzip'], cut), found, 'cut off');
   for (const coding of ['gzip, br', 'compress', ''])
-    t.same(usageOf([...JSON_TYPE, 'content-encoding', coding], plain), unread, coding);
+    t.same(await usageOf([...JSON_TYPE, 'content-encoding', coding], plain), unread, coding);
   const twice = [...JSON_TYPE, 'content-encoding', 'gzip', 'content-encoding', 'gzip'];
-  t.same(usageOf(twice, gzipSync(gzipSync(plain))), unread, 'twice');
-  t.same(usageOf([...JSON_TYPE, 'content-encoding', 'identity'], plain), found, 'identity');
+  t.same(await usageOf(twice, gzipSync(gzipSync(plain))), unread, 'twice');
+  t.same(await usageOf([...JSON_TYPE, 'content-encoding', 'identity'], plain), found, 'identity');
+});
+
+t.test('a long compressed stream is read to its end while it comes', async (t) => {
+  const filler = (): string => `data: {"delta":"${randomBytes(6000).toString('base64')}"}\n\n`;
+  const said = 'data: {"model":"m","usage":{"input_tokens":3,"output_tokens":4}}\n\n';
+  const events = Buffer.from(`${Array.from({ length: 300 }, filler).join('')}${said}`);
+  for (const [coding, pack] of packers) {
+    const packed = pack(events);
+    t.ok(packed.length > 1.5 * 1024 * 1024, 'more than is held at a time');
+    const reader = usageReader({ method: 'POST', segments: ['v1', 'messages'] }, 200, [...EVENTS, 'content-encoding', coding]);
+    for (let at = 0; at < packed.length; at += 65_536) {
+      reader?.add(packed.subarray(at, at + 65_536));
+      await later(randomBytes(65_536)); // on the same threads, and slower
+    }
+    t.match(await reader?.close(), { state: 'counted', model: 'm', input_tokens: 3, output_tokens: 4 }, coding);
+    t.match(await usageOf([...EVENTS, 'content-encoding', coding], packed), { state: 'unread' }, 'too much at once');
+  }
+}); // prettier-ignore
+
+t.test('a bomb is opened only so far', async (t) => {
+  const state = async (coding: string, packed: Buffer): Promise<unknown> =>
+    usageOf([...EVENTS, 'content-encoding', coding], packed);
+  const lines = (bytes: number): Buffer => Buffer.alloc(bytes, '\n');
+  for (const [coding, pack] of packers) {
+    t.match(await state(coding, pack(lines(1_000_000))), { state: 'absent' }, coding);
+    t.match(await state(coding, pack(lines(4_000_000))), { state: 'unread' }, `${coding} in length`);
+  }
+  const windowed = async (windowLog: number): Promise<Buffer> => {
+    const packer = createZstdCompress({ params: { [constants.ZSTD_c_windowLog]: windowLog } });
+    await new Promise((then) => packer.write(lines(1000), then)); // its length is not told
+    return Buffer.concat((await packer.end().toArray()) as Buffer[]); // as zlib gives them
+  };
+  t.match(await state('zstd', await windowed(23)), { state: 'absent' });
+  t.match(await state('zstd', await windowed(25)), { state: 'unread' }, 'in memory');
 });
 
 t.test('an upstream’s numbers are not believed blindly', async (t) => {
   const absent = { provider: 'anthropic', state: 'absent' };
   const unread = { provider: 'anthropic', state: 'unread' };
   for (const wrong of ['-1', '1.5', '1e300', '"7"', 'null', '[]', '{}', '2000000000'])
-    t.same(usageOf(JSON_TYPE, `{"usage":{"input_tokens":${wrong}}}`), absent, wrong);
-  t.same(usageOf(JSON_TYPE, '{"model":"\\u0000","usage":7}'), absent);
-  t.same(usageOf(JSON_TYPE, `{"model":"${'m'.repeat(129)}"}`), absent);
-  t.same(usageOf(JSON_TYPE, '{"usage":'), absent, 'half an answer');
-  t.same(usageOf(JSON_TYPE, '{"__proto__":{"usage":{"input_tokens":1}}}'), absent);
-  t.same(usageOf([...JSON_TYPE, 'content-encoding', 'gzip'], '{"usage":{"input_tokens":1}}'), unread);
-  t.same(usageOf(['content-type', 'text/html'], '{"usage":{"input_tokens":1}}'), unread);
-  t.same(usageOf(JSON_TYPE, ' '.repeat(1024 * 1024 + 1)), unread, 'too large');
-  t.same(usageOf(EVENTS, `data: ${'x'.repeat(300 * 1024)}`, 'x', '\n\n'), unread, 'an endless line');
+    t.same(await usageOf(JSON_TYPE, `{"usage":{"input_tokens":${wrong}}}`), absent, wrong);
+  t.same(await usageOf(JSON_TYPE, '{"model":"\\u0000","usage":7}'), absent);
+  t.same(await usageOf(JSON_TYPE, `{"model":"${'m'.repeat(129)}"}`), absent);
+  t.same(await usageOf(JSON_TYPE, '{"usage":'), absent, 'half an answer');
+  t.same(await usageOf(JSON_TYPE, '{"__proto__":{"usage":{"input_tokens":1}}}'), absent);
+  t.same(await usageOf([...JSON_TYPE, 'content-encoding', 'gzip'], '{"usage":{"input_tokens":1}}'), unread);
+  t.same(await usageOf(['content-type', 'text/html'], '{"usage":{"input_tokens":1}}'), unread);
+  t.same(await usageOf(JSON_TYPE, ' '.repeat(1024 * 1024 + 1)), unread, 'too large');
+  t.same(await usageOf(EVENTS, `data: ${'x'.repeat(300 * 1024)}`, 'x', '\n\n'), unread, 'an endless line');
   t.equal(usageReader({ method: 'POST', segments: ['v1', 'messages'] }, 500, JSON_TYPE), undefined);
   t.equal(usageReader({ method: 'POST', segments: ['a'] }, 200, JSON_TYPE), undefined);
 });
