@@ -112,8 +112,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const { served, witnessing, timestamping } = outside;
   const metrics = makeMetrics(options, { lineage, readiness, ...outside });
   const distrust = new Distrust(log);
-  const watchers = [metrics, logObserver(log), distrust, ...(options.observers ?? [])];
-  const observer = joinObservers(watchers, log);
+  const observer = joinObservers([metrics, logObserver(log), distrust, ...(options.observers ?? [])], log);
   const exposure = new Exposure(options.exposed, process.getuid?.(), systemClock);
   const upstream = makeUpstream(settings, standing, ground.access);
   const inputs = makeInputKeeper(settings, log, metrics);
