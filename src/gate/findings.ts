@@ -7,7 +7,7 @@ import type { DecisionPredicate, RecordedCall, Redirected, UnparsedCall } from '
 import type { Evaluation } from '../policy/decision.ts';
 import type { HeldBody } from './held-body.ts';
 import type { HeldLease } from './lease.ts';
-import type { Fresh } from './outside.ts';
+import type { Ended, Fresh } from './outside.ts';
 import type { Rules } from './rules.ts';
 
 /** Grows step by step, in the locals of one pass through the gate. Later members are there only once reached. */
@@ -32,6 +32,11 @@ export interface Findings extends Fresh {
   body?: HeldBody;
   /** `seq` of its permit, once that is durable: a denial from here on names it. */
   permit?: number;
+  /**
+   * How the permit was used: not at all before this is there, `unknown` while its upstream has it, then how that ended,
+   * and `told` once it is on its way into the log.
+   */
+  used?: 'unknown' | Ended | 'told';
 }
 
 /** The members that permit and denial have in common. Literals keep canonical order, which is cheapest to write. */

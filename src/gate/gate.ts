@@ -244,14 +244,16 @@ export class Gate<E extends Exchange> {
     const { call, lease, seq, addresses, body } = permit;
     const { iss, sub } = permit.coverage.grant.root;
     const passage = { call, exchange, addresses, lease, agent: `${iss} ${sub}`, permit: seq };
-    const ended = lease.alive
+    const alive = lease.alive;
+    if (alive) found.used = 'unknown';
+    const ended = alive
       ? await this.#carry(body ? { ...passage, body } : passage, mouth)
       : neverSent(lease.ended ?? 'internal_error');
+    found.used = ended;
     lease.close();
     body?.release();
-    const outcome = outcomeEntry(this.#parts.fresh().id, seq, ended);
-    if (ended.ended === 'cut' && !ended.answered) await this.#refuseCut(found, ended, { exchange, outcome });
-    else await lineage.append(outcome).catch(onlyUnavailable);
+    if (ended.ended === 'cut' && !ended.answered) await this.#refuseCut(found, { seq, ended, exchange });
+    else await lineage.append(this.#closing(found, seq)).catch(onlyUnavailable);
     observer.finished({ ...ended, id: call.id, carrier, host: call.host, permit: seq });
   }
 
@@ -261,18 +263,27 @@ export class Gate<E extends Exchange> {
     return mouth.splice(passage);
   }
 
+  /** The entry that closes a permit. Whoever asks for it appends it in the same turn. */
+  #closing(found: Findings, permit: number): EntryRequest {
+    const { used } = found;
+    const ended = typeof used === 'object' ? used : neverSent('internal_error');
+    const outcome = outcomeEntry(this.#parts.fresh().id, permit, ended);
+    found.used = 'told';
+    return outcome;
+  }
+
   /** A permitted call that was cut before its response head: outcome and denial in one batch, nothing more is charged. */
   async #refuseCut(
     found: Findings,
-    ended: Ended,
-    { exchange, outcome }: { exchange: E; outcome: EntryRequest },
+    { seq, ended, exchange }: { seq: number; ended: Ended; exchange: E },
   ): Promise<void> {
     const { fresh, refuser } = this.#parts;
     const refusal = deny(
       ended.by ?? 'internal_error',
       ended.why ?? 'the lease ended before the response began',
     );
-    const refused = await refuser.refuseAfter(outcome, { ...found, id: fresh().id }, refusal);
+    const after = { ...found, id: fresh().id };
+    const refused = await refuser.refuseAfter(this.#closing(found, seq), after, refusal);
     this.#kept.keep(refused.denial, found.grant);
     exchange.refuse(refused.denial);
   }
@@ -286,7 +297,12 @@ export class Gate<E extends Exchange> {
   async #refuse(found: Findings, refusal: Refusal, given: Given): Promise<void> {
     found.lease?.close();
     found.body?.release();
-    const refused = await this.#parts.refuser.refuse(found, refusal);
+    const { refuser } = this.#parts;
+    const { permit, used } = found;
+    const refused =
+      permit === undefined || used === 'unknown' || used === 'told'
+        ? await refuser.refuse(found, refusal)
+        : await refuser.refuseAfter(this.#closing(found, permit), found, refusal); // a fault came between the two
     if (refused) this.#kept.keep(refused.denial, found.grant);
     if (refused) given.arrival.exchange.refuse(refused.denial);
     else given.arrival.exchange.drop();

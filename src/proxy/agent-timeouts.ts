@@ -12,6 +12,8 @@ export interface AgentTimeoutsParts {
   readonly minimumRate: MinimumRateSettings;
   /** It is over: nothing was sent or taken for so long, or too little of a body. */
   onEnd(by: 'agent_idle' | 'content_timeout'): void;
+  /** A timer of its own met this, and nobody else hears of it. */
+  onFault(cause: unknown): void;
 }
 
 /** Bytes of a body whose length was declared; else whether it says to be a `stream`, which may be quiet by nature. */
@@ -92,17 +94,26 @@ export class AgentTimeouts {
     this.taken();
   }
 
-  /** One timer, set anew when it finds that something came. */
   #watchBody(left: number, isLate = false): void {
-    const { clock, onEnd } = this.#parts;
+    const { clock, onFault } = this.#parts;
     if (left === Infinity) return;
     this.#stopBody = clock.after(Math.max(left, LOOK_MS), () => {
-      const now = clock.monotonic();
-      const idle = this.#sentAt + this.#idleMs - now;
-      const slow = this.#minimumRate?.left(now) ?? Infinity;
-      if (idle <= 0) onEnd('agent_idle');
-      else if (slow > 0 || !isLate) this.#watchBody(Math.min(idle, slow), slow <= 0);
-      else onEnd('content_timeout'); // it was late before: what came while this process stood still was read meanwhile
+      try {
+        this.#look(isLate);
+      } catch (cause) {
+        onFault(cause);
+      }
     });
+  }
+
+  /** One timer, set anew when it finds that something came. */
+  #look(isLate: boolean): void {
+    const { clock, onEnd } = this.#parts;
+    const now = clock.monotonic();
+    const idle = this.#sentAt + this.#idleMs - now;
+    const slow = this.#minimumRate?.left(now) ?? Infinity;
+    if (idle <= 0) onEnd('agent_idle');
+    else if (slow > 0 || !isLate) this.#watchBody(Math.min(idle, slow), slow <= 0);
+    else onEnd('content_timeout'); // it was late before: what came while this process stood still was read meanwhile
   }
 }

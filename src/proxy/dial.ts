@@ -56,8 +56,7 @@ export async function dial(to: Destination, { clock, connectMs, proxyFor }: Dial
   const { socket, address } = await reached;
   const [wanted = 'http/1.1'] = to.protocols;
   if (!to.tls) return { socket, address, protocol: wanted };
-  const within = { clock, ms: deadline - clock.monotonic() };
-  const tls = await openTls(to, { socket, context: to.tls.context() }, within);
+  const tls = await startTls(to, { socket, identity: to.tls }, { clock, deadline });
   const protocol = tls.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
   if (to.protocols.includes(protocol)) return { socket: tls, address, protocol };
   tls.destroy();
@@ -72,6 +71,21 @@ function open(to: Destination, address: Address, through: Through): Promise<Sock
 interface Through {
   readonly proxy: UpstreamProxy | undefined;
   readonly within: Within;
+}
+
+/** TLS on this connection. What throws before it begins leaves the connection to nobody, so that it is closed. */
+function startTls(
+  to: Destination,
+  { socket, identity }: { socket: Socket; identity: TlsIdentity },
+  { clock, deadline }: { clock: Clock; deadline: number },
+): Promise<TLSSocket> {
+  try {
+    const ms = deadline - clock.monotonic();
+    return openTls(to, { socket, context: identity.context() }, { clock, ms });
+  } catch (cause) {
+    socket.destroy();
+    throw cause;
+  }
 }
 
 /** Verified; no session is ever reused (TLS 1.3 would resume under another name). */

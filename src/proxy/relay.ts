@@ -12,6 +12,7 @@ import { addressText } from '../gate/record.ts';
 import { AgentTimeouts } from './agent-timeouts.ts';
 import type { ExpectedBody } from './agent-timeouts.ts';
 import type { AgentExchange } from './exchange.ts';
+import { elapsedSince } from './elapsed.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
 import type { MinimumRateSettings } from './minimum-rate.ts';
 import { failureReply, permitMark } from './reply.ts';
@@ -49,14 +50,13 @@ const MAX_INFORMATIONAL = 8;
 /** Carries one call, once. */
 export class Relay implements UpgradeHandler {
   readonly #parts: RelayParts;
-  readonly #began: number;
+  #began = 0;
   readonly #up = new StreamDigest();
   readonly #down = new StreamDigest();
-  readonly #body: Readable | undefined;
+  #body: Readable | undefined;
   readonly #agent: AgentTimeouts;
   #flow: Flow | undefined;
   #settle: (ended: Ended | Promise<Ended>) => void = () => undefined;
-  #reject: (cause: unknown) => void = () => undefined;
   #stopTimer: () => void = () => undefined;
   #trailers: readonly Header[] = [];
   #status: number | undefined;
@@ -68,30 +68,20 @@ export class Relay implements UpgradeHandler {
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
-    this.#began = parts.clock.monotonic();
     this.#agent = new AgentTimeouts({
       clock: parts.clock,
       ms: parts.agentMs,
       minimumRate: parts.minimumRate,
       onEnd: (by) => this.#stalled(by),
+      onFault: (cause) => this.#break(cause),
     });
-    this.#body = this.#openBody();
   }
 
-  /** Sends the request and streams until the end, whatever it is. Where it rejects, both sides are closed. */
+  /** Sends the request and streams until the end, whatever it is. Never rejects. */
   run(): Promise<Ended> {
-    const { passage, transport, clock, timeouts, totalMs } = this.#parts;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       this.#settle = resolve;
-      this.#reject = reject;
-      passage.exchange.onGone(() => this.#end({ ended: 'client-abort' }));
-      passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
-      if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
-      if (this.#over) return;
-      if (this.#body) this.#agent.awaitBody(expectedBody(passage.call));
-      if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
-      const body = { body: this.#body, trailers: () => this.#sendTrailers() };
-      transport.send(requestOf(passage, { ...timeouts, ...body }), this);
+      this.#try(() => this.#send());
     });
   }
 
@@ -103,13 +93,17 @@ export class Relay implements UpgradeHandler {
   begin(flow: Flow): boolean {
     this.#flow = flow;
     const { body, lease } = this.#parts.passage;
-    if (body && this.permitted()) lease.countRequest(body.length);
-    return this.permitted();
+    return (
+      this.#try(() => {
+        if (body && this.permitted()) lease.countRequest(body.length);
+        return this.permitted();
+      }) ?? false
+    );
   }
 
   sent(chunk: Uint8Array): void {
     this.#up.add(chunk);
-    this.#agent.sent();
+    this.#try(() => this.#agent.sent());
     this.#parts.scavenger.count(chunk.length);
   }
 
@@ -139,6 +133,20 @@ export class Relay implements UpgradeHandler {
 
   over(how: CallEnd): void {
     this.#end(how);
+  }
+
+  #send(): void {
+    const { passage, transport, clock, timeouts, totalMs } = this.#parts;
+    this.#began = clock.monotonic();
+    this.#body = this.#openBody();
+    passage.exchange.onGone(() => this.#end({ ended: 'client-abort' }));
+    passage.lease.onEnd((by) => this.#end({ ended: 'cut', by }));
+    if (passage.exchange.gone) this.#end({ ended: 'client-abort' });
+    if (this.#over) return;
+    if (this.#body) this.#agent.awaitBody(expectedBody(passage.call));
+    if (totalMs > 0) this.#stopTimer = clock.after(totalMs, () => this.#fail('total_timeout', ''));
+    const body = { body: this.#body, trailers: () => this.#sendTrailers() };
+    transport.send(requestOf(passage, { ...timeouts, ...body }), this);
   }
 
   #answer(status: number, raw: readonly string[], whole: boolean): void {
@@ -211,9 +219,13 @@ export class Relay implements UpgradeHandler {
     try {
       return work();
     } catch (cause) {
-      this.#end({ ended: 'cut', by: 'internal_error', why: causeText(cause) });
+      this.#break(cause);
       return undefined;
     }
+  }
+
+  #break(cause: unknown): void {
+    this.#end(brokenBy(cause));
   }
 
   /** Until the agent takes what was written for it. */
@@ -240,9 +252,9 @@ export class Relay implements UpgradeHandler {
     if (body || call.framing.kind === 'none') return undefined;
     if (call.framing.kind === 'length' && call.framing.bytes === 0) return undefined;
     const stream = exchange.openBody({
-      await: () => this.#agent.awaitMore(),
+      await: () => this.#try(() => this.#agent.awaitMore()),
       admit: (bytes) => this.#try(() => this.#admitBody(bytes)) ?? false,
-      trailers: (raw) => this.#takeTrailers(raw),
+      trailers: (raw) => this.#try(() => this.#takeTrailers(raw)) ?? false,
     });
     stream.on('end', () => this.#agent.bodyOver());
     return stream.on('error', () => undefined); // the transport hears it too, and tells `failed`
@@ -306,26 +318,32 @@ export class Relay implements UpgradeHandler {
   #end(how: CallEnd): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stopTimer();
-    this.#agent.stop();
-    if (how.ended !== 'complete') this.#stopUpstream(how.ended);
+    const ended = this.#close(how);
+    this.#settle(this.#usage ? withUsage(ended, this.#usage) : ended);
+  }
+
+  /** Whatever goes wrong in here: both sides are closed, and what passed is told. */
+  #close(how: CallEnd): Ended {
     try {
-      const ended = this.#close(how);
-      this.#settle(this.#usage ? withUsage(ended, this.#usage) : ended);
+      this.#stopTimer();
+      this.#agent.stop();
+      if (how.ended !== 'complete') this.#stopUpstream(how.ended);
+      return this.#outcome(how, this.#tell(how));
     } catch (cause) {
       this.#stopUpstream('upstream-error');
       this.#parts.passage.exchange.drop();
-      this.#reject(cause);
+      return this.#outcome(brokenBy(cause), true);
     }
   }
 
-  #close(how: CallEnd): Ended {
+  /** Tells the agent; false where there is a denial to tell it yet. */
+  #tell(how: CallEnd): boolean {
     const { exchange } = this.#parts.passage;
     const answered = exchange.begun;
     if (how.ended === 'upstream-error' && !answered) this.#answerFailure(how.cause);
     else if (how.ended === 'upstream-error') exchange.cut(resetOf(how.cause));
     else if (how.ended === 'cut' && answered) exchange.cut(constants.NGHTTP2_CANCEL);
-    return this.#outcome(how, answered || how.ended === 'upstream-error');
+    return answered || how.ended === 'upstream-error';
   }
 
   #stopUpstream(why: Ended['ended']): void {
@@ -347,7 +365,7 @@ export class Relay implements UpgradeHandler {
       ...(this.#grpcStatus === undefined ? {} : { grpc_status: this.#grpcStatus }),
       request: this.#up.close(),
       response: this.#down.close(),
-      duration_ms: Math.round(clock.monotonic() - this.#began),
+      duration_ms: elapsedSince(clock, this.#began),
       ended: how.ended,
       ...(how.ended === 'cut' ? { by: how.by } : {}),
       ...(how.ended === 'cut' && how.why !== undefined ? { why: how.why } : {}),
@@ -357,8 +375,17 @@ export class Relay implements UpgradeHandler {
   }
 }
 
+/** What a model used is told beside the outcome, which does not go without it where it cannot be read. */
 async function withUsage(ended: Ended, reader: UsageReader): Promise<Ended> {
-  return { ...ended, usage: await reader.close() };
+  try {
+    return { ...ended, usage: await reader.close() };
+  } catch {
+    return ended;
+  }
+}
+
+function brokenBy(cause: unknown): CallEnd {
+  return { ended: 'cut', by: 'internal_error', why: causeText(cause) };
 }
 
 function expectedBody(call: Call): ExpectedBody {

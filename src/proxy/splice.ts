@@ -11,6 +11,7 @@ import { readClientHello } from './client-hello.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import { dial } from './dial.ts';
 import type { Dialled, DialSettings } from './dial.ts';
+import { elapsedSince } from './elapsed.ts';
 import { peek } from './peek.ts';
 import type { Scavenger } from './scavenger.ts';
 import { nameFault } from './server-name.ts';
@@ -52,7 +53,7 @@ export class Splice {
   readonly #passage: Passage<Exchange>;
   readonly #end: TunnelEnd;
   readonly #settings: SpliceSettings;
-  readonly #began: number;
+  #began = 0;
   readonly #up = new StreamDigest();
   readonly #down = new StreamDigest();
   readonly #given = new AbortController();
@@ -70,24 +71,32 @@ export class Splice {
     this.#passage = passage;
     this.#end = end;
     this.#settings = settings;
-    this.#began = settings.clock.monotonic();
   }
 
   /** Dials, answers, and pipes until the end, whatever it is. Never rejects. */
   run(): Promise<Ended> {
-    const { clock, totalMs, concurrencyLimit } = this.#settings;
-    const leave = concurrencyLimit.enter(this.#passage);
+    const leave = this.#settings.concurrencyLimit.enter(this.#passage);
     return new Promise((resolve) => {
       this.#settle = (ended) => (leave?.(), resolve(ended));
       if (!leave) return this.#fail(new UpstreamFailure('upstream_busy'));
-      if (totalMs > 0)
-        this.#cancelTotal = clock.after(totalMs, () => this.#fail(new UpstreamFailure('total_timeout')));
-      this.#end.onGone(() => this.#finish({ ended: 'client-abort' }));
-      this.#passage.lease.onEnd((by) => this.#finish({ ended: 'cut', by }));
-      if (this.#passage.exchange.gone) this.#finish({ ended: 'client-abort' });
-      if (this.#over) return;
-      this.#open().catch((cause: unknown) => this.#fail(cause));
+      try {
+        this.#begin();
+      } catch (cause) {
+        this.#break(cause);
+      }
     });
+  }
+
+  #begin(): void {
+    const { clock, totalMs } = this.#settings;
+    this.#began = clock.monotonic();
+    if (totalMs > 0)
+      this.#cancelTotal = clock.after(totalMs, () => this.#fail(new UpstreamFailure('total_timeout')));
+    this.#end.onGone(() => this.#finish({ ended: 'client-abort' }));
+    this.#passage.lease.onEnd((by) => this.#finish({ ended: 'cut', by }));
+    if (this.#passage.exchange.gone) this.#finish({ ended: 'client-abort' });
+    if (this.#over) return;
+    this.#open().catch((cause: unknown) => this.#fail(cause));
   }
 
   async #open(): Promise<void> {
@@ -166,9 +175,13 @@ export class Splice {
       count(chunk.length);
       return this.#permitted();
     } catch (cause) {
-      this.#finish({ ended: 'cut', by: 'internal_error', why: causeText(cause) });
+      this.#break(cause);
       return false;
     }
+  }
+
+  #break(cause: unknown): void {
+    this.#finish({ ended: 'cut', by: 'internal_error', why: causeText(cause) });
   }
 
   #awake(): void {
@@ -213,7 +226,7 @@ export class Splice {
       ...(this.#dialled ? { dialled: addressText(this.#dialled.address) } : {}),
       request: this.#up.close(),
       response: this.#down.close(),
-      duration_ms: Math.round(this.#settings.clock.monotonic() - this.#began),
+      duration_ms: elapsedSince(this.#settings.clock, this.#began),
       ...how,
       answered: this.#answered,
     };

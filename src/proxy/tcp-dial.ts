@@ -68,7 +68,8 @@ interface Awaited extends Within {
 /** The socket once it is ready, or destroyed. From here on an error of its own never goes unheard. */
 export function ready<S extends Socket>(socket: S, { event, error, clock, ms, signal }: Awaited): Promise<S> {
   return new Promise((resolve, reject) => {
-    const settle = (): void => (cancel(), stay());
+    let [cancel, stay]: readonly (() => void)[] = [];
+    const settle = (): void => (cancel?.(), stay?.());
     const fail = (failure: UpstreamFailure): void => {
       settle();
       socket.off(event, succeed).destroy();
@@ -78,10 +79,14 @@ export function ready<S extends Socket>(socket: S, { event, error, clock, ms, si
       settle();
       resolve(socket);
     };
-    const cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout')));
-    const stay = whenAbandoned(signal, () => fail(new UpstreamFailure('connect_failed', 'nobody waits')));
     socket.on('error', (cause) => fail(new UpstreamFailure(error, cause.message, { cause })));
     socket.once(event, succeed);
+    stay = whenAbandoned(signal, () => fail(new UpstreamFailure('connect_failed', 'nobody waits')));
+    try {
+      cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout')));
+    } catch (cause) {
+      fail(new UpstreamFailure(error, '', { cause })); // else nobody would ever close it
+    }
   });
 }
 

@@ -3,6 +3,7 @@
  * back; what passes in either direction is judged frame by frame, counted, and cut at a border where it can be.
  */
 import { Duplex } from 'node:stream';
+import { causeText } from '../config/cause-text.ts';
 import type { DenialCode } from '../denial/table.ts';
 import type { Clock } from '../gate/outside.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
@@ -49,6 +50,13 @@ interface Running extends Opening {
   readonly down: Direction;
 }
 
+/** A chunk, where to, and whom to tell that the next one may come. */
+interface Passing {
+  readonly chunk: Buffer;
+  readonly to: (bytes: Buffer) => void;
+  readonly done: () => void;
+}
+
 interface Parts {
   readonly clock: Clock;
   readonly limits: WebSocketLimits;
@@ -88,8 +96,10 @@ export class WebSocket extends Duplex {
     const down = new Direction(new FrameReader({ masked: false, extended, maxMessageBytes }));
     this.#open = { ...opening, up, down };
     agent.on('data', this.#onAgentData).on('end', this.#onAgentEnd).on('close', this.#onAgentGone);
-    this.#hear();
-    this.#watchSilence();
+    this.#try(() => {
+      this.#hear();
+      this.#watchSilence();
+    });
   }
 
   /** Ends both sides now, with this code where a Close frame can still be put. */
@@ -98,7 +108,7 @@ export class WebSocket extends Duplex {
     this.#finished = true;
     this.#cancelIdle();
     this.#cancelClosing?.();
-    if (this.#open) this.#hangUp(this.#open, code);
+    if (this.#open) this.#close(this.#open, code);
     this.destroy();
   }
 
@@ -158,12 +168,12 @@ export class WebSocket extends Duplex {
     else this.#over({ ended: 'client-abort' }, 'going_away');
   };
 
+  #pass(way: Way, direction: Direction, passing: Passing): void {
+    this.#try(() => this.#judge(way, direction, passing));
+  }
+
   /** Passes on what may pass of a chunk, all of it or nothing. */
-  #pass(
-    way: Way,
-    direction: Direction,
-    { chunk, to, done }: { chunk: Buffer; to: (bytes: Buffer) => void; done: () => void },
-  ): void {
+  #judge(way: Way, direction: Direction, { chunk, to, done }: Passing): void {
     this.#hear();
     const { passes, fault } = direction.reader.read(chunk);
     if (passes.length === 0 || !this.#parts.watch.admit(way, passes)) done();
@@ -197,13 +207,31 @@ export class WebSocket extends Duplex {
     if (limits.idleMs === 0 || this.#finished) return;
     const left = this.#lastHeard + limits.idleMs - clock.monotonic();
     if (left <= 0) this.#over({ ended: 'cut', by: 'websocket_idle' }, 'policy');
-    else this.#cancelIdle = clock.after(left, () => this.#watchSilence());
+    else this.#cancelIdle = clock.after(left, () => this.#try(() => this.#watchSilence()));
+  }
+
+  /** A fault of ours ends this WebSocket, and no other. */
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      this.#over({ ended: 'cut', by: 'internal_error', why: causeText(cause) }, 'policy');
+    }
   }
 
   #over(how: CallEnd, code: CloseCode | undefined): void {
     if (this.#finished) return;
     this.finish(code);
     this.#parts.watch.over(how);
+  }
+
+  #close(open: Running, code: CloseCode | undefined): void {
+    try {
+      this.#hangUp(open, code);
+    } catch {
+      open.agent.destroy(); // nothing more is said where even that fails
+      open.upstream.destroy();
+    }
   }
 
   #hangUp({ agent, upstream, up, down }: Running, code: CloseCode | undefined): void {

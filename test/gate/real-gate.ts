@@ -1,7 +1,10 @@
 /** A gate of real parts in this process: log on disk, policy on its thread, sockets on both sides. */
 import { readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Carrier } from '../../src/call/call.ts';
+import { placeRoutes } from '../../src/call/route.ts';
 import { systemClock, systemFresh } from '../../src/config/system.ts';
 import { node } from '../../src/crypto/node.ts';
 import { Gate } from '../../src/gate/gate.ts';
@@ -10,6 +13,7 @@ import { HeldMemory } from '../../src/gate/held-memory.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { Observer } from '../../src/gate/observer.ts';
 import { RecordingLimit } from '../../src/gate/recording-limit.ts';
+import type { Clock } from '../../src/gate/outside.ts';
 import { Refuser } from '../../src/gate/refuser.ts';
 import { Uses } from '../../src/grant/uses.ts';
 import { GrantVerifier } from '../../src/grant/verify.ts';
@@ -23,10 +27,14 @@ import { Interceptor } from '../../src/proxy/intercept.ts';
 import { Listener } from '../../src/proxy/listener.ts';
 import type { CallHandler } from '../../src/proxy/call-handler.ts';
 import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
+import { OriginalDestinations } from '../../src/proxy/original-destination.ts';
 import { VettingResolver } from '../../src/proxy/resolver.ts';
 import { DiskSpool } from '../../src/proxy/spool.ts';
 import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
+import { TransparentListener } from '../../src/proxy/transparent.ts';
+import type { TransparentParts } from '../../src/proxy/transparent.ts';
 import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
+import type { UpstreamSettings } from '../../src/proxy/upstream.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { Teardown, TestHome } from '../e2e/home.ts';
 import { echo, startOrigin } from '../e2e/origin.ts';
@@ -47,7 +55,17 @@ export interface RealGate {
   readonly observed: readonly (readonly [what: keyof Observer, event: unknown])[];
   /** A forward port before a gate in which these stand instead of the real ones. */
   listen(t: Teardown, instead?: Partial<Parts>, around?: (gate: CallHandler) => CallHandler): Promise<number>;
+  /** A port of any kind before the gate. The reverse one has a route `/0`, `/1` … for each of the reachable origins. */
+  listenAs(carrier: 'forward' | 'reverse' | 'transparent', t: Teardown, around: Around): Promise<number>;
+  /** Closes the connections to upstreams that carry nothing. */
+  closeIdle(): void;
 }
+
+/** What a port needs of its gate; the transparent one needs both. */
+export type Gated = CallHandler & Pick<TransparentParts, 'turnAway'>;
+
+/** Stands between a port and its gate. */
+export type Around = (gate: Gated) => Gated;
 
 /** What may be different about it. */
 export interface GatePlan {
@@ -59,16 +77,28 @@ export interface GatePlan {
   readonly passthrough?: readonly string[];
   /** Largest body on disk. */
   readonly spooledBytes?: number;
+  /** Of everything but the gate. */
+  readonly time?: Clock;
+  /** How upstreams are called. */
+  readonly upstream?: Partial<UpstreamSettings>;
+  /** How the usual upstream answers. */
+  readonly answer?: RequestListener;
   /** Hears of each request as it reaches the usual upstream. */
   readonly onReached?: () => void;
 }
 
 /** Makes the parts; they go with the test. */
 export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGate> {
-  const { wire = (_name, part) => part, origins = [], passthrough = [], spooledBytes = 1000 } = plan;
+  const {
+    wire = (_name, part) => part,
+    origins = [],
+    passthrough = [],
+    spooledBytes = 1000,
+    answer = echo,
+  } = plan;
   const origin = await startOrigin(t, (request, response) => {
     plan.onReached?.();
-    echo(request, response);
+    answer(request, response);
   });
   const reachable = [origin, ...origins];
   const home = await makeHome(t, { origins: reachable });
@@ -76,7 +106,8 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
   const policy = new PolicyPool({ deadline: 5000 });
   const clock = wire('clock', systemClock);
   const identity = tlsIdentities({ roots: [readFileSync(rootFile, 'utf8')] });
-  const upstream = new HttpUpstream(systemClock, { ...UPSTREAM_DEFAULTS, identity });
+  const time = wire('time', plan.time ?? systemClock);
+  const upstream = new HttpUpstream(time, { ...UPSTREAM_DEFAULTS, identity, ...plan.upstream });
   t.teardown(async () => {
     upstream.close();
     await policy.close();
@@ -130,7 +161,7 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
     rules: wire('rules', () => ({
       ...{
         settings: 0,
-        routes: [],
+        routes: placeRoutes(reachable.map(({ url }, i) => ({ prefix: `/${i}`, upstream: url }))),
         origins: new Map(),
         tier: 'cooperative',
         path: 'full',
@@ -147,40 +178,45 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
       spool: wire('spool', new DiskSpool(join(home.path, 'spool'), 1_000_000)),
     },
   };
-  const tunnels = {
-    interceptor: wire(
-      'interceptor',
-      new Interceptor({
-        authority: new CertificateAuthority(makeCertificateAuthority(systemClock.wall()), systemClock.wall),
-        ...{ clock: systemClock, handshakeMs: 5000, maxHandshakes: 10, plainAllowed: () => false },
-        onFault: (event) => parts.observer.handshake(event),
-      }),
-    ),
-    splicing: { ...upstream.tunnelling, helloMs: 5000 },
-  };
-  const listen: RealGate['listen'] = async (t, instead = {}, around = (gate) => gate) => {
-    const listener = new Listener({
-      ...{
-        carrier: 'forward',
-        clock: systemClock,
-        tunnels,
-        maxConnections: 100,
-        maxStreams: 100,
-        headMs: 10_000,
-        keepAliveMs: 5000,
-        agentMs: 0,
-      },
-      gate: around(new Gate<AgentExchange>({ ...parts, ...instead })),
+  const interceptor = wire(
+    'interceptor',
+    new Interceptor({
+      authority: new CertificateAuthority(makeCertificateAuthority(systemClock.wall()), systemClock.wall),
+      ...{ clock: time, handshakeMs: 5000, maxHandshakes: 10, plainAllowed: () => false },
+      onFault: (event) => parts.observer.handshake(event),
+    }),
+  );
+  const tunnels = { interceptor, splicing: { ...upstream.tunnelling, helloMs: 5000 } };
+  const listener = (carrier: Carrier, gate: CallHandler): Listener =>
+    new Listener({
+      ...{ carrier, gate, clock: time, maxConnections: 100, maxStreams: 100 },
+      ...{ headMs: 10_000, keepAliveMs: 5000, agentMs: plan.upstream?.agentMs ?? 0 },
+      ...(carrier === 'forward' && { tunnels }),
       onMalformed: () => undefined,
     });
+  const transparent = (gate: Gated): TransparentListener =>
+    new TransparentListener({
+      ...{ inner: listener('transparent', gate), interceptor, clock: time, beginMs: 10_000 },
+      originals: wire('originals', new OriginalDestinations(() => Promise.resolve(''))),
+      passthrough: () => new Set(passthrough),
+      turnAway: (connection, refusal) => gate.turnAway(connection, refusal),
+    });
+  const open = async (t: Teardown, port: Listener | TransparentListener): Promise<number> => {
     t.teardown(() => {
-      const stopped = listener.stop();
-      listener.destroy();
+      const stopped = port.stop();
+      port.destroy();
       return stopped;
     });
-    return (await listener.listen(0, '127.0.0.1')).port;
+    return (await port.listen(0, '127.0.0.1')).port;
   };
-  return { home, origin, parts, observed, listen };
+  const listen: RealGate['listen'] = (t, instead = {}, around = (gate) => gate) =>
+    open(t, listener('forward', around(new Gate<AgentExchange>({ ...parts, ...instead }))));
+  const listenAs: RealGate['listenAs'] = (carrier, t, around) => {
+    const gate = around(new Gate<AgentExchange>(parts));
+    return open(t, carrier === 'transparent' ? transparent(gate) : listener(carrier, gate));
+  };
+  const closeIdle = (): void => upstream.close();
+  return { home, origin, parts, observed, listen, listenAs, closeIdle };
 }
 
 /** Everything that comes back until the other side closes; the request says `Connection: close`. */

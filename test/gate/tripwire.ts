@@ -1,7 +1,10 @@
 /** Stands between parts and whoever calls them: counts every call, and makes one of them go wrong. */
 
-/** How a call goes wrong. `late`: it is done, and its answer comes when the test lets it. */
-export type Harm = 'throws' | 'rejects' | 'late';
+/**
+ * How a call goes wrong. `late`: it is done, and its answer comes when the test lets it. `gone`: it is done, and what
+ * `onGone` does was done right before.
+ */
+export type Harm = 'throws' | 'rejects' | 'late' | 'gone';
 
 /** One call that was made: the part's name and member, and how often it had been made before. */
 export interface Point {
@@ -27,6 +30,12 @@ export class Tripwire {
   #armed = false;
   #tripped: () => void = () => undefined;
   #release: () => void = () => undefined;
+  #onGone: () => void = () => undefined;
+
+  /** What `gone` stands for. */
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+  }
 
   /** Counts from here on; resolves once the trap was stepped into. */
   arm(trap?: Trap): Promise<void> {
@@ -76,6 +85,7 @@ export class Tripwire {
     if (harm) this.#tripped();
     if (harm === 'throws') throw new Error('broken on purpose');
     if (harm === 'rejects') return Promise.reject(new Error('broken on purpose'));
+    if (harm === 'gone') this.#onGone();
     const answer = this.#partOf(name, make());
     point.waits = answer instanceof Promise;
     if (harm !== 'late') return answer;

@@ -133,7 +133,8 @@ t.test('a body that came whole is never too slow', async (t) => {
   const expect = (name: string): AgentTimeouts => {
     const minimumRate = { bytesPerSecond: 1000, graceMs: 0 };
     const parts = { clock, ms: AGENT_MS, minimumRate };
-    const timeouts = new AgentTimeouts({ ...parts, onEnd: (by) => ends.push(`${name}: ${by}`) });
+    const tell = (what: unknown): unknown => ends.push(`${name}: ${String(what)}`);
+    const timeouts = new AgentTimeouts({ ...parts, onEnd: tell, onFault: tell });
     timeouts.awaitBody('unknown');
     timeouts.awaitMore();
     return timeouts;
