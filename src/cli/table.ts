@@ -4,6 +4,8 @@
  */
 import { styleText } from 'node:util';
 import { safeText, UNSAFE } from '../config/safe-text.ts';
+import { foldRow, widthOf } from './fold.ts';
+import type { Piece } from './fold.ts';
 
 /** Styles by meaning, so that the same thing looks the same in every command. */
 export type Style = 'good' | 'bad' | 'warn' | 'dim' | 'strong' | 'name';
@@ -27,7 +29,7 @@ export interface Screen {
   line(text?: string): void;
   /** Escaped text in a style; just the escaped text where there are no colours. */
   paint(style: Style, text: string): string;
-  /** Columns, aligned. In a pipe: the same without colours. */
+  /** Columns, aligned, and rows that are too wide for a terminal folded. In a pipe: one line each, without colours. */
   table(head: readonly string[], rows: readonly (readonly Cell[])[]): void;
   /** `name  value` lines, aligned. Absent values are left out. */
   fields(rows: readonly (readonly [name: string, value: Cell])[]): void;
@@ -46,6 +48,9 @@ const FORMATS = {
   name: ['cyan'],
 } as const;
 
+/** Columns; what is narrower is not worth folding for. */
+const NARROWEST = 40;
+
 /** A screen on a stream. `env` decides about colours (`NO_COLOR`, `FORCE_COLOR`, `TERM=dumb`). */
 export function makeScreen(sink: Sink, env: Readonly<Record<string, string | undefined>>): Screen {
   const colour = wantsColour(sink, env);
@@ -61,12 +66,13 @@ export function makeScreen(sink: Sink, env: Readonly<Record<string, string | und
     paint,
     table: (head, rows) => {
       const titled = head.map((text) => ({ text, style: 'dim' as const }));
-      for (const text of align(head.length > 0 ? [titled, ...rows] : rows, paint)) line(text);
+      for (const text of align(head.length > 0 ? [titled, ...rows] : rows, paint, columnsOf(sink)))
+        line(text);
     },
     fields: (rows) => {
       const present = rows.filter(([, value]) => value !== undefined);
       const named = present.map(([name, value]) => [{ text: name, style: 'dim' as const }, value]);
-      for (const text of align(named, paint)) line(text);
+      for (const text of align(named, paint, columnsOf(sink))) line(text);
     },
     json: (value) => line(safeJson(value)),
     jsonLine: (value) => line(safeJson(value, 0)),
@@ -91,35 +97,40 @@ function wantsColour(sink: Sink, env: Readonly<Record<string, string | undefined
   return sink.isTTY === true && env['TERM'] !== 'dumb';
 }
 
+/** A pipe has no end of the line, and a terminal that tells no width, or hardly any, is treated as one. */
+function columnsOf({ isTTY, columns = 0 }: Sink): number {
+  return isTTY === true && columns >= NARROWEST ? columns : Infinity;
+}
+
 function align(
   rows: readonly (readonly Cell[])[],
   paint: (style: Style, text: string) => string,
+  columns: number,
 ): readonly string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, widthOf(safeText(textOf(cell))))));
   }
-  return rows.map((row) =>
-    row
-      .map((cell, i) => padded(cell, widths[i] ?? 0, paint))
-      .join('  ')
-      .trimEnd(),
+  return rows.flatMap((row) =>
+    foldRow(
+      row.map((cell, i) => pieceOf(cell, widths[i] ?? 0, paint)),
+      columns,
+    ),
   );
 }
 
-function padded(cell: Cell, width: number, paint: (style: Style, text: string) => string): string {
+function pieceOf(cell: Cell, width: number, paint: (style: Style, text: string) => string): Piece {
   const text = safeText(textOf(cell));
-  const shown = typeof cell === 'object' && cell !== null ? paint(cell.style, cell.text) : text;
-  const gap = ' '.repeat(width - widthOf(text));
-  return typeof cell === 'number' ? gap + shown : shown + gap;
+  const styled = typeof cell === 'object' && cell !== null;
+  return {
+    text,
+    width,
+    lead: typeof cell === 'number' ? width - widthOf(text) : 0,
+    paint: (part) => (styled ? paint(cell.style, part) : part),
+  };
 }
 
 function textOf(cell: Cell): string {
   if (cell === null || cell === undefined) return '–';
   return typeof cell === 'object' ? cell.text : String(cell);
-}
-
-/** Columns by code points: exact for Latin text, near enough for the rest. */
-function widthOf(text: string): number {
-  return [...text].length;
 }

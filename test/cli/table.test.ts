@@ -4,12 +4,12 @@ import { makeScreen, safeJson } from '../../src/cli/table.ts';
 import type { Screen } from '../../src/cli/table.ts';
 import { safeText } from '../../src/config/safe-text.ts';
 
-function screen(over: { isTTY?: boolean; env?: Record<string, string> } = {}): {
+function screen(over: { isTTY?: boolean; columns?: number; env?: Record<string, string> } = {}): {
   on: Screen;
   text: () => string;
 } {
   let text = '';
-  const sink = { isTTY: over.isTTY ?? false, write: (part: string) => (text += part) };
+  const sink = { isTTY: over.isTTY ?? false, columns: over.columns, write: (part: string) => (text += part) };
   return { on: makeScreen(sink, over.env ?? {}), text: () => text };
 }
 
@@ -17,6 +17,35 @@ t.test('columns are aligned, numbers to the right, without a trailing space', (t
   const { on, text } = screen();
   on.table(['name', 'size', 'note'], [['a', 1, ''], ['longer', 1234, { text: 'x', style: 'bad' }], ['b', 5, null]]); // prettier-ignore
   t.equal(text(), 'name    size  note\na          1\nlonger  1234  x\nb          5  –\n');
+  t.end();
+});
+
+t.test('a row that is wider than the terminal is folded, and loses nothing', (t) => {
+  const told = (columns: number, rows: readonly (readonly (string | number)[])[], isTTY = true): string => {
+    const { on, text } = screen({ isTTY, columns, env: { NO_COLOR: '1' } });
+    on.table([], rows);
+    return text();
+  };
+  const calls = [[7, 'permit', `GET ${'a'.repeat(30)}`, 'agent'], [18, 'deny', 'GET b', 'agent'], [9, 'deny', 'GET c', '']]; // prettier-ignore
+  t.equal(
+    told(40, calls),
+    ` 7  permit\n    GET ${'a'.repeat(30)}\n    agent\n18  deny    GET b${' '.repeat(18)}agent\n 9  deny    GET c\n`,
+    'where a cell begins',
+  );
+  t.equal(
+    told(40, [['authentic', 'signed by the key that the trust file names']]),
+    'authentic  signed by the key that the\n           trust file names\n',
+    'a sentence goes on under itself',
+  );
+  t.equal(
+    told(40, [['a', 'v'.repeat(34), 'file'], ['b', '1', 'file']]), // prettier-ignore
+    `a  ${'v'.repeat(34)}\n   file\nb  1${' '.repeat(32)}file\n`,
+    'the last column moves as far as it has room',
+  );
+  const wide = `a  ${'v'.repeat(50)}\n`;
+  t.equal(told(40, [['a', 'v'.repeat(50)]]), wide.replace('  ', '\n   '), 'a word alone is never broken');
+  t.equal(told(40, [['a', 'v'.repeat(50)]], false), wide, 'nor anything in a pipe');
+  t.equal(told(0, [['a', 'v'.repeat(50)]]), wide, 'nor where the width is not known');
   t.end();
 });
 
