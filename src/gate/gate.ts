@@ -224,6 +224,9 @@ export class Gate<E extends Exchange> {
     const limited = limitLease(lease, { call, body: found.body, entry, obligations });
     if (!limited.ok) return limited;
 
+    const left = uses.look(coverage);
+    if (!left.ok) return left;
+
     const addresses = await rules.resolver.vet(call); // the first byte that may leave
     if (!addresses.ok) return addresses;
     if (lease.ended) return deny(lease.ended, 'ended while it was decided');

@@ -13,6 +13,8 @@ interface Counter {
   readonly expires: number;
 }
 
+type Counted = Pick<GrantLink, 'jti' | 'key' | 'entry'>;
+
 /** Counters outlive `exp` by this, so that a clock set back does not give a spent grant a second life. */
 const KEEP_SECONDS = 24 * 3600;
 /** Expired counters are dropped whenever this many new ones have come. */
@@ -54,14 +56,22 @@ export class Uses {
    * Charges one use, or refuses: call it in the same turn as the append. What is charged stays charged, also when the
    * append fails.
    */
-  charge({ grant, index, entry }: Coverage): Outcome<void> {
+  charge(coverage: Coverage): Outcome<void> {
+    const left = this.look(coverage);
+    const { grant, index, entry } = coverage;
+    if (left.ok && entry.max_calls !== undefined)
+      this.#counter({ jti: grant.root.jti, key: grant.key.id, entry: index }, grant.root.exp).used++;
+    return left;
+  }
+
+  /** Whether a use is left; charges nothing. */
+  look({ grant, index, entry }: Coverage): Outcome<void> {
     const max = entry.max_calls;
     if (max === undefined) return pass(undefined);
-    const { jti, exp } = grant.root;
-    const counter = this.#counter({ jti, key: grant.key.id, entry: index }, exp);
-    if (counter.used >= max) return deny('grant_used_up', `${jti} entry ${index}: ${counter.used} of ${max}`);
-    counter.used++;
-    return pass(undefined);
+    const { jti } = grant.root;
+    const used = this.#counters.get(nameOf({ jti, key: grant.key.id, entry: index }))?.used ?? 0;
+    if (used < max) return pass(undefined);
+    return deny('grant_used_up', `${jti} entry ${index}: ${used} of ${max}`);
   }
 
   /**
@@ -84,8 +94,8 @@ export class Uses {
     if (!this.#isOver(expires)) this.#counter(link, expires).used++;
   }
 
-  #counter({ jti, key, entry }: Pick<GrantLink, 'jti' | 'key' | 'entry'>, expires: number): Counter {
-    const name = `${key} ${jti} ${entry}`;
+  #counter(counted: Counted, expires: number): Counter {
+    const name = nameOf(counted);
     const known = this.#counters.get(name);
     if (known) return known;
     if (++this.#newcomers % SWEEP_EVERY === 0) this.#sweep();
@@ -110,4 +120,8 @@ function isPermit(predicate: unknown): predicate is Partial<DecisionPredicate> {
     'verdict' in predicate &&
     predicate.verdict === 'permit'
   );
+}
+
+function nameOf({ jti, key, entry }: Counted): string {
+  return `${key} ${jti} ${entry}`;
 }
