@@ -23,9 +23,9 @@ const MAX_FIELDS = 1000;
 export function readForm(body: Uint8Array): Outcome<FormFields> {
   const text = decodeUtf8(body);
   if (text === undefined) return unparsable('a form that is not UTF-8');
-  const fields = new URLSearchParams(`?${text}`);
-  if (fields.size > MAX_FIELDS) return unparsable(`a form of more than ${MAX_FIELDS} fields`);
-  return pass(multimap(fields));
+  if (text.split('&', MAX_FIELDS + 1).length > MAX_FIELDS)
+    return unparsable(`a form of more than ${MAX_FIELDS} fields`); // not left to the parser: it takes 10 s for 500,000
+  return pass(multimap(new URLSearchParams(`?${text}`)));
 }
 
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;

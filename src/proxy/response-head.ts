@@ -28,9 +28,17 @@ export function responseHead(status: number, raw: readonly string[], mark: strin
   return { ok: true, headers, framing, announced };
 }
 
+/**
+ * One link (RFC 8288 §3), its parameters each with one reading: node:http judges what an upstream sent by an expression that
+ * takes for ever where it has several.
+ */
+const LINK = /^<[^<>\s"]*>(?: ?; ?[\w!#$%&'*+.^`|~-]+(?:=(?:[\w!#$%&'*+.^`|~:/?-]+|"[^;"\\\s]*"))?)*$/;
+
 /** The `link` values of a 103 (RFC 8297): the only header of a 1xx that is relayed. */
 export function earlyLinks(raw: readonly string[]): readonly string[] {
   const clean = cleanResponseHeaders(raw);
   if (!clean.ok) return [];
-  return clean.headers.filter(([name]: Header) => name === 'link').map(([, value]) => value);
+  return clean.headers
+    .filter(([name, value]: Header) => name === 'link' && LINK.test(value))
+    .map(([, value]) => value);
 }

@@ -266,6 +266,22 @@ t.test('a redirect is passed on and never followed, wherever it leads', async (t
   t.equal(elsewhere, 0);
 });
 
+t.test('a link that would keep node:http busy for ever is no hint', async (t) => {
+  const links = [
+    `</b>${'; a=b'.repeat(3000)}"`,
+    `</c>${';a=b=c'.repeat(2000)}`,
+    '</a.css>; rel="preload"; as=style',
+  ];
+  const hints = `HTTP/1.1 103 Early Hints\r\nlink: `;
+  const { port } = await startRaw(t, say(...links.map((link) => `${hints}${link}\r\n\r\n`), OK));
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
+  const heard = await exchangeRaw(sidecar.port, get(port));
+  t.match(
+    heard,
+    /^HTTP\/1.1 103 Early Hints\r\nLink: <\/a.css>; rel="preload"; as=style\r\n\r\nHTTP\/1.1 200 /i,
+  );
+});
+
 t.test('headers that only the sidecar may send are dropped, repeated ones kept', async (t) => {
   const head = [
     'HTTP/1.1 200 Whatever it says',
