@@ -47,10 +47,15 @@ export class Http2Connection {
 
   constructor(socket: Socket, parts: Http2Parts) {
     this.#parts = parts;
-    const session = performServerHandshake(socket, AGENT_SESSION);
     const budget = new FrameBudget(parts.clock, () => socket.bytesWritten);
+    this.#stopWaiting = parts.clock.after(parts.headMs, () => this.stop());
+    const session = performServerHandshake(socket, AGENT_SESSION);
     const spend = (): void => {
-      if (!budget.spend()) endFlooded(session);
+      try {
+        if (!budget.spend()) endFlooded(session);
+      } catch {
+        session.destroy(); // what cannot be counted is not served
+      }
     };
     widen(session);
     session.on('stream', (stream, ...[, flags, fields]) => this.#take(stream, flags, fields));
@@ -61,7 +66,6 @@ export class Http2Connection {
     session.on('goaway', () => this.stop());
     this.#session = session;
     this.#socket = socket;
-    this.#stopWaiting = parts.clock.after(parts.headMs, () => this.stop());
   }
 
   /** Takes no further streams, and closes when those it has are over. */
@@ -109,7 +113,12 @@ export class Http2Connection {
     streams.leave(this.#running);
     if (this.#running > 0) return;
     if (this.#session.closed || this.#session.destroyed) this.stop();
-    else this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());
+    else
+      try {
+        this.#stopWaiting = clock.after(keepAliveMs, () => this.stop());
+      } catch {
+        this.destroy(); // nothing else would ever close it
+      }
   }
 
   #malformed(error: Error): void {

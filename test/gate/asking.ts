@@ -41,6 +41,8 @@ export interface Inside {
   readonly path?: string;
   readonly fields?: readonly string[];
   readonly body?: string;
+  /** Of its grant. */
+  readonly entry?: Readonly<Record<string, string>>;
 }
 
 /** One call on HTTP/2, told as HTTP/1.1 would tell it; empty where there was no head. The connection goes with it. */
@@ -75,22 +77,10 @@ export function priorKnowledge(port: number, authority: string, given: Inside): 
   return { socket, heard: hearHttp2(socket, [':authority', authority, ':scheme', 'http'], given) };
 }
 
-/** One call in TLS, of an agent that knows of no proxy. */
-export function redirected(port: number, authority: string, given: Inside): Asked {
-  const socket = connect(port, '127.0.0.1');
-  const tls = connectTls({
-    socket,
-    servername: 'localhost',
-    ALPNProtocols: ['h2'],
-    rejectUnauthorized: false,
-  });
-  return { socket, heard: hearHttp2(tls, [':authority', authority, ':scheme', 'https'], given) };
-}
-
 /** A tunnel, and one request in TLS inside of it; the reply to the CONNECT where there is no tunnel. */
 export async function tunnel({ ports, real: { home } }: Stage, authority: string, actions: readonly string[], inside: Inside = {}): Promise<Asked> {
   const { alpn = 'http/1.1', ca } = inside;
-  const grant = home.grant({ entry: { actions: [...actions] } });
+  const grant = home.grant({ entry: { actions: [...actions], ...inside.entry } });
   const outer = connect(ports.forward, '127.0.0.1');
   outer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nWrit-Grant: ${grant}\r\n\r\n`);
   const closed = once(outer, 'close');

@@ -151,7 +151,7 @@ function withoutOutcome(on: Stage): readonly string[] {
 
 /** Without these there is no id, no clock, no rules, or no reply to make a denial with: the connection closes. */
 const HOPELESS =
-  /^(fresh|rules|exposed|clock\.monotonic|refuser\.refuse|exchange\.refuse|limit\.admit|exchange\.drop)$/;
+  /^(fresh|rules|exposed|clock\.monotonic|refuser\.refuse|exchange\.refuse|limit\.admit|exchange\.drop|originals\.of|time\.\w+)$/;
 /** Without these nobody knows what was sent, or nobody can say so: the permit reads "outcome unknown". */
 const LOSING = /^(lineage\.append(All)?|refuser\.refuseAfter|upstream\.execute|mouth\.splice)$/;
 /** What is asked of these goes out, and its answer says only how it went. */
