@@ -41,6 +41,12 @@ export function splitPoint(size: number): number {
   return power;
 }
 
+/** The level of the node over so many leaves (≥ 1), or undefined where no one node is. `Math.log2` alone rounds from 2^49 − 1 on. */
+export function levelOf(leaves: number): number | undefined {
+  const level = Math.round(Math.log2(leaves));
+  return 2 ** level === leaves ? level : undefined;
+}
+
 /** The ranges whose hashes prove leaf `index` in a tree of `size`, leaf upwards: PATH(m, D[n]), RFC 6962 §2.1.1. */
 export function inclusionRanges(index: number, size: number): readonly Range[] {
   const ranges: Range[] = [];

@@ -2,7 +2,7 @@
 import { fromBase64, toBase64 } from '../crypto/base64.ts';
 import { equalBytes } from '../crypto/bytes.ts';
 import type { Suite } from '../crypto/suite.ts';
-import { HASH_LENGTH, nodeHash } from './merkle.ts';
+import { HASH_LENGTH, levelOf, nodeHash } from './merkle.ts';
 
 const MAGIC = 'c2sp.org/tlog-proof@v1';
 const MAX_HASHES = 63;
@@ -56,7 +56,7 @@ export function verifyConsistency(suite: Suite, claim: ConsistencyClaim): boolea
   if (oldSize < 1 || oldSize > newSize) return false;
   if (oldSize === newSize) return claim.hashes.length === 0 && equalBytes(oldRoot, newRoot);
   if (claim.hashes.length === 0) return false;
-  const [start, ...hashes] = isPowerOfTwo(oldSize) ? [oldRoot, ...claim.hashes] : claim.hashes;
+  const [start, ...hashes] = levelOf(oldSize) !== undefined ? [oldRoot, ...claim.hashes] : claim.hashes;
   if (!start) return false;
   let path = { first: oldSize - 1, second: newSize - 1 };
   while (path.first % 2 === 1) path = up(path);
@@ -124,8 +124,4 @@ function skipRightEdge(path: Path): Path {
 
 function up({ first, second }: Path): Path {
   return { first: Math.floor(first / 2), second: Math.floor(second / 2) };
-}
-
-function isPowerOfTwo(size: number): boolean {
-  return Number.isInteger(Math.log2(size));
 }

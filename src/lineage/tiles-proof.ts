@@ -8,6 +8,7 @@ import {
   emptyRoot,
   HASH_LENGTH,
   inclusionRanges,
+  levelOf,
   nodeHash,
   splitPoint,
 } from './merkle.ts';
@@ -56,8 +57,8 @@ export class TiledTree {
 
   async #hashOf({ start, end }: Range): Promise<Uint8Array> {
     if (end === start) return emptyRoot(this.#suite);
-    const level = Math.log2(end - start);
-    if (Number.isInteger(level)) return this.#node(level, start / (end - start));
+    const level = levelOf(end - start);
+    if (level !== undefined) return this.#node(level, start / (end - start));
     const middle = start + splitPoint(end - start);
     const halves = [this.#hashOf({ start, end: middle }), this.#hashOf({ start: middle, end })] as const;
     const [left, right] = await Promise.all(halves);

@@ -5,7 +5,15 @@
  */
 import { equalBytes } from '../crypto/bytes.ts';
 import type { Suite } from '../crypto/suite.ts';
-import { consistencyRanges, emptyRoot, Frontier, inclusionRanges, nodeHash, splitPoint } from './merkle.ts';
+import {
+  consistencyRanges,
+  emptyRoot,
+  Frontier,
+  inclusionRanges,
+  levelOf,
+  nodeHash,
+  splitPoint,
+} from './merkle.ts';
 import type { Range } from './merkle.ts';
 import { locate, Tile, TILE_HEIGHT, TILE_WIDTH, tilePath } from './tile.ts';
 import type { TileAddress } from './tile.ts';
@@ -97,8 +105,8 @@ export class Tree {
     if (end === start) return emptyRoot(this.#suite);
     const edge = end === this.size ? this.#edgeFrom(start) : undefined;
     if (edge) return edge;
-    const level = Math.log2(end - start);
-    if (Number.isInteger(level)) return this.#node(level, start / (end - start));
+    const level = levelOf(end - start);
+    if (level !== undefined) return this.#node(level, start / (end - start));
     const middle = start + splitPoint(end - start);
     return nodeHash(this.#suite, this.hashOf({ start, end: middle }), this.hashOf({ start: middle, end }));
   }

@@ -70,7 +70,8 @@ function misbehaved(run: WatchedRun, injection: Injection | undefined): readonly
   const found: string[] = [];
   if (run.acknowledgedAfter > 0)
     found.push(`P8 ${run.acknowledgedAfter} entries were acknowledged after a failure`);
-  if (!injection) return run.end === 'closed' ? found : [...found, `it ended ${run.end}: ${run.message}`];
+  if (!injection || !run.reached)
+    return run.end === 'closed' ? found : [...found, `it ended ${run.end}: ${run.message}`];
   if (injection.with === 'SIGKILL') return run.end === undefined ? found : [...found, 'it was not killed'];
   if (BINDING.has(injection.call) && run.end === 'closed' && run.failed === undefined)
     found.push('P8 it says that the log is closed, after a call that failed');

@@ -25,6 +25,7 @@ try {
     tellViolations(violations);
   }
   tellViolations(await stage.finish());
+  tell(`${stage.late} calls were made again, because policy had no time for them`);
 } finally {
   for (const then of teardowns.reverse()) await then();
 }

@@ -26,7 +26,8 @@ export interface Answer {
   readonly id: string;
   /** Where the answer says that it stands in the log; NaN where it says nothing. */
   readonly entry: number;
-  /** The statement in the receipt, of a refusal. */
+  /** Of a refusal: its code, and the statement in its receipt, empty where nobody signed one. */
+  readonly code?: string;
   readonly statement?: string;
   /** Of the checkpoint in the proof, of a refusal that is on record. */
   readonly head?: Head;
@@ -152,15 +153,16 @@ function readAnswer(
   const [, id = '', entry] = /id="([^"]+)"(?:.*entry=(\d+))?/.exec(String(headers['writ-decision'])) ?? [];
   const told = { path, status: statusCode, id };
   if (statusCode !== 403) return { ...told, entry: Number(entry) };
-  const { receipt, proof } = JSON.parse(body) as {
+  const { code, receipt, proof } = JSON.parse(body) as {
+    code: string;
     receipt: { payload: string } | null;
     proof: string | null;
   }; // a denial
   const statement = Buffer.from(receipt?.payload ?? '', 'base64').toString();
   const [, index] = /\nindex (\d+)\n/.exec(proof ?? '') ?? [];
   const head = headIn(proof ?? '');
-  if (index === undefined || !head) return { ...told, entry: NaN, statement };
-  return { ...told, entry: Number(index), statement, head };
+  if (index === undefined || !head) return { ...told, entry: NaN, code, statement };
+  return { ...told, entry: Number(index), code, statement, head };
 }
 
 /** The head of the checkpoint that stands at the end of a text: of a proof, or of nothing else. */

@@ -10,7 +10,7 @@ import { checkLog, wrongTiles } from './checker.ts';
 import type { CheckedLog } from './checker.ts';
 import { BINDING, judge } from './injected.ts';
 import { Disk } from './power-loss.ts';
-import { readTrace, traced } from './trace.ts';
+import { readTrace, traced, wentWrong } from './trace.ts';
 import type { SystemCall } from './trace.ts';
 import { violations } from './violations.ts';
 import type { Witnessed } from './violations.ts';
@@ -31,6 +31,14 @@ export interface PruneRun {
   /** Whether it says that it came to its end. */
   readonly isDone: boolean;
   readonly said: string;
+  /** Whether the injection fell on a call. */
+  readonly reached: boolean;
+}
+
+/** What one injection showed: nothing, where it fell on no call. */
+export interface PruneRound {
+  readonly reached: boolean;
+  readonly violations: readonly string[];
 }
 
 /** One log, of which each round prunes a copy. */
@@ -59,16 +67,17 @@ export class PruneRounds {
     const program = [process.execPath, PROCESS, this.copy];
     const { stdout, stderr } = await run('strace', [...inject, ...traced(file, program)]);
     const said = stdout + stderr;
-    return { calls: readTrace(readFileSync(file, 'latin1')), disk, isDone: stdout === 'pruned\n', said };
+    const trace = readFileSync(file, 'latin1');
+    return { calls: readTrace(trace), disk, isDone: stdout === 'pruned\n', said, reached: wentWrong(trace) };
   }
 
   /** Prunes a copy, and says what did not hold then. */
-  async round(injection: Injection): Promise<readonly string[]> {
-    const { isDone } = await this.prune(injection);
+  async round(injection: Injection): Promise<PruneRound> {
+    const { isDone, reached } = await this.prune(injection);
     const mustEnd =
       injection.with === 'SIGKILL' || BINDING.has(injection.call) || injection.call === 'unlink';
-    const found = isDone && mustEnd ? ['P8 it says that all is pruned'] : [];
-    return [...found, ...(await this.judge(this.copy))];
+    const found = reached && isDone && mustEnd ? ['P8 it says that all is pruned'] : [];
+    return { reached, violations: [...found, ...(await this.judge(this.copy))] };
   }
 
   /** The log in a home as it was left, as two starts make it, and as the next pruning finishes it. */

@@ -26,11 +26,15 @@ t.test(
         all.some(({ call }) => call === name),
         name,
       );
+    const missed: string[] = [];
     for (const [i, occasion] of all.entries()) {
       // Each fails once here, or is the last one; fail-every-call.ts goes through all of both.
       const what = ENDS[i % ENDS.length] ?? 'EIO';
       const injected = await inject(log, folder, { ...occasion, with: what });
-      t.strictSame(injected?.violations, [], `${what} in ${JSON.stringify(occasion)}`);
+      const name = `${what} in ${JSON.stringify(occasion)}`;
+      t.strictSame(injected?.violations, [], name);
+      if (!injected?.run.reached) missed.push(name);
     }
+    t.ok(missed.length <= all.length / 20, `all but a few were reached, not: ${missed.join(', ')}`);
   },
 );

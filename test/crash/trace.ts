@@ -79,6 +79,11 @@ export function readTrace(text: string): readonly SystemCall[] {
   });
 }
 
+/** Whether what was to go wrong did: a program that asks for less, or in another order, never comes to it. */
+export function wentWrong(text: string): boolean {
+  return /(?: \(INJECTED\)|^(?:\d+ +)?\+\+\+ killed by SIGKILL \+\+\+)$/m.test(text);
+}
+
 function readCall(text: string): Omit<SystemCall, 'entered' | 'returned'> | undefined {
   const [, name, on = '', rest = '', result] =
     /^(\w+)\((\d+<(?:\/[^>]*|\w+:\[[^\]]*\])>)?(.*)\) += (-?\d+)/.exec(text) ?? [];

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { headIn } from './load.ts';
 import type { Head } from './load.ts';
-import { readTrace, watchThread } from './trace.ts';
+import { readTrace, watchThread, wentWrong } from './trace.ts';
 import type { SystemCall } from './trace.ts';
 
 /** What is to go wrong: at the `when`-th call of this name, that error, or the process is killed as it enters it. */
@@ -31,6 +31,8 @@ export interface WatchedRun {
   readonly message: string | undefined;
   /** What its writer thread asked for, from before it opened the log until its end. */
   readonly calls: readonly SystemCall[];
+  /** Whether the injection fell on a call. */
+  readonly reached: boolean;
 }
 
 interface Line {
@@ -72,7 +74,8 @@ export async function runWatched(
   await exited;
   if (!over) return undefined;
   await over;
-  return { ...told(lines), calls: readTrace(readFileSync(file, 'latin1')) };
+  const trace = readFileSync(file, 'latin1');
+  return { ...told(lines), calls: readTrace(trace), reached: wentWrong(trace) };
 }
 
 /** strace's arguments for it. */
@@ -81,7 +84,7 @@ export function spell({ call, when, path, with: what }: Injection): readonly str
   return path === undefined ? ['-e', inject] : ['-e', inject, '-P', path];
 }
 
-function told(lines: readonly Line[]): Omit<WatchedRun, 'calls'> {
+function told(lines: readonly Line[]): Omit<WatchedRun, 'calls' | 'reached'> {
   const acknowledged = lines.flatMap(({ seq, path = '' }) => (seq === undefined ? [] : [{ seq, path }]));
   return {
     acknowledged,

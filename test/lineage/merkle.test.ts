@@ -3,7 +3,18 @@ import { toBase64 } from '../../src/crypto/base64.ts';
 import { fromHex, toHex } from '../../src/crypto/bytes.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import { node } from '../../src/crypto/node.ts';
-import { emptyRoot, Frontier, leafHash, splitPoint } from '../../src/lineage/merkle.ts';
+import {
+  consistencyRanges,
+  emptyRoot,
+  Frontier,
+  inclusionRanges,
+  leafHash,
+  levelOf,
+  nodeHash,
+  splitPoint,
+} from '../../src/lineage/merkle.ts';
+import type { Range } from '../../src/lineage/merkle.ts';
+import { rootOfInclusion, verifyConsistency } from '../../src/lineage/proof.ts';
 import { checkEveryProof } from './every-proof.ts';
 
 /** The eight entries of the Certificate Transparency reference tests, and the roots over the first 1 to 8 of them. */
@@ -53,5 +64,58 @@ t.test('every proof of every tree up to size 300 is that of RFC 6962, and none h
   t.strictSame(many.faults, [], `${many.proofs} proofs, each spoilt in one way`);
   t.ok(few.spoilt > 40_000);
   t.match(many, { proofs: 300 * 301, spoilt: 300 * 301 });
+  t.end();
+});
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** The hash of a range, where those of `known` parts of it, which cover it, may be anything. */
+function hashOver(known: readonly Range[], { start, end }: Range): Uint8Array {
+  if (known.some((range) => range.start === start && range.end === end)) return made({ start, end });
+  const middle = start + splitPoint(end - start);
+  return nodeHash(node, hashOver(known, { start, end: middle }), hashOver(known, { start: middle, end }));
+}
+
+const made = ({ start, end }: Range): Uint8Array => node.sha256(Buffer.from(`${start} ${end}`));
+
+t.test('proofs are right in trees of any size that a number can tell', (t) => {
+  const sizes = [2, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 49 - 1, 2 ** 52 + 1, 2 ** 53 - 2];
+  for (const size of sizes) {
+    const ranges = consistencyRanges(size, MOST);
+    const known = levelOf(size) === undefined ? ranges : [{ start: 0, end: size }, ...ranges];
+    const claim = {
+      oldSize: size,
+      oldRoot: hashOver(known, { start: 0, end: size }),
+      newSize: MOST,
+      newRoot: hashOver(known, { start: 0, end: MOST }),
+      hashes: ranges.map(made),
+    };
+    t.ok(verifyConsistency(node, claim), `${size} to ${MOST}`);
+    t.notOk(verifyConsistency(node, { ...claim, oldSize: size - 1 }), `not ${size - 1}`);
+    const leaf = { start: size - 1, end: size };
+    const path = inclusionRanges(size - 1, MOST);
+    const root = hashOver([leaf, ...path], { start: 0, end: MOST });
+    const proven = rootOfInclusion(node, {
+      index: size - 1,
+      size: MOST,
+      leaf: made(leaf),
+      hashes: path.map(made),
+    });
+    t.strictSame(proven, root, `entry ${size - 1}`);
+  }
+  t.end();
+});
+
+t.test('a node has a power of two of leaves, exactly', (t) => {
+  for (let level = 0; level < 53; level++) {
+    t.equal(levelOf(2 ** level), level);
+    if (level > 1)
+      t.strictSame(
+        [levelOf(2 ** level - 1), levelOf(2 ** level + 1)],
+        [undefined, undefined],
+        `beside ${level}`,
+      );
+  }
+  t.equal(levelOf(MOST), undefined);
   t.end();
 });
