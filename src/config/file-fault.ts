@@ -17,7 +17,7 @@ export function fileFault(cause: unknown): string {
   return ('code' in cause && typeof cause.code === 'string' && WORDS[cause.code]) || cause.message;
 }
 
-/** Whether something stands at this path. Throws where this user may not look: that is not the same as nothing there. */
+/** Whether something stands at this path. Throws where nobody can tell (another user’s folder, a disk that fails): that is not the same as nothing there. */
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

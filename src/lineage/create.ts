@@ -1,7 +1,8 @@
 /** Makes a log: keys and entry 0, in one step. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { toJwk } from '../crypto/key.ts';
 import { loadSigner, newKey, node } from '../crypto/node.ts';
 import type { Signer } from '../crypto/node.ts';
@@ -63,9 +64,9 @@ export function createLog(wanted: NewLog): CreatedLog {
 
 /** Whether a whole log is there. Throws where parts of one are, and it was no attempt of ours that left them. */
 function isMade(layout: LogLayout): boolean {
-  if (existsSync(layout.unfinished)) return false;
+  if (isThere(layout.unfinished)) return false;
   const { logKey, receiptKey, checkpoint, segments } = layout;
-  const parts = [logKey, receiptKey, checkpoint, segments].map((path) => existsSync(path));
+  const parts = [logKey, receiptKey, checkpoint, segments].map((path) => isThere(path));
   if (parts.some(Boolean) && !parts.every(Boolean)) throw halfMade(layout);
   return parts.every(Boolean);
 }

@@ -9,11 +9,12 @@ import { loadSigner, node, secretMark } from '../crypto/node.ts';
 import type { PrivateJwk, SecretMark, Signer } from '../crypto/node.ts';
 import type { PublicKey } from '../crypto/suite.ts';
 import { isOriginOf } from './checkpoint.ts';
-import { damaged, LogFault } from './fault.ts';
+import { damaged, LogFault, systemFault } from './fault.ts';
 import type { LogLayout } from './layout.ts';
 import { noteKey } from './note.ts';
 import type { NoteKey } from './note.ts';
 import { readEntry } from './read.ts';
+import { isMissing } from './system-remedy.ts';
 
 /** A log's identity. */
 export interface LogIdentity {
@@ -85,7 +86,8 @@ function readKeyFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new LogFault('log_key_missing', `The key ${path} cannot be read (${String(cause)}). Restore it.`);
+    if (!isMissing(cause)) throw systemFault(cause, `The key ${path} cannot be read`);
+    throw new LogFault('log_key_missing', `The key ${path} is not there. Restore it.`);
   }
 }
 

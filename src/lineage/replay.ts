@@ -8,7 +8,7 @@ import { node } from '../crypto/node.ts';
 import { Audit } from './audit.ts';
 import { verifyCheckpoint } from './checkpoint.ts';
 import type { VerifiedHead } from './checkpoint.ts';
-import { damaged, LogFault } from './fault.ts';
+import { damaged, LogFault, systemFault } from './fault.ts';
 import { listSegments } from './layout.ts';
 import type { LogLayout, SegmentName } from './layout.ts';
 import type { NoteKey } from './note.ts';
@@ -22,6 +22,7 @@ import type { SegmentScan } from './scanned.ts';
 import { BATCH_MAGIC, batchAt } from './segment.ts';
 import { sizeAtEnd } from './segment-end.ts';
 import type { Batch } from './segment.ts';
+import { isMissing } from './system-remedy.ts';
 import { treeOn } from './tree-files.ts';
 import type { Tile } from './tile.ts';
 
@@ -112,10 +113,8 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new LogFault(
-      'log_missing',
-      `The log’s checkpoint cannot be read: ${String(cause)}. Restore the home.`,
-    );
+    if (!isMissing(cause)) throw systemFault(cause, 'The log’s checkpoint cannot be read');
+    throw new LogFault('log_missing', `The log’s checkpoint ${path} is not there. Restore the home.`);
   }
 }
 

@@ -27,6 +27,11 @@ export function isFull(cause: unknown): boolean {
   return number === ENOSPC || number === EDQUOT;
 }
 
+/** Whether there is no such file. */
+export function isMissing(cause: unknown): boolean {
+  return read(cause)?.errno === ENOENT;
+}
+
 /** What to do about it; undefined where the system's own words must do. */
 export function systemRemedy(cause: unknown): string | undefined {
   const { errno, path } = read(cause) ?? {};

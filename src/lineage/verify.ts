@@ -79,7 +79,7 @@ export async function verifyLargeLog(
 }
 
 function verdictOn(cause: unknown): BadLog {
-  if (!(cause instanceof LogFault)) throw cause;
+  if (!(cause instanceof LogFault) || cause.code === 'log_unreadable') throw cause; // no verdict on what nobody saw
   return { ok: false, code: cause.code, message: cause.message, index: cause.index };
 }
 

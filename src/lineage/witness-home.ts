@@ -1,6 +1,7 @@
 /** A witness on disk: its key, its memory, the logs that it knows. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import { loadSigner, newKey, node, sha256Hex } from '../crypto/node.ts';
 import type { PrivateJwk } from '../crypto/node.ts';
@@ -42,12 +43,12 @@ export function witnessLayout(folder: string): WitnessLayout {
 export function createWitness(folder: string, name: string): boolean {
   const { key, memory, logs } = witnessLayout(folder);
   if (!isNoteName(name)) throw new Error(`a witness cannot be named ${JSON.stringify(name)}`);
-  if (existsSync(key) && existsSync(memory)) return false;
-  if (existsSync(key))
+  if (isThere(key) && isThere(memory)) return false;
+  if (isThere(key))
     throw new Error(`${key} has lost its memory, ${memory}. Restore that, or begin anew with another key.`);
   makeDirectory(folder);
-  if (!existsSync(memory)) createWitnessMemory(memory);
-  if (!existsSync(logs)) replaceFile(logs, LOGS);
+  if (!isThere(memory)) createWitnessMemory(memory);
+  if (!isThere(logs)) replaceFile(logs, LOGS);
   replaceFile(key, `${JSON.stringify({ name, jwk: newKey() })}\n`); // last: with it the witness is whole
   return true;
 }

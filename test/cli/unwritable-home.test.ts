@@ -26,6 +26,12 @@ function run(program = '', ...args: readonly string[]) {
   return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] }, timeout: 60_000 });
 }
 
+/** A command, to be run by a user who owns nothing. */
+function asNobody(...args: readonly string[]) {
+  const user = ['--reuid', String(NOBODY), '--clear-groups'];
+  return () => run('setpriv', ...user, process.execPath, BIN, ...args);
+}
+
 t.test('from a read-only mount a log is read, and whatever would write says what to do', { skip: cannotMount }, async (t) => {
   const home = await makeHome(t);
   const archive = join(scratchFolder(t), 'archive');
@@ -42,6 +48,22 @@ t.test('from a read-only mount a log is read, and whatever would write says what
   t.notOk(existsSync(layoutOf(home.path).retentionLock));
 }); // prettier-ignore
 
+t.test('another user’s home is not taken for one that is not there', { skip: cannotChange }, async (t) => {
+  const home = await makeHome(t);
+  const { logKey } = layoutOf(home.path);
+  const verify = asNobody('lineage', 'verify', '--home', home.path);
+  const mine = /This process runs as user 65534/;
+  t.match(verify(), { status: 3, stdout: '', stderr: mine }, 'a folder above');
+  run('chmod', '-R', 'a+rX', home.folder);
+  t.match(verify(), { status: 0, stdout: /verified/ }, 'no key is needed to verify');
+  chmodSync(logKey, 0o600);
+  const serve = asNobody('serve', '--config', home.settingsFile)();
+  t.match(serve, { status: 3, stderr: mine });
+  t.notMatch(serve.stderr, /Restore|writ init/);
+  chmodSync(layoutOf(home.path).checkpoint, 0o600);
+  t.match(verify(), { status: 3, stderr: /checkpoint cannot be read: EACCES.*belongs to user 0/ });
+});
+
 t.test('a lock that can only be read is not held', { skip: cannotChange }, async (t) => {
   const home = await makeHome(t);
   const { directory } = layoutOf(home.path);
@@ -49,8 +71,7 @@ t.test('a lock that can only be read is not held', { skip: cannotChange }, async
   run('chmod', '-R', 'a+rX', home.folder);
   chmodSync(directory, 0o777); // so that only the lock itself is another user's
   const args = ['lineage', 'archive', '--before', '1s', '--to', scratchFolder(t), '--home', home.path];
-  const other = ['--reuid', String(NOBODY), '--clear-groups', process.execPath, BIN, ...args];
-  t.match(run('setpriv', ...other), {
+  t.match(asNobody(...args)(), {
     status: 3,
     stderr: /EACCES.*retention-lock'\. This process runs as user 65534, and .*\/lineage belongs to user 0\. /,
   });
