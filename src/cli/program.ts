@@ -1,7 +1,6 @@
 /** The `writ` command: one table of commands, each loaded only when it is asked for. */
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, EXIT } from './exit.ts';
-import { systemRemedy } from '../lineage/system-remedy.ts';
 import { err } from './screen.ts';
 import { systemFailure } from './system-fault.ts';
 import { version } from './version.ts';
@@ -131,8 +130,6 @@ function report(fault: unknown): number {
     if (failure.remedy) err.line(`      ${safeText(failure.remedy)}`);
     return failure.exit;
   }
-  const remedy = systemRemedy(failure);
-  if (remedy !== undefined) err.line(`      ${safeText(remedy)}`);
   if (!('code' in failure))
     err.line(err.paint('dim', 'This is a fault of writ itself.') + `\n${failure.stack ?? ''}`);
   return EXIT.unable;

@@ -44,11 +44,12 @@ export function systemRemedy(cause: unknown): string | undefined {
 }
 
 function read(cause: unknown): SystemError | undefined {
-  if (!(cause instanceof Error) || !('errno' in cause) || typeof cause.errno !== 'number') return undefined;
-  return {
-    errno: -cause.errno,
-    path: 'path' in cause && typeof cause.path === 'string' ? cause.path : undefined,
-  };
+  if (!(cause instanceof Error)) return undefined;
+  const code = 'code' in cause ? cause.code : undefined;
+  const named = Object.entries(constants.errno).find(([name]) => name === code)?.[1];
+  const errno = 'errno' in cause && typeof cause.errno === 'number' ? -cause.errno : named;
+  const path = 'path' in cause && typeof cause.path === 'string' ? cause.path : undefined;
+  return errno === undefined ? undefined : { errno, path };
 }
 
 function isMkdir(cause: unknown): boolean {
@@ -68,8 +69,8 @@ function writable(folder: string | undefined): string {
 
 function rights(folder: string | undefined): string {
   const user = process.geteuid?.() ?? 'unknown';
-  const owner = folder === undefined ? undefined : ownerOf(folder);
-  const owned = owner === undefined ? '' : `, and ${folder ?? ''} belongs to user ${owner}`;
+  const found = folder === undefined ? undefined : ownerAt(folder);
+  const owned = found === undefined ? '' : `, and ${found.folder} belongs to user ${found.owner}`;
   return (
     `This process runs as user ${user}${owned}. Run it as the user who owns the home, or give that user all of it ` +
     '(`chown -R`); where the user is right, a mount option, an attribute (`lsattr`) or a security module forbids it.'
@@ -84,11 +85,11 @@ function named(folder: string | undefined): string {
   return folder ?? 'Its file system';
 }
 
-/** Undefined where nobody may look. */
-function ownerOf(folder: string): number | undefined {
+/** Who owns a folder, or the nearest one above it that can be looked at. */
+function ownerAt(folder: string): { readonly folder: string; readonly owner: number } {
   try {
-    return statSync(folder).uid;
+    return { folder, owner: statSync(folder).uid };
   } catch {
-    return undefined;
+    return dirname(folder) === folder ? { folder, owner: 0 } : ownerAt(dirname(folder));
   }
 }
