@@ -1,7 +1,9 @@
 /** An agent whose connections ended in a flood waits for its next tunnel, each time longer: a new one costs us more than it. */
 import { LRUCache } from 'lru-cache';
+import type { Credential } from '../call/call.ts';
 import { sha256Hex } from '../crypto/node.ts';
 import type { Clock } from '../gate/outside.ts';
+import { readCredential } from '../grant/credential.ts';
 
 const FIRST_MS = 1000;
 const LONGEST_MS = 30_000;
@@ -15,7 +17,7 @@ interface Wait {
   readonly until: number;
 }
 
-/** Who waits. An agent is known by the grant header of its CONNECT, attacker-controlled text. */
+/** Who waits. An agent is known by the grant of its CONNECT (attacker-controlled), however its header spells it. */
 export class FloodPenalty {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #waits = new LRUCache<string, Wait>({ max: AGENTS });
@@ -25,18 +27,24 @@ export class FloodPenalty {
   }
 
   /** A connection of this agent has ended in a flood. */
-  strike(grant: string): void {
+  strike(credential: Credential | undefined): void {
     const now = this.#clock.monotonic();
-    const agent = sha256Hex(grant);
+    const agent = agentOf(credential);
     const before = this.#waits.get(agent);
     const times = before && now < before.until + FORGIVEN_MS ? before.times + 1 : 1;
     this.#waits.set(agent, { times, until: now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (times - 1)) });
   }
 
   /** Milliseconds until a tunnel of this agent may open. */
-  wait(grant: string): number {
+  wait(credential: Credential | undefined): number {
     if (this.#waits.size === 0) return 0;
-    const until = this.#waits.get(sha256Hex(grant))?.until ?? 0;
+    const until = this.#waits.get(agentOf(credential))?.until ?? 0;
     return Math.max(0, until - this.#clock.monotonic());
   }
+}
+
+function agentOf(credential: Credential | undefined): string {
+  if (!credential) return '';
+  const token = readCredential(credential);
+  return sha256Hex(token.ok ? token.value : credential.text);
 }

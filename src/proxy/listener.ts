@@ -4,7 +4,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Carrier, RawHead } from '../call/call.ts';
+import type { Carrier, Credential, RawHead } from '../call/call.ts';
 import { stopParsing } from '../config/stop-parsing.ts';
 import type { Clock } from '../gate/outside.ts';
 import type { CallHandler } from './call-handler.ts';
@@ -155,7 +155,7 @@ export class Listener {
     if (this.#stopped) return void socket.destroy();
     this.#connections.delete(socket); // its calls are the streams from now on
     const onMalformed = (event: Malformed): void => {
-      if (context.tunnel) this.#penalty.strike(context.tunnel.credential?.text ?? '');
+      if (context.tunnel) this.#penalty.strike(context.tunnel.credential);
       this.#parts.onMalformed({ ...event, carrier: context.carrier });
     };
     const connection = new Http2Connection(socket, {
@@ -252,8 +252,7 @@ export class Listener {
 
   /** At once, but for an agent that flooded. */
   #whenForgiven({ headers, socket }: IncomingMessage, then: () => void): void {
-    const grant = headers['writ-grant'] ?? headers['proxy-authorization'] ?? '';
-    const wait = this.#penalty.wait(String(grant));
+    const wait = this.#penalty.wait(credentialIn(headers));
     if (wait === 0) return then();
     socket.once('close', this.#parts.clock.after(wait, then));
   }
@@ -359,4 +358,11 @@ function hardenedServer({ headMs, keepAliveMs }: ListenerParts): HttpServer {
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): RawHead {
   return { method: method ?? '', target: url ?? '', version: httpVersion, headers: rawHeaders };
+}
+
+/** Whom a CONNECT says to come from; the gate alone decides whether that is so. */
+function credentialIn(headers: IncomingMessage['headers']): Credential | undefined {
+  const { 'writ-grant': grant, 'proxy-authorization': proxy } = headers;
+  if (grant !== undefined) return { from: 'writ-grant', text: String(grant) };
+  return proxy === undefined ? undefined : { from: 'proxy-authorization', text: proxy };
 }
