@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { IMAGE_ENVIRONMENT } from '../image-flags.ts';
 
 /** A started process that said its port. */
 export interface Started {
@@ -15,7 +16,7 @@ export interface Started {
 /** Starts a Node program and reads `{"port":…}` from its first line. */
 export async function start(args: readonly string[]): Promise<Started> {
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+    env: { ...process.env, ...IMAGE_ENVIRONMENT },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
