@@ -1,4 +1,6 @@
 /** How long a call waits for its agent: to send the next bytes of its body, and to take what is there for it. */
+import type { Call } from '../call/call.ts';
+import { isStreamType, readMediaType } from '../call/media-type.ts';
 import type { Clock } from '../gate/outside.ts';
 import { MinimumRate } from './minimum-rate.ts';
 import type { MinimumRateSettings } from './minimum-rate.ts';
@@ -116,4 +118,10 @@ export class AgentTimeouts {
     else if (slow > 0 || !isLate) this.#watchBody(Math.min(idle, slow), slow <= 0);
     else onEnd('content_timeout'); // it was late before: what came while this process stood still was read meanwhile
   }
+}
+
+/** What the head of a call says of its body. */
+export function expectedBody(call: Pick<Call, 'framing' | 'headers'>): ExpectedBody {
+  if (call.framing.kind === 'length') return call.framing.bytes;
+  return isStreamType(readMediaType(call.headers)?.type ?? '') ? 'stream' : 'unknown';
 }

@@ -1,16 +1,14 @@
 /** One permitted call on its way: bytes both ways under its lease, until one of the three parties ends it. */
 import { constants } from 'node:http2';
 import type { Readable } from 'node:stream';
-import type { Call, Header } from '../call/call.ts';
+import type { Header } from '../call/call.ts';
 import { usageReader } from '../call/llm-usage.ts';
 import type { UsageReader } from '../call/llm-usage.ts';
-import { isStreamType, readMediaType } from '../call/media-type.ts';
 import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import { causeText } from '../config/cause-text.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
-import { AgentTimeouts } from './agent-timeouts.ts';
-import type { ExpectedBody } from './agent-timeouts.ts';
+import { AgentTimeouts, expectedBody } from './agent-timeouts.ts';
 import type { AgentExchange } from './exchange.ts';
 import { elapsedSince } from './elapsed.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
@@ -23,7 +21,7 @@ import { StreamDigest } from './stream-digest.ts';
 import type { Transport } from './transport.ts';
 import type { Switching, UpgradeHandler } from './upgrade.ts';
 import { switchingHead } from './upgrade-reply.ts';
-import { failureOf, UpstreamFailure } from './upstream-failure.ts';
+import { failureOf, resetOf, UpstreamFailure } from './upstream-failure.ts';
 import { requestOf } from './upstream-request.ts';
 import type { Flow, UpstreamTimeouts } from './upstream-request.ts';
 import type { CallEnd, Way } from './websocket.ts';
@@ -386,15 +384,4 @@ async function withUsage(ended: Ended, reader: UsageReader): Promise<Ended> {
 
 function brokenBy(cause: unknown): CallEnd {
   return { ended: 'cut', by: 'internal_error', why: causeText(cause) };
-}
-
-function expectedBody(call: Call): ExpectedBody {
-  if (call.framing.kind === 'length') return call.framing.bytes;
-  return isStreamType(readMediaType(call.headers)?.type ?? '') ? 'stream' : 'unknown';
-}
-
-/** The upstream's own error code, so that the agent learns as much as if it had called by itself. */
-function resetOf(cause: Error): number {
-  const reset = cause instanceof UpstreamFailure ? cause.reset : undefined;
-  return reset ?? constants.NGHTTP2_INTERNAL_ERROR;
 }

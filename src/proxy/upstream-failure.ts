@@ -1,4 +1,5 @@
 /** How an upstream can fail a permitted call. Not a denial: the agent gets 502, 503 or 504, the log an outcome. */
+import { constants } from 'node:http2';
 
 interface Row {
   readonly status: 502 | 503 | 504;
@@ -89,4 +90,10 @@ export function failureOf(error: Error): FailureName {
     return 'response_malformed';
   if (code.startsWith('ERR_SSL_')) return 'tls_failed'; // in TLS 1.3 a client certificate is refused after the handshake
   return BY_CODE[code] ?? 'connection_lost';
+}
+
+/** The upstream's own error code, so that the agent learns as much as if it had called by itself. */
+export function resetOf(cause: Error): number {
+  const reset = cause instanceof UpstreamFailure ? cause.reset : undefined;
+  return reset ?? constants.NGHTTP2_INTERNAL_ERROR;
 }
