@@ -194,7 +194,7 @@ t.test('serve refuses to start, says why, and exits 3', async (t) => {
     ['a volume that is not mounted yet', ['--home', join(folder, 'empty')], /there is no home in .*empty/],
     ['a home without its log', ['--home', keysOnly], /There is a log key, but no log/],
     ['a log’s volume that is not mounted yet', ['--home', emptyLog], /There is a log key, but no log/],
-    ['a home where it cannot say how to reach it', ['--home', unwritable], /EISDIR.*run\.json/],
+    ['a home where it cannot say how to reach it', ['--home', unwritable], /run\.json.*: it is a folder/],
     ...(['forward', 'reverse', 'admin'] as const).map((name): [string, readonly string[], RegExp] => [
       `a busy ${name} port`,
       [`--${name}`, busy],
