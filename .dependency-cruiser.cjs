@@ -37,7 +37,7 @@ const direction = columns.flatMap((column, i) =>
 
 /** What the browser's proof viewer and the CLI both run. */
 const portable =
-  '^src/(crypto/(?!node[.]ts)|receipt/(verif|statement|body|dsse|verdict|trust-file|existed)|lineage/(merkle|proof|checkpoint|note|tlog-policy|tile|tiles-path|tiles-proof|consistency|cosignature|fork|fork-compare|timestamp|timestamp-(certificate|chain|fault|key|signature))[.]ts)';
+  '^src/(crypto/(?!node[.]ts)|receipt/(verif|statement|body|dsse|verdict|trust-file|existed)|lineage/(merkle|proof|checkpoint|note|consistency|tiles/(tile|path|proof)|witness/(tlog-policy|cosignature|fork|fork-compare)|timestamp/(timestamp|certificate|chain|fault|key|signature))[.]ts)';
 
 module.exports = {
   forbidden: [

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { readText } from '../config/read-text.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
-import { listenerUids } from '../proxy/socket-owner.ts';
+import { listenerUids } from '../proxy/agent/socket-owner.ts';
 import { homeLayout } from '../sidecar/home.ts';
 import { unable } from './exit.ts';
 import { readRunning } from './running.ts';

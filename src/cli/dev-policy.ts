@@ -5,7 +5,7 @@ import { readBundle } from '../policy/bundle.ts';
 import { Compiler } from '../policy/compiler.ts';
 import { readPolicyFolder } from '../policy/source.ts';
 import type { Sidecar } from '../sidecar/sidecar.ts';
-import { printFaults } from './policy-report.ts';
+import { printFaults } from './policy/report.ts';
 import { out } from './screen.ts';
 
 /** A folder that is watched. */

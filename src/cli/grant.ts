@@ -1,7 +1,7 @@
 /** `writ grant`: issue and inspect grants. */
 import type { Command } from 'commander';
-import { inspectGrant } from './grant-inspect.ts';
-import { issue } from './grant-issue.ts';
+import { inspectGrant } from './grant/inspect.ts';
+import { issue } from './grant/issue.ts';
 import { addHomeFlags } from './settings-flags.ts';
 
 /** Adds `writ grant issue|inspect`. */

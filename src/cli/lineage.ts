@@ -1,15 +1,15 @@
 /** `writ lineage`: find, show, verify and prove entries of a log, from its files, without a lock. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { exportEntries, exportFormats } from './lineage-export.ts';
-import { countOf, registerProofs, wholeNumber } from './lineage-proofs.ts';
-import { reindex } from './lineage-reindex.ts';
-import { replayDecisions } from './lineage-replay.ts';
-import { addFilterFlags } from './lineage-search.ts';
-import { registerRetention } from './lineage-retention.ts';
-import { showEntries, showEntry } from './lineage-show.ts';
-import { registerTimestamp } from './lineage-timestamp.ts';
-import { verifyLineage } from './lineage-verify.ts';
+import { exportEntries, exportFormats } from './lineage/export.ts';
+import { countOf, registerProofs, wholeNumber } from './lineage/proofs.ts';
+import { reindex } from './lineage/reindex.ts';
+import { replayDecisions } from './lineage/replay.ts';
+import { addFilterFlags } from './lineage/search.ts';
+import { registerRetention } from './lineage/retention.ts';
+import { showEntries, showEntry } from './lineage/show.ts';
+import { registerTimestamp } from './lineage/timestamp.ts';
+import { verifyLineage } from './lineage/verify.ts';
 import { addHomeFlags } from './settings-flags.ts';
 import { TIMESTAMP_FLAG, TSA_POLICY_FLAG, TSA_ROOTS_FLAG } from './timestamp-flags.ts';
 

@@ -7,9 +7,9 @@ import { fileFault } from '../config/file-fault.ts';
 import { makeMissing, replaceFile } from '../lineage/durable.ts';
 import { buildBundle, withBasePolicy } from '../policy/build.ts';
 import { EXIT, unable, usageFailure } from './exit.ts';
-import { registerPolicyEval } from './policy-eval.ts';
-import { policyFiles, withCompiler } from './policy-folder.ts';
-import { printCoverage, printFaults, printTests } from './policy-report.ts';
+import { registerPolicyEval } from './policy/eval.ts';
+import { policyFiles, withCompiler } from './policy/folder.ts';
+import { printCoverage, printFaults, printTests } from './policy/report.ts';
 import { out } from './screen.ts';
 
 interface BuildOptions {

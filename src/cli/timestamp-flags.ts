@@ -1,7 +1,7 @@
 /** `--timestamp`, `--tsa-roots` and `--tsa-policy`: a timestamp is worth as much as the roots that the verifier chose. */
 import { OBJECT_IDENTIFIER } from '../config/values.ts';
-import { certificatesIn } from '../lineage/timestamp-certificate.ts';
-import type { Certificate } from '../lineage/timestamp-certificate.ts';
+import { certificatesIn } from '../lineage/timestamp/certificate.ts';
+import type { Certificate } from '../lineage/timestamp/certificate.ts';
 import { unable, usageFailure } from './exit.ts';
 import { readBytes } from './result-file.ts';
 

@@ -9,12 +9,12 @@ import type { Endpoint } from '../config/values.ts';
 import { node } from '../crypto/node.ts';
 import { formatNoteKey, isNoteName } from '../lineage/note.ts';
 import type { NoteKey } from '../lineage/note.ts';
-import { createWitness, keepFork, readCosigner, readLogs, witnessLayout } from '../lineage/witness-home.ts';
-import type { WitnessLayout } from '../lineage/witness-home.ts';
-import { WitnessFile } from '../lineage/witness-memory.ts';
-import { serveWitness } from '../lineage/witness-server.ts';
-import { Witness } from '../lineage/witness.ts';
-import type { WitnessAnswer } from '../lineage/witness.ts';
+import { createWitness, keepFork, readCosigner, readLogs, witnessLayout } from '../lineage/witness/home.ts';
+import type { WitnessLayout } from '../lineage/witness/home.ts';
+import { WitnessFile } from '../lineage/witness/memory.ts';
+import { serveWitness } from '../lineage/witness/server.ts';
+import { Witness } from '../lineage/witness/witness.ts';
+import type { WitnessAnswer } from '../lineage/witness/witness.ts';
 import { unable, usageFailure } from './exit.ts';
 import { err } from './screen.ts';
 

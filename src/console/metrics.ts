@@ -2,8 +2,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decided, Finished, Handshake, Observer } from '../gate/observer.ts';
 import type { LineageHealth } from '../lineage/lineage.ts';
-import type { TimestampReport } from '../lineage/timestamp.ts';
-import type { WitnessReport } from '../lineage/witness-rounds.ts';
+import type { TimestampReport } from '../lineage/timestamp/timestamp.ts';
+import type { WitnessReport } from '../lineage/witness/rounds.ts';
 import type { Readiness } from './readiness.ts';
 import { READY_PARTS } from './readiness.ts';
 

@@ -5,7 +5,7 @@ import { decodeUtf8 } from '../crypto/bytes.ts';
 import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { pruningDraft } from '../lineage/pruned.ts';
-import type { ServedLog } from '../lineage/tiles-served.ts';
+import type { ServedLog } from '../lineage/tiles/served.ts';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
 import { bundlesPart, gone } from './tiles.ts';

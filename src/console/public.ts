@@ -1,6 +1,6 @@
 /** What anyone may ask: health, metrics, and hashes and keys for those who verify. Never an entry's contents. */
 import { Hono } from 'hono';
-import type { ServedLog } from '../lineage/tiles-served.ts';
+import type { ServedLog } from '../lineage/tiles/served.ts';
 import type { Metrics } from './metrics.ts';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';

@@ -7,10 +7,10 @@ import { gzip } from 'node:zlib';
 import { Hono } from 'hono';
 import type { MiddlewareHandler } from 'hono';
 import { toBase64 } from '../crypto/base64.ts';
-import { TILE_WIDTH } from '../lineage/tile.ts';
-import { parseTilePath } from '../lineage/tiles-path.ts';
-import type { TileResource } from '../lineage/tiles-path.ts';
-import type { ServedLog } from '../lineage/tiles-served.ts';
+import { TILE_WIDTH } from '../lineage/tiles/tile.ts';
+import { parseTilePath } from '../lineage/tiles/path.ts';
+import type { TileResource } from '../lineage/tiles/path.ts';
+import type { ServedLog } from '../lineage/tiles/served.ts';
 import { problem } from './problem.ts';
 
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' };

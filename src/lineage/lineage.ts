@@ -1,7 +1,7 @@
 /** What the rest of the house knows of the log: a promise for each entry. Threads and disks are behind it. */
 import type { Room } from './space.ts';
 import type { Draft } from './statement.ts';
-import type { TileAddress } from './tile.ts';
+import type { TileAddress } from './tiles/tile.ts';
 
 /** One entry to write. */
 export interface EntryRequest extends Draft {

@@ -7,8 +7,8 @@ import { layoutOf } from './layout.ts';
 import type { Lineage } from './lineage.ts';
 import { ANY_ROOM } from './space.ts';
 import type { SpaceRules } from './space.ts';
-import { WriterClient } from './writer-client.ts';
-import type { WriterData, WriterReady } from './writer-protocol.ts';
+import { WriterClient } from './writer/client.ts';
+import type { WriterData, WriterReady } from './writer/protocol.ts';
 
 /** How a log is opened. */
 export interface LineageOptions {

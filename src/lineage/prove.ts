@@ -9,8 +9,8 @@ import { formatProof } from './proof.ts';
 import { batchesOf } from './read.ts';
 import { readVouched } from './replay.ts';
 import type { Vouched } from './replay.ts';
-import { tilesFromFiles } from './tiles-source.ts';
-import { TiledTree } from './tiles-proof.ts';
+import { tilesFromFiles } from './tiles/source.ts';
+import { TiledTree } from './tiles/proof.ts';
 
 /** The newest checkpoint that enough witnesses had cosigned, as the sidecar left it; undefined where there is none. */
 export function readCosigned(layout: LogLayout, logKey: NoteKey): Vouched | undefined {

@@ -13,8 +13,8 @@ import { checkPruned, findPruning, notePruning } from './pruned.ts';
 import type { Pruning } from './pruned.ts';
 import { readProven } from './read-proven.ts';
 import { batchAt } from './segment.ts';
-import { secureTiles } from './tile-files.ts';
-import { TILE_WIDTH } from './tile.ts';
+import { secureTiles } from './tiles/tile-files.ts';
+import { TILE_WIDTH } from './tiles/tile.ts';
 import type { Tree } from './tree.ts';
 
 /** What can be dropped. */

@@ -16,8 +16,8 @@ import { HASH_LENGTH, leafHash } from './merkle.ts';
 import { readEntries, readEntry } from './read.ts';
 import { draft } from './statement.ts';
 import type { Draft } from './statement.ts';
-import { TileReader } from './tile-files.ts';
-import { TILE_WIDTH, tilePath } from './tile.ts';
+import { TileReader } from './tiles/tile-files.ts';
+import { TILE_WIDTH, tilePath } from './tiles/tile.ts';
 import type { Tree } from './tree.ts';
 
 /** What an entry says of a pruning. */

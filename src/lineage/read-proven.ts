@@ -11,7 +11,7 @@ import { readEntries } from './read.ts';
 import type { LogEntry } from './read.ts';
 import { readVouched } from './replay.ts';
 import { treeAt } from './resume.ts';
-import { TILE_WIDTH } from './tile.ts';
+import { TILE_WIDTH } from './tiles/tile.ts';
 import type { Tree } from './tree.ts';
 
 /**

@@ -29,7 +29,7 @@ import { replay, replayTail } from './replay.ts';
 import type { ReplayRules, Tail } from './replay.ts';
 import type { NoteKey } from './note.ts';
 import type { Seal } from './seal.ts';
-import { mendTileFile } from './tile-files.ts';
+import { mendTileFile } from './tiles/tile-files.ts';
 import { draft } from './statement.ts';
 
 /** What a log needs of the outside to be opened. */

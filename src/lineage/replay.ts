@@ -24,7 +24,7 @@ import { sizeAtEnd } from './segment-end.ts';
 import type { Batch } from './segment.ts';
 import { isMissing } from './system-remedy.ts';
 import { treeOn } from './tree-files.ts';
-import type { Tile } from './tile.ts';
+import type { Tile } from './tiles/tile.ts';
 
 /** A log that was read to its end and is not damaged. */
 export interface Replayed {

@@ -13,7 +13,7 @@ import { leafHash } from './merkle.ts';
 import { holeOf, whilePruned } from './hole.ts';
 import { passHole } from './pruned.ts';
 import { readEntries } from './read.ts';
-import { TILE_WIDTH } from './tile.ts';
+import { TILE_WIDTH } from './tiles/tile.ts';
 import { treeOn } from './tree-files.ts';
 import type { Tree } from './tree.ts';
 

@@ -12,10 +12,10 @@ import { batchesOf, readEntry } from './read.ts';
 import { SegmentFile } from './segment-file.ts';
 import type { Composer } from './composer.ts';
 import type { Draft } from './statement.ts';
-import { writeTileFile } from './tile-files.ts';
-import { TILE_WIDTH } from './tile.ts';
-import type { TileAddress } from './tile.ts';
-import { tileWidth } from './tiles-path.ts';
+import { writeTileFile } from './tiles/tile-files.ts';
+import { TILE_WIDTH } from './tiles/tile.ts';
+import type { TileAddress } from './tiles/tile.ts';
+import { tileWidth } from './tiles/path.ts';
 
 /** What an append left on disk. The views are good until the next append. */
 export interface Appended {

@@ -3,9 +3,9 @@ import { node } from '../crypto/node.ts';
 import type { LogLayout } from './layout.ts';
 import { HASH_LENGTH, leafHash } from './merkle.ts';
 import { readEntries } from './read.ts';
-import { readTileFile } from './tile-files.ts';
-import { Tile, TILE_WIDTH } from './tile.ts';
-import type { TileAddress } from './tile.ts';
+import { readTileFile } from './tiles/tile-files.ts';
+import { Tile, TILE_WIDTH } from './tiles/tile.ts';
+import type { TileAddress } from './tiles/tile.ts';
 import { Tree } from './tree.ts';
 
 /** An empty tree that reads its older nodes from this log's files. */

@@ -15,8 +15,8 @@ import {
   splitPoint,
 } from './merkle.ts';
 import type { Range } from './merkle.ts';
-import { locate, Tile, TILE_HEIGHT, TILE_WIDTH, tilePath } from './tile.ts';
-import type { TileAddress } from './tile.ts';
+import { locate, Tile, TILE_HEIGHT, TILE_WIDTH, tilePath } from './tiles/tile.ts';
+import type { TileAddress } from './tiles/tile.ts';
 
 /** Gives the 8,192 bytes of a full tile, or undefined where it is missing. */
 export type ReadTile = (address: TileAddress) => Uint8Array | undefined;

@@ -12,9 +12,9 @@ import { readVouched, replay } from './replay.ts';
 import type { Replayed, ReplayRules, Vouched } from './replay.ts';
 import { replayScanned } from './replay-scanned.ts';
 import type { Scanner } from './replay-scanned.ts';
-import { TileReader } from './tile-files.ts';
-import { TILE_WIDTH, tilePath } from './tile.ts';
-import type { Tile } from './tile.ts';
+import { TileReader } from './tiles/tile-files.ts';
+import { TILE_WIDTH, tilePath } from './tiles/tile.ts';
+import type { Tile } from './tiles/tile.ts';
 
 /** What to verify, and against what. */
 export interface LogVerification {

@@ -8,23 +8,23 @@ import { cleanTrailers, readTrailers } from '../call/trailers.ts';
 import { causeText } from '../config/cause-text.ts';
 import type { Clock, Ended, Passage } from '../gate/outside.ts';
 import { addressText } from '../gate/record.ts';
-import { AgentTimeouts, expectedBody } from './agent-timeouts.ts';
-import type { AgentExchange } from './exchange.ts';
+import { AgentTimeouts, expectedBody } from './agent/agent-timeouts.ts';
+import type { AgentExchange } from './agent/exchange.ts';
 import { elapsedSince } from './elapsed.ts';
 import { grpcStatusOf, isGrpcCall } from './grpc.ts';
-import type { MinimumRateSettings } from './minimum-rate.ts';
+import type { MinimumRateSettings } from './agent/minimum-rate.ts';
 import { failureReply, permitMark } from './reply.ts';
 import { earlyLinks, responseHead } from './response-head.ts';
 import type { FitHead } from './response-head.ts';
 import type { Scavenger } from './scavenger.ts';
 import { StreamDigest } from './stream-digest.ts';
-import type { Transport } from './transport.ts';
-import type { Switching, UpgradeHandler } from './upgrade.ts';
-import { switchingHead } from './upgrade-reply.ts';
-import { failureOf, resetOf, UpstreamFailure } from './upstream-failure.ts';
-import { requestOf } from './upstream-request.ts';
-import type { Flow, UpstreamTimeouts } from './upstream-request.ts';
-import type { CallEnd, Way } from './websocket.ts';
+import type { Transport } from './upstream/transport.ts';
+import type { Switching, UpgradeHandler } from './websocket/upgrade.ts';
+import { switchingHead } from './websocket/upgrade-reply.ts';
+import { failureOf, resetOf, UpstreamFailure } from './upstream/failure.ts';
+import { requestOf } from './upstream/request.ts';
+import type { Flow, UpstreamTimeouts } from './upstream/request.ts';
+import type { CallEnd, Way } from './websocket/websocket.ts';
 
 /** What a relay needs beside its call. */
 export interface RelayParts {

@@ -1,7 +1,7 @@
 /** What the sidecar itself says to an agent: denials (formats.md §4) and failed upstreams. */
 import type { Denial } from '../gate/denial.ts';
-import { failures } from './upstream-failure.ts';
-import type { FailureName } from './upstream-failure.ts';
+import { failures } from './upstream/failure.ts';
+import type { FailureName } from './upstream/failure.ts';
 
 /** A whole answer of ours. */
 export interface Reply {

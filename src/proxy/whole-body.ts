@@ -3,7 +3,7 @@ import { causeText } from '../config/cause-text.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { KeepPiece } from '../gate/outside.ts';
-import type { BodySource } from './request-body.ts';
+import type { BodySource } from './agent/request-body.ts';
 
 /** Hands each piece to `keep`, as the gate's `Exchange.readBody` has it. No trailers may follow such a body. */
 export function readWhole(source: BodySource, keep: KeepPiece): Promise<Outcome<undefined>> {

@@ -5,11 +5,11 @@
 import { isJsonObject } from '../crypto/json.ts';
 import { parseHead } from '../lineage/checkpoint.ts';
 import { parseNote } from '../lineage/note.ts';
-import type { Certificate } from '../lineage/timestamp-certificate.ts';
-import { noTimestamp, sayTimestamp } from '../lineage/timestamp-fault.ts';
-import type { Timestamp, TimestampFault, TimestampOutcome } from '../lineage/timestamp-fault.ts';
-import { timestampedBytes, verifyTimestamp } from '../lineage/timestamp.ts';
-import type { TimestampClaim } from '../lineage/timestamp.ts';
+import type { Certificate } from '../lineage/timestamp/certificate.ts';
+import { noTimestamp, sayTimestamp } from '../lineage/timestamp/fault.ts';
+import type { Timestamp, TimestampFault, TimestampOutcome } from '../lineage/timestamp/fault.ts';
+import { timestampedBytes, verifyTimestamp } from '../lineage/timestamp/timestamp.ts';
+import type { TimestampClaim } from '../lineage/timestamp/timestamp.ts';
 import { TIME_UNPROVEN } from './verdict.ts';
 import type { Existed, LogVerdict, Verdict } from './verdict.ts';
 

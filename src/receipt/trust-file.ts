@@ -4,8 +4,8 @@ import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import { loadJwk, toJwk } from '../crypto/key.ts';
 import type { PublicKey, Suite } from '../crypto/suite.ts';
 import type { NoteKey } from '../lineage/note.ts';
-import { formatPolicy, parsePolicy } from '../lineage/tlog-policy.ts';
-import type { TlogPolicy, Witnesses } from '../lineage/tlog-policy.ts';
+import { formatPolicy, parsePolicy } from '../lineage/witness/tlog-policy.ts';
+import type { TlogPolicy, Witnesses } from '../lineage/witness/tlog-policy.ts';
 
 /** What a verifier believes. */
 export interface Trust extends TlogPolicy {

@@ -1,6 +1,6 @@
 /** What a verifier of denials answers: separate questions, never one green light. Portable. */
 import type { JsonObject } from '../crypto/json.ts';
-import type { Timestamp, TimestampFault } from '../lineage/timestamp-fault.ts';
+import type { Timestamp, TimestampFault } from '../lineage/timestamp/fault.ts';
 
 /** Everything that can be wrong with a denial, in the order in which it is looked for (formats.md §4). */
 export const faults = {

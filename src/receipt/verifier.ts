@@ -5,7 +5,7 @@
  */
 import { noble } from '../crypto/noble.ts';
 import { parseConsistency } from '../lineage/consistency.ts';
-import { verifyFork as findFork } from '../lineage/fork.ts';
+import { verifyFork as findFork } from '../lineage/witness/fork.ts';
 import { parseTrust } from './trust-file.ts';
 import type { Trust } from './trust-file.ts';
 import type { Existed, LogVerdict, Verdict } from './verdict.ts';
@@ -100,7 +100,7 @@ export async function existedBefore(
 ): Promise<ExistedBefore> {
   const { response, roots, policy } = given;
   const { existedBefore: check } = await import('./existed.ts');
-  const { certificatesIn } = await import('../lineage/timestamp-certificate.ts');
+  const { certificatesIn } = await import('../lineage/timestamp/certificate.ts');
   return check(verdict, {
     ...{ response, policy, roots: certificatesIn(roots) },
     remembered: remembered?.checkpoint,

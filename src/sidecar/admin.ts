@@ -12,7 +12,7 @@ import { startConsole } from '../console/server.ts';
 import type { ConsoleServer } from '../console/server.ts';
 import type { LogIdentity } from '../lineage/identity.ts';
 import type { Lineage } from '../lineage/lineage.ts';
-import type { ServedLog } from '../lineage/tiles-served.ts';
+import type { ServedLog } from '../lineage/tiles/served.ts';
 import { formatTrust } from '../receipt/trust-file.ts';
 import { PortUnavailable } from './listeners.ts';
 import { verifiersWitnesses } from './witnessing.ts';

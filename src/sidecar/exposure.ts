@@ -3,8 +3,8 @@
  * `keys: exposed`. Once seen, it stays so until the next start.
  */
 import type { Clock } from '../gate/outside.ts';
-import { peerUid } from '../proxy/socket-owner.ts';
-import type { PeerPorts } from '../proxy/socket-owner.ts';
+import { peerUid } from '../proxy/agent/socket-owner.ts';
+import type { PeerPorts } from '../proxy/agent/socket-owner.ts';
 
 const ROOT = 0;
 const LOOK_EVERY_MS = 1000;

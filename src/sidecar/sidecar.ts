@@ -11,7 +11,7 @@ import type { RecordingLimit } from '../gate/recording-limit.ts';
 import type { InputKeeper } from '../lineage/inputs.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { Lineage } from '../lineage/lineage.ts';
-import type { HttpUpstream } from '../proxy/upstream.ts';
+import type { HttpUpstream } from '../proxy/upstream/upstream.ts';
 import { watchClock } from './clock-watch.ts';
 import { urlOf } from './listeners.ts';
 import type { ListenerName, OpenListener } from './listeners.ts';

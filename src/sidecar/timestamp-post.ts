@@ -2,11 +2,11 @@
 import { randomFillSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../config/system.ts';
-import { askTimestamp } from '../lineage/timestamp-client.ts';
-import type { FreshTimestamp } from '../lineage/timestamp-client.ts';
-import { certificatesIn } from '../lineage/timestamp-certificate.ts';
-import { noTimestamp } from '../lineage/timestamp-fault.ts';
-import type { NoTimestamp } from '../lineage/timestamp-fault.ts';
+import { askTimestamp } from '../lineage/timestamp/client.ts';
+import type { FreshTimestamp } from '../lineage/timestamp/client.ts';
+import { certificatesIn } from '../lineage/timestamp/certificate.ts';
+import { noTimestamp } from '../lineage/timestamp/fault.ts';
+import type { NoTimestamp } from '../lineage/timestamp/fault.ts';
 import { postOutside } from './outside-post.ts';
 
 /** Who is asked, and by which roots the answer is judged. */

@@ -8,8 +8,8 @@ import { parseHead } from '../lineage/checkpoint.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { parseNote } from '../lineage/note.ts';
-import { keepTimestamp, newestTimestamp } from '../lineage/timestamp-client.ts';
-import type { TimestampReport } from '../lineage/timestamp.ts';
+import { keepTimestamp, newestTimestamp } from '../lineage/timestamp/client.ts';
+import type { TimestampReport } from '../lineage/timestamp/timestamp.ts';
 import { fetchTimestamp } from './timestamp-post.ts';
 
 /** What it is made of. */

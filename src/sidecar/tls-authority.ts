@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../lineage/durable.ts';
 import { layoutOf } from '../lineage/layout.ts';
-import { CertificateAuthority, makeCertificateAuthority } from '../proxy/certificate-authority.ts';
+import { CertificateAuthority, makeCertificateAuthority } from '../proxy/tunnel/certificate-authority.ts';
 
 /** The home has no certificate authority that can be used. The message says what to do. */
 export class TlsAuthorityFault extends Error {

@@ -3,11 +3,11 @@ import { parseOrigin } from '../call/host.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Outcome } from '../denial/outcome.ts';
 import type { Address } from '../gate/outside.ts';
-import { routeException } from '../proxy/address-exception.ts';
-import type { Exception } from '../proxy/address-exception.ts';
-import type { VettingResolver } from '../proxy/resolver.ts';
-import type { TlsIdentity } from '../proxy/tls-identity.ts';
-import type { UpstreamProxy } from '../proxy/upstream-proxy.ts';
+import { routeException } from '../proxy/address/exception.ts';
+import type { Exception } from '../proxy/address/exception.ts';
+import type { VettingResolver } from '../proxy/address/resolver.ts';
+import type { TlsIdentity } from '../proxy/upstream/tls-identity.ts';
+import type { UpstreamProxy } from '../proxy/upstream/proxy.ts';
 import { readUpstreamFiles, UpstreamFilesFault } from './upstream-files.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
 

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { httpsPlace } from '../call/host.ts';
 import type { Settings } from '../config/schema.ts';
-import { tlsIdentities } from '../proxy/tls-identity.ts';
-import type { ClientCertificate, Identities } from '../proxy/tls-identity.ts';
+import { tlsIdentities } from '../proxy/upstream/tls-identity.ts';
+import type { ClientCertificate, Identities } from '../proxy/upstream/tls-identity.ts';
 
 /** What they hold. */
 export interface UpstreamFiles {

@@ -1,5 +1,5 @@
 /** How witnesses are reached. */
-import type { Post } from '../lineage/witness-client.ts';
+import type { Post } from '../lineage/witness/client.ts';
 import { postOutside } from './outside-post.ts';
 
 const TYPE = 'text/plain; charset=utf-8';

@@ -12,13 +12,13 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { parseNoteKey } from '../lineage/note.ts';
-import { ServedLog } from '../lineage/tiles-served.ts';
-import type { Cosigned } from '../lineage/tiles-served.ts';
-import type { Witnesses } from '../lineage/tlog-policy.ts';
-import type { WitnessTarget } from '../lineage/witness-client.ts';
-import { rolledBack } from '../lineage/witness-recall.ts';
-import { WitnessRounds } from '../lineage/witness-rounds.ts';
-import type { Disagreement, Round, WitnessReport } from '../lineage/witness-rounds.ts';
+import { ServedLog } from '../lineage/tiles/served.ts';
+import type { Cosigned } from '../lineage/tiles/served.ts';
+import type { Witnesses } from '../lineage/witness/tlog-policy.ts';
+import type { WitnessTarget } from '../lineage/witness/client.ts';
+import { rolledBack } from '../lineage/witness/recall.ts';
+import { WitnessRounds } from '../lineage/witness/rounds.ts';
+import type { Disagreement, Round, WitnessReport } from '../lineage/witness/rounds.ts';
 import { postToWitness } from './witness-post.ts';
 
 /** Whom the settings name. */

@@ -12,8 +12,8 @@ import { signHead } from '../lineage/seal.ts';
 import type { Seal } from '../lineage/seal.ts';
 import { Space } from '../lineage/space.ts';
 import { Store } from '../lineage/store.ts';
-import type { Turn, WriterData, WriterReady } from '../lineage/writer-protocol.ts';
-import { LogWriter } from '../lineage/writer.ts';
+import type { Turn, WriterData, WriterReady } from '../lineage/writer/protocol.ts';
+import { LogWriter } from '../lineage/writer/writer.ts';
 import { signReceipt } from '../receipt/sign.ts';
 
 interface OpenLog {

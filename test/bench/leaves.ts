@@ -1,5 +1,8 @@
 /** What a leaf costs, minted and made ready for TLS, each for a host of its own: `node test/bench/leaves.ts`. */
-import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
+import {
+  CertificateAuthority,
+  makeCertificateAuthority,
+} from '../../src/proxy/tunnel/certificate-authority.ts';
 
 const COUNT = 2000;
 const WARM = 200;

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Catalogue } from '../../src/lineage/catalogue.ts';
+import { Catalogue } from '../../src/lineage/catalogue/catalogue.ts';
 import { parseProof } from '../../src/lineage/proof.ts';
 import { segmentPath } from '../../src/lineage/layout.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { concatBytes, encodeUtf8 } from '../../src/crypto/bytes.ts';
 import { sha256Hex } from '../../src/crypto/node.ts';
-import { csvLine } from '../../src/cli/export-csv.ts';
+import { csvLine } from '../../src/cli/lineage/export-csv.ts';
 import { InputKeeper } from '../../src/lineage/inputs.ts';
 import { draft } from '../../src/lineage/statement.ts';
 import { callDraft, makeScratchLog, openStore } from '../lineage/scratch-log.ts';

@@ -6,7 +6,7 @@ import { watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { checkPath } from '../../src/cli/policy-eval-path.ts';
+import { checkPath } from '../../src/cli/policy/eval-path.ts';
 import { systemFailure } from '../../src/cli/system-fault.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 

@@ -12,7 +12,7 @@ import { verifyCheckpoint } from '../../src/lineage/checkpoint.ts';
 import { verifyConsistencyProof } from '../../src/lineage/consistency.ts';
 import { parseProof } from '../../src/lineage/proof.ts';
 import { splitEntries } from '../../src/lineage/segment.ts';
-import { resourcePath, tilesOf } from '../../src/lineage/tiles-path.ts';
+import { resourcePath, tilesOf } from '../../src/lineage/tiles/path.ts';
 import { formatTrust } from '../../src/receipt/trust-file.ts';
 import { forkedLogs } from '../lineage/forked-logs.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';

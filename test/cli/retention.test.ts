@@ -10,7 +10,7 @@ import { layoutOf, listSegments } from '../../src/lineage/layout.ts';
 import { lockRetention } from '../../src/lineage/lock.ts';
 import { verifyCheckpoint } from '../../src/lineage/checkpoint.ts';
 import { parseProof } from '../../src/lineage/proof.ts';
-import { resourcePath } from '../../src/lineage/tiles-path.ts';
+import { resourcePath } from '../../src/lineage/tiles/path.ts';
 import { ChildSidecar } from '../e2e/child-sidecar.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { TestHome } from '../e2e/home.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Metrics } from '../../src/console/metrics.ts';
-import type { WitnessReport } from '../../src/lineage/witness-rounds.ts';
-import type { TimestampReport } from '../../src/lineage/timestamp.ts';
+import type { WitnessReport } from '../../src/lineage/witness/rounds.ts';
+import type { TimestampReport } from '../../src/lineage/timestamp/timestamp.ts';
 import { Readiness } from '../../src/console/readiness.ts';
 import type { Finished } from '../../src/gate/observer.ts';
 

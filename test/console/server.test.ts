@@ -16,7 +16,7 @@ import { layoutOf } from '../../src/lineage/layout.ts';
 import type { LogLayout } from '../../src/lineage/layout.ts';
 import { LineageUnavailable } from '../../src/lineage/lineage.ts';
 import type { Lineage } from '../../src/lineage/lineage.ts';
-import { ServedLog } from '../../src/lineage/tiles-served.ts';
+import { ServedLog } from '../../src/lineage/tiles/served.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 
 const TOKEN = 'a'.repeat(43);

@@ -14,11 +14,11 @@ import { openLineage } from '../../src/lineage/open.ts';
 import { parseProof, rootOfInclusion } from '../../src/lineage/proof.ts';
 import { readEntries } from '../../src/lineage/read.ts';
 import { splitEntries } from '../../src/lineage/segment.ts';
-import type { Cosigned } from '../../src/lineage/tiles-served.ts';
-import { ServedLog } from '../../src/lineage/tiles-served.ts';
-import { resourcePath, tilesOf } from '../../src/lineage/tiles-path.ts';
-import { TiledTree } from '../../src/lineage/tiles-proof.ts';
-import type { GiveTile } from '../../src/lineage/tiles-proof.ts';
+import type { Cosigned } from '../../src/lineage/tiles/served.ts';
+import { ServedLog } from '../../src/lineage/tiles/served.ts';
+import { resourcePath, tilesOf } from '../../src/lineage/tiles/path.ts';
+import { TiledTree } from '../../src/lineage/tiles/proof.ts';
+import type { GiveTile } from '../../src/lineage/tiles/proof.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { callDraft, fill, makeScratchLog, openStore } from '../lineage/scratch-log.ts';
 

@@ -1,7 +1,7 @@
 /** Fail closed, by trying: each part of a real gate breaks once, and nothing gets through. */
 import t from 'tap';
 import { LineageUnavailable } from '../../src/lineage/lineage.ts';
-import type { CallHandler } from '../../src/proxy/call-handler.ts';
+import type { CallHandler } from '../../src/proxy/agent/call-handler.ts';
 import { assertDenied } from '../e2e/denied.ts';
 import { forwardHead, readReply } from '../e2e/wire.ts';
 import { ask, realGate } from './real-gate.ts';

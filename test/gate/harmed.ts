@@ -12,7 +12,7 @@ import type { DenialCode } from '../../src/denial/table.ts';
 import { readIdentity } from '../../src/lineage/identity.ts';
 import { layoutOf } from '../../src/lineage/layout.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
-import type { AgentExchange } from '../../src/proxy/exchange.ts';
+import type { AgentExchange } from '../../src/proxy/agent/exchange.ts';
 import { assertReceipt } from '../e2e/denied.ts';
 import type { Recorded } from '../e2e/home.ts';
 import { startTlsOrigin } from '../e2e/tls-origin.ts';

@@ -20,21 +20,24 @@ import { GrantVerifier } from '../../src/grant/verify.ts';
 import { openLineage } from '../../src/lineage/open.ts';
 import { pass } from '../../src/denial/outcome.ts';
 import { PolicyPool } from '../../src/policy/pool.ts';
-import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
-import { parseException } from '../../src/proxy/address-exception.ts';
-import type { AgentExchange } from '../../src/proxy/exchange.ts';
-import { Interceptor } from '../../src/proxy/intercept.ts';
-import { Listener } from '../../src/proxy/listener.ts';
-import type { CallHandler } from '../../src/proxy/call-handler.ts';
-import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
-import { OriginalDestinations } from '../../src/proxy/original-destination.ts';
-import { VettingResolver } from '../../src/proxy/resolver.ts';
+import {
+  CertificateAuthority,
+  makeCertificateAuthority,
+} from '../../src/proxy/tunnel/certificate-authority.ts';
+import { parseException } from '../../src/proxy/address/exception.ts';
+import type { AgentExchange } from '../../src/proxy/agent/exchange.ts';
+import { Interceptor } from '../../src/proxy/tunnel/intercept.ts';
+import { Listener } from '../../src/proxy/agent/listener.ts';
+import type { CallHandler } from '../../src/proxy/agent/call-handler.ts';
+import { boundedLookup, interfaceAddresses } from '../../src/proxy/address/lookup.ts';
+import { OriginalDestinations } from '../../src/proxy/tunnel/original-destination.ts';
+import { VettingResolver } from '../../src/proxy/address/resolver.ts';
 import { DiskSpool } from '../../src/proxy/spool.ts';
-import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
-import { TransparentListener } from '../../src/proxy/transparent.ts';
-import type { TransparentParts } from '../../src/proxy/transparent.ts';
-import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
-import type { UpstreamSettings } from '../../src/proxy/upstream.ts';
+import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
+import { TransparentListener } from '../../src/proxy/tunnel/transparent.ts';
+import type { TransparentParts } from '../../src/proxy/tunnel/transparent.ts';
+import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream/upstream.ts';
+import type { UpstreamSettings } from '../../src/proxy/upstream/upstream.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { Teardown, TestHome } from '../e2e/home.ts';
 import { echo, startOrigin } from '../e2e/origin.ts';

@@ -1,6 +1,9 @@
 /** Names to mint certificates for, without end: the cache stays bounded, and honest handshakes go on (names.ts). */
 import t from 'tap';
-import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
+import {
+  CertificateAuthority,
+  makeCertificateAuthority,
+} from '../../src/proxy/tunnel/certificate-authority.ts';
 import { freshNames, startNames } from './names.ts';
 
 const GROWTH_MIB = 64;

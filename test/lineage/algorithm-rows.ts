@@ -1,6 +1,6 @@
 /** Authorities of every kind of key and signature: which ones are accepted, and which are not. */
-import type { TimestampFault } from '../../src/lineage/timestamp-fault.ts';
-import { timestampRequest } from '../../src/lineage/timestamp.ts';
+import type { TimestampFault } from '../../src/lineage/timestamp/fault.ts';
+import { timestampRequest } from '../../src/lineage/timestamp/timestamp.ts';
 import { ed25519Response } from './ed25519-token.ts';
 import { CMS } from './test-authority.ts';
 import type { CertificatePlan, TestAuthority } from './test-authority.ts';

@@ -2,7 +2,7 @@
 import { hash, createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ObjectIdentifier } from 'asn1js';
-import { readCertificate } from '../../src/lineage/timestamp-certificate.ts';
+import { readCertificate } from '../../src/lineage/timestamp/certificate.ts';
 import { der, granted, tokenInfo } from './test-authority.ts';
 import type { Forgery, TestAuthority } from './test-authority.ts';
 

@@ -1,6 +1,6 @@
 /** A writer thread that blocks, as on a hung disk, until it is let go: then it answers. Entry file of a worker. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Turn, WriterMessage } from '../../src/lineage/writer-protocol.ts';
+import type { Turn, WriterMessage } from '../../src/lineage/writer/protocol.ts';
 
 const { gate } = workerData as { gate: Int32Array };
 let size = 1;

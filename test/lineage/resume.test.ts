@@ -11,7 +11,7 @@ import { readProven } from '../../src/lineage/read-proven.ts';
 import { readVouched, replayTail } from '../../src/lineage/replay.ts';
 import { resume, treeAt } from '../../src/lineage/resume.ts';
 import { Tree } from '../../src/lineage/tree.ts';
-import { tilePath } from '../../src/lineage/tile.ts';
+import { tilePath } from '../../src/lineage/tiles/tile.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
 import { scratchFolder } from './scratch-folder.ts';
 import { callDraft, fill, makeScratchLog, openStore } from './scratch-log.ts';

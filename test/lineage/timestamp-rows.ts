@@ -1,7 +1,7 @@
 /** Time-stamp responses and what is to be said of them. */
 import type { Test } from 'tap';
-import type { TimestampFault } from '../../src/lineage/timestamp-fault.ts';
-import { timestampRequest } from '../../src/lineage/timestamp.ts';
+import type { TimestampFault } from '../../src/lineage/timestamp/fault.ts';
+import { timestampRequest } from '../../src/lineage/timestamp/timestamp.ts';
 import { algorithmRows } from './algorithm-rows.ts';
 import { CMS, TestAuthority } from './test-authority.ts';
 

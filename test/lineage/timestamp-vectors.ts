@@ -1,7 +1,7 @@
 /** `test/vectors/timestamps.json`: answers that were once made, and must be judged the same for ever, in Node and in browsers. */
 import { readFileSync } from 'node:fs';
-import { certificatesIn } from '../../src/lineage/timestamp-certificate.ts';
-import { verifyTimestamp } from '../../src/lineage/timestamp.ts';
+import { certificatesIn } from '../../src/lineage/timestamp/certificate.ts';
+import { verifyTimestamp } from '../../src/lineage/timestamp/timestamp.ts';
 
 /** One answer. Bytes are base64. */
 export interface StampVector {

@@ -3,7 +3,7 @@ import { toHex } from '../../src/crypto/bytes.ts';
 import { node } from '../../src/crypto/node.ts';
 import { Frontier, leafHash, nodeHash } from '../../src/lineage/merkle.ts';
 import { rootOfInclusion, verifyConsistency } from '../../src/lineage/proof.ts';
-import { tilePath } from '../../src/lineage/tile.ts';
+import { tilePath } from '../../src/lineage/tiles/tile.ts';
 import { Tree } from '../../src/lineage/tree.ts';
 
 const leafOf = (index: number): Uint8Array => leafHash(node, Buffer.from(String(index)));

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import t from 'tap';
-import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
+import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
 import { exchangeRaw, lastEnded, RawAgent, startRaw, startSidecar } from './small-gate.ts';
 import type { Sidecar, Teardown } from './small-gate.ts';
 

@@ -5,7 +5,7 @@ import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
+import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
 import { call, fields, startAgent } from './http2-client.ts';
 import { exchangeRaw, lastEnded, startSidecar } from './small-gate.ts';
 import type { Plan, Teardown } from './small-gate.ts';

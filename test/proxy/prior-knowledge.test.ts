@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import type { Clock } from '../../src/gate/outside.ts';
-import { Listener } from '../../src/proxy/listener.ts';
+import { Listener } from '../../src/proxy/agent/listener.ts';
 import { call, fields, hear, startAgent } from './http2-client.ts';
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, GET, TYPE } from './http2-frames.ts';
 import { exchangeRaw, RawAgent, startOrigin, startRaw, startSidecar } from './small-gate.ts';

@@ -8,13 +8,16 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
-import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
-import { dial } from '../../src/proxy/dial.ts';
-import type { Flow } from '../../src/proxy/upstream-request.ts';
-import { Http1Transport } from '../../src/proxy/http1-transport.ts';
-import { Interceptor } from '../../src/proxy/intercept.ts';
-import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
-import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
+import {
+  CertificateAuthority,
+  makeCertificateAuthority,
+} from '../../src/proxy/tunnel/certificate-authority.ts';
+import { dial } from '../../src/proxy/upstream/dial.ts';
+import type { Flow } from '../../src/proxy/upstream/request.ts';
+import { Http1Transport } from '../../src/proxy/upstream/http1-transport.ts';
+import { Interceptor } from '../../src/proxy/tunnel/intercept.ts';
+import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
+import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream/upstream.ts';
 import { clock } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
 

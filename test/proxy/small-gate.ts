@@ -20,17 +20,17 @@ import { HeldMemory } from '../../src/gate/held-memory.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
-import { Http2Connection } from '../../src/proxy/http2-connection.ts';
-import { parseException, routeException } from '../../src/proxy/address-exception.ts';
-import { Listener } from '../../src/proxy/listener.ts';
-import type { CallHandler } from '../../src/proxy/call-handler.ts';
-import { boundedLookup, interfaceAddresses } from '../../src/proxy/lookup.ts';
-import type { Malformed } from '../../src/proxy/malformed.ts';
-import { StreamBudget } from '../../src/proxy/load-shedding.ts';
-import type { Shed } from '../../src/proxy/load-shedding.ts';
-import { VettingResolver } from '../../src/proxy/resolver.ts';
-import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream.ts';
-import type { UpstreamSettings } from '../../src/proxy/upstream.ts';
+import { Http2Connection } from '../../src/proxy/agent/http2-connection.ts';
+import { parseException, routeException } from '../../src/proxy/address/exception.ts';
+import { Listener } from '../../src/proxy/agent/listener.ts';
+import type { CallHandler } from '../../src/proxy/agent/call-handler.ts';
+import { boundedLookup, interfaceAddresses } from '../../src/proxy/address/lookup.ts';
+import type { Malformed } from '../../src/proxy/agent/malformed.ts';
+import { StreamBudget } from '../../src/proxy/agent/load-shedding.ts';
+import type { Shed } from '../../src/proxy/agent/load-shedding.ts';
+import { VettingResolver } from '../../src/proxy/address/resolver.ts';
+import { HttpUpstream, UPSTREAM_DEFAULTS } from '../../src/proxy/upstream/upstream.ts';
+import type { UpstreamSettings } from '../../src/proxy/upstream/upstream.ts';
 
 /** The machine's clock. */
 export const clock: Clock = {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
 import t from 'tap';
-import { tlsIdentities } from '../../src/proxy/tls-identity.ts';
+import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
 import { exchangeRaw, lastEnded, RawAgent, startRaw, startSidecar } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { node } from '../../src/crypto/node.ts';
-import { certificatesIn } from '../../src/lineage/timestamp-certificate.ts';
-import { timestampedBytes } from '../../src/lineage/timestamp.ts';
+import { certificatesIn } from '../../src/lineage/timestamp/certificate.ts';
+import { timestampedBytes } from '../../src/lineage/timestamp/timestamp.ts';
 import { existedBefore, limitsWith } from '../../src/receipt/existed.ts';
 import type { Existed } from '../../src/receipt/verdict.ts';
 import { parseTrust } from '../../src/receipt/trust-file.ts';

@@ -6,7 +6,7 @@ import { noble } from '../../src/crypto/noble.ts';
 import { node } from '../../src/crypto/node.ts';
 import { readIdentity } from '../../src/lineage/identity.ts';
 import { layoutOf } from '../../src/lineage/layout.ts';
-import { verifyFork } from '../../src/lineage/fork.ts';
+import { verifyFork } from '../../src/lineage/witness/fork.ts';
 import { readEntries } from '../../src/lineage/read.ts';
 import { verifyLog } from '../../src/lineage/verify.ts';
 import { parseTrust } from '../../src/receipt/trust-file.ts';

@@ -4,15 +4,15 @@ import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import t from 'tap';
 import ts from 'typescript';
-import { compareViews } from '../../src/lineage/fork-compare.ts';
-import { formatFork } from '../../src/lineage/fork.ts';
+import { compareViews } from '../../src/lineage/witness/fork-compare.ts';
+import { formatFork } from '../../src/lineage/witness/fork.ts';
 import { noble } from '../../src/crypto/noble.ts';
 import { node } from '../../src/crypto/node.ts';
 import { toBase64 } from '../../src/crypto/base64.ts';
 import { verifyCheckpoint as verifyHead } from '../../src/lineage/checkpoint.ts';
 import { proofText } from '../../src/lineage/proof.ts';
 import { readEntries } from '../../src/lineage/read.ts';
-import { tilesFromFiles } from '../../src/lineage/tiles-source.ts';
+import { tilesFromFiles } from '../../src/lineage/tiles/source.ts';
 import { formatTrust } from '../../src/receipt/trust-file.ts';
 import { readTrust, verifyCheckpoint, verifyConsistency, verifyDenial, verifyFork, verifyInclusion, verifyReceipt } from '../../src/receipt/verifier.ts'; // prettier-ignore
 import type { EntryVerdict, TrustedKeys } from '../../src/receipt/verifier.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { noble } from '../../src/crypto/noble.ts';
 import { loadSigner, newKey, node } from '../../src/crypto/node.ts';
-import { cosign } from '../../src/lineage/cosignature.ts';
+import { cosign } from '../../src/lineage/witness/cosignature.ts';
 import { noteKey, parseNote } from '../../src/lineage/note.ts';
 import { formatTrust, parseTrust } from '../../src/receipt/trust-file.ts';
 import type { Trust } from '../../src/receipt/trust-file.ts';

@@ -6,8 +6,8 @@ import t from 'tap';
 import type { Test } from 'tap';
 import type { Clock } from '../../src/gate/outside.ts';
 import { Exposure } from '../../src/sidecar/exposure.ts';
-import type { PeerPorts } from '../../src/proxy/socket-owner.ts';
-import { peerUid } from '../../src/proxy/socket-owner.ts';
+import type { PeerPorts } from '../../src/proxy/agent/socket-owner.ts';
+import { peerUid } from '../../src/proxy/agent/socket-owner.ts';
 
 const own = process.getuid?.();
 const other = 65_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
 import { systemClock } from '../../src/config/system.ts';
-import { newestTimestamp } from '../../src/lineage/timestamp-client.ts';
+import { newestTimestamp } from '../../src/lineage/timestamp/client.ts';
 import { Timestamping } from '../../src/sidecar/timestamping.ts';
 import { serveAuthority, TestAuthority } from '../lineage/test-authority.ts';
 import type { HttpAnswer } from '../lineage/test-authority.ts';

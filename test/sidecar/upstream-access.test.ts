@@ -4,7 +4,7 @@ import t from 'tap';
 import type { Test } from 'tap';
 import { loadSettings } from '../../src/config/load.ts';
 import { pass } from '../../src/denial/outcome.ts';
-import { VettingResolver } from '../../src/proxy/resolver.ts';
+import { VettingResolver } from '../../src/proxy/address/resolver.ts';
 import { UpstreamAccess } from '../../src/sidecar/upstream-access.ts';
 
 const OWN_PORT = 3128;

@@ -1,5 +1,5 @@
 /** What an upstream on HTTP/2 may answer to confuse whoever reads it (RFC 9113 §5–8), frame by frame. */
-import type { FailureName } from '../../src/proxy/upstream-failure.ts';
+import type { FailureName } from '../../src/proxy/upstream/failure.ts';
 import { block, END_HEADERS, END_STREAM, frame, TYPE } from '../proxy/http2-frames.ts';
 import { PERMIT } from './row.ts';
 import type { Answer } from './row.ts';

@@ -1,5 +1,5 @@
 /** What an upstream may answer to confuse whoever reads it (RFC 9112 §4, §6, §7), or to poison what comes next. */
-import type { FailureName } from '../../src/proxy/upstream-failure.ts';
+import type { FailureName } from '../../src/proxy/upstream/failure.ts';
 import { PERMIT } from './row.ts';
 import type { Answer } from './row.ts';
 

@@ -1,6 +1,6 @@
 /** How a case is written down: the bytes of one connection, and what must come of them. */
 import type { DenialCode } from '../../src/denial/table.ts';
-import type { FailureName } from '../../src/proxy/upstream-failure.ts';
+import type { FailureName } from '../../src/proxy/upstream/failure.ts';
 
 /** The ways in; each origin speaks HTTP/1.1 but behind those with `to-h2`, which are as their namesakes in all else. */
 export type CarrierName =

@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import type { Test } from 'tap';
-import { CertificateAuthority, makeCertificateAuthority } from '../../src/proxy/certificate-authority.ts';
+import {
+  CertificateAuthority,
+  makeCertificateAuthority,
+} from '../../src/proxy/tunnel/certificate-authority.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { unlessInstalled } from './tool.ts';
 

@@ -4,8 +4,8 @@ import { v7 } from 'uuid';
 import { readCall } from '../../../src/call/read.ts';
 import { Leases } from '../../../src/gate/lease.ts';
 import type { Clock } from '../../../src/gate/outside.ts';
-import { Listener } from '../../../src/proxy/listener.ts';
-import { HttpUpstream } from '../../../src/proxy/upstream.ts';
+import { Listener } from '../../../src/proxy/agent/listener.ts';
+import { HttpUpstream } from '../../../src/proxy/upstream/upstream.ts';
 
 const clock: Clock = {
   wall: () => Date.now(),
