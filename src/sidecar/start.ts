@@ -3,41 +3,28 @@ import type { Hono } from 'hono';
 import type { Log } from '../config/log.ts';
 import { settingsDigest } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
-import { systemClock, systemFresh } from '../config/system.ts';
+import { systemClock } from '../config/system.ts';
 import { Metrics } from '../console/metrics.ts';
 import type { Reloaded } from '../console/operator.ts';
 import { Readiness } from '../console/readiness.ts';
-import { node } from '../crypto/node.ts';
-import { Gate } from '../gate/gate.ts';
-import { HeldMemory } from '../gate/held-memory.ts';
 import { Leases } from '../gate/lease.ts';
 import type { Observer } from '../gate/observer.ts';
 import { RecordingLimit } from '../gate/recording-limit.ts';
-import { Refuser } from '../gate/refuser.ts';
 import { Uses } from '../grant/uses.ts';
-import { GrantVerifier } from '../grant/verify.ts';
 import { replaceFile } from '../lineage/durable.ts';
 import { readIdentity } from '../lineage/identity.ts';
 import type { LogIdentity } from '../lineage/identity.ts';
 import { layoutOf } from '../lineage/layout.ts';
-import type { InputKeeper } from '../lineage/inputs.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { openLineage } from '../lineage/open.ts';
 import { recallLog } from '../lineage/witness/recall.ts';
-import type { AgentExchange } from '../proxy/agent/exchange.ts';
 import type { CertificateAuthority } from '../proxy/tunnel/certificate-authority.ts';
-import { boundedLookup, interfaceAddresses } from '../proxy/address/lookup.ts';
-import type { Exception } from '../proxy/address/exception.ts';
-import { VettingResolver } from '../proxy/address/resolver.ts';
-import { Scavenger } from '../proxy/scavenger.ts';
-import { DiskSpool } from '../proxy/spool.ts';
-import { HttpUpstream, UPSTREAM_DEFAULTS } from '../proxy/upstream/upstream.ts';
-import type { HttpChoice } from '../proxy/upstream/upstream.ts';
 import { openAdmin } from './admin.ts';
 import { openListeners } from './listeners.ts';
 import type { OpenListener } from './listeners.ts';
 import { Distrust } from './distrust.ts';
 import { Exposure } from './exposure.ts';
+import { makeGate } from './gate.ts';
 import { homeLayout } from './home.ts';
 import { makeInputKeeper } from './inputs.ts';
 import { spaceRules, watchLog } from './log-watch.ts';
@@ -48,6 +35,7 @@ import { Standing } from './standing.ts';
 import { readTlsAuthority } from './tls-authority.ts';
 import { makeTimestamping } from './timestamping.ts';
 import type { Timestamping } from './timestamping.ts';
+import { makeResolver, makeUpstream } from './upstream.ts';
 import { UpstreamAccess } from './upstream-access.ts';
 import { readUpstreamFiles } from './upstream-files.ts';
 import { UseKeeper } from './use-keeper.ts';
@@ -73,8 +61,6 @@ export interface SidecarOptions {
   /** The embedded authority (`writ dev` only), given the log that records what it issues. */
   readonly authority?: (lineage: Lineage) => Hono;
 }
-
-const CLOCK_SKEW_SECONDS = 30;
 
 /**
  * Starts a sidecar. Rejects with `LogFault` (the log is missing, locked or damaged) or `PortUnavailable`; a faulty
@@ -206,103 +192,6 @@ function makeMetrics({ settings, version }: SidecarOptions, measured: Measured):
   const { witnessing, timestamping, ...rest } = measured;
   const reports = { witnesses: () => witnessing.report(), timestamp: () => timestamping.report() };
   return new Metrics({ hosts: namedHosts(settings), version, wall: systemClock.wall, ...reports, ...rest });
-}
-
-interface GateStuff {
-  readonly inputs: InputKeeper | undefined;
-  readonly settings: Settings;
-  readonly standing: Standing;
-  readonly lineage: Lineage;
-  readonly readiness: Readiness;
-  readonly uses: Uses;
-  readonly leases: Leases;
-  readonly limit: RecordingLimit;
-  readonly upstream: HttpUpstream;
-  readonly observer: Observer;
-  readonly exposure: Exposure;
-}
-
-function makeGate({
-  settings,
-  standing,
-  lineage,
-  readiness,
-  limit,
-  exposure,
-  inputs,
-  ...rest
-}: GateStuff): Gate<AgentExchange> {
-  const kept = inputs ? { inputs } : {};
-  const scavenger = new Scavenger();
-  return new Gate<AgentExchange>({
-    ...rest,
-    lineage,
-    clock: systemClock,
-    fresh: systemFresh,
-    verifier: new GrantVerifier({
-      suite: node,
-      authorities: standing.authorities,
-      audience: settings.grant.audience ?? lineage.origin,
-      origin: lineage.origin,
-      maxLifetimeSeconds: settings.grant.max_lifetime_seconds,
-      clockSkewSeconds: CLOCK_SKEW_SECONDS,
-    }),
-    policy: standing.policy,
-    trust: () => readiness.trust(),
-    shelf: {
-      memory: new HeldMemory(settings.limits.max_held_bytes, (bytes) => scavenger.count(bytes)),
-      spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
-    },
-    ...kept,
-    refuser: new Refuser({
-      ...kept,
-      lineage,
-      clock: systemClock,
-      limit,
-      challenge: settings.proxy.challenge,
-    }),
-    rules: () => standing.rules,
-    exposed: () => exposure.exposed,
-  });
-}
-
-/** `own`: the ports of our listeners, known once they listen. */
-function makeResolver(
-  settings: Settings,
-  own: ReadonlySet<number>,
-): (exceptions: readonly Exception[]) => VettingResolver {
-  const lookup = boundedLookup({ clock: systemClock, timeoutMs: settings.upstream.dns_timeout_ms });
-  const ownPorts = (): ReadonlySet<number> => own;
-  return (exceptions) =>
-    new VettingResolver({ lookup, exceptions, ownPorts, interfaces: interfaceAddresses });
-}
-
-function makeUpstream(
-  { limits, upstream, websocket }: Settings,
-  standing: Standing,
-  access: UpstreamAccess,
-): HttpUpstream {
-  const { connect_timeout_ms, head_timeout_ms, idle_timeout_ms, max_idle_sockets } = upstream;
-  return new HttpUpstream(systemClock, {
-    ...UPSTREAM_DEFAULTS,
-    connectMs: connect_timeout_ms,
-    headMs: head_timeout_ms,
-    bodyIdleMs: idle_timeout_ms,
-    totalMs: upstream.total_timeout_ms,
-    agentMs: limits.idle_timeout_ms,
-    minimumRate: { ...UPSTREAM_DEFAULTS.minimumRate, bytesPerSecond: limits.min_body_bytes_per_second },
-    maxCalls: upstream.max_calls,
-    choose: (origin) => httpAt(origin, standing.settings),
-    maxIdlePerKey: max_idle_sockets,
-    webSocket: { maxMessageBytes: websocket.max_message_bytes, idleMs: websocket.idle_timeout_ms },
-    identity: (place) => access.identity(place),
-    proxyFor: (host) => access.proxyFor(host),
-  });
-}
-
-/** What an upstream is spoken to with: its route says, or the setting for all. */
-function httpAt(origin: string, { routes, upstream }: Settings): HttpChoice {
-  return routes.find((route) => route.upstream === origin && route.http)?.http ?? upstream.http;
 }
 
 /** Faulty settings leave the old ones in force; what those name is read again all the same (fail closed). */
