@@ -42,7 +42,10 @@ export function startFailure(cause: unknown): CommandFailure | Error {
 /** Runs until a signal or the end of the log; answers the exit code. A second signal cuts what still runs. */
 export function runUntilStopped({ sidecar, stop, abandoned }: Running, log: Log): Promise<number> {
   return new Promise((resolve) => {
+    let ending = false;
     const end = (code: number): void => {
+      if (ending) return;
+      ending = true;
       stop().then(
         () => resolve(code),
         (cause: unknown) => {
@@ -64,6 +67,7 @@ export function runUntilStopped({ sidecar, stop, abandoned }: Running, log: Log)
       if (abandoned?.()) return end(EXIT.yes);
       sidecar.reload().catch((cause: unknown) => reloadFailed(log, cause));
     });
+    heedScreen(end);
     sidecar.onFailure(() => setTimeout(() => end(EXIT.unable), LAST_WORDS_MS));
     let isBroken = false;
     const broken = (cause: unknown): void => {
@@ -73,6 +77,12 @@ export function runUntilStopped({ sidecar, stop, abandoned }: Running, log: Log)
     };
     process.on('uncaughtException', broken).on('unhandledRejection', broken);
   });
+}
+
+/** Who read it went away: other commands leave at once, since their answer went nowhere; a sidecar closes its log first. */
+function heedScreen(end: (code: number) => void): void {
+  const onFault = ({ code }: NodeJS.ErrnoException): void => end(code === 'EPIPE' ? EXIT.yes : EXIT.unable);
+  process.stdout.removeAllListeners('error').on('error', onFault);
 }
 
 /** What goes wrong in a reload is an answer; this is a fault of the program, and the old rules stay in force. */

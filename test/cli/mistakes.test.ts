@@ -1,6 +1,7 @@
 /** What a newcomer gets wrong: each answer says what is wrong, and what to do, and has the exit code of the table. */
 import { spawn, spawnSync } from 'node:child_process';
 import type { SpawnSyncOptionsWithStringEncoding } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { watch } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -97,4 +98,20 @@ t.test('dev ends with its terminal', async (t) => {
   terminal.kill('SIGKILL');
   for await (const { filename } of changes) if (filename === 'run.json' && !existsSync(run)) break;
   t.pass('it has cleaned up');
+});
+
+t.test('dev whose reader went away closes its log before it ends', async (t) => {
+  const home = join(scratchFolder(t), 'home');
+  const ports = ['--forward', '0', '--reverse', 'off', '--transparent', 'off', '--admin', '0'];
+  const dev = spawn(process.execPath, [BIN, 'dev', '--home', home, ...ports], { env: {} });
+  t.teardown(() => dev.kill('SIGKILL'));
+  let said = '';
+  for await (const chunk of dev.stdout.iterator({ destroyOnReturn: false }))
+    if ((said += String(chunk)).includes('Calls appear')) break;
+  dev.stdout.destroy();
+  const run = join(home, 'run.json');
+  const { forward } = JSON.parse(readFileSync(run, 'utf8')) as { forward: string };
+  t.equal((await fetch(forward)).status, 403, 'a line of the list that nobody reads');
+  t.strictSame(await once(dev, 'exit'), [0, null]);
+  t.notOk(existsSync(run), 'it has cleaned up');
 });
