@@ -14,6 +14,8 @@ import {
 
 /** Packed bytes that wait to be opened; where more would, the answer came too fast to be read. */
 const MAX_HELD = 1024 * 1024;
+/** And in so many pieces: a small one takes more beside its bytes. */
+const MAX_PIECES = 1024;
 /** What may come out of so much more than went in, behind a first MiB: text packs well, and a bomb better. */
 const FREE = 1024 * 1024;
 const MAX_RATIO = 50;
@@ -21,7 +23,11 @@ const MAX_RATIO = 50;
 /** One answer's opening. Whatever it holds, it never throws. */
 export class Unpacker {
   readonly #stream: Transform;
+  /** What came while a thread opens what came before. */
+  #waiting: Uint8Array[] = [];
+  #held = 0;
   #mayOpen = FREE;
+  #busy = false;
   #broken = false;
 
   /** `take` gets what comes out, 16 KiB at a time; false, and no more of it is opened. */
@@ -38,19 +44,37 @@ export class Unpacker {
   add(bytes: Uint8Array): void {
     if (this.#broken) return;
     this.#mayOpen += bytes.length * MAX_RATIO;
-    if (this.#stream.writableLength + bytes.length > MAX_HELD) this.#give();
-    else this.#stream.write(bytes);
+    this.#held += bytes.length;
+    this.#waiting.push(bytes);
+    if (this.#held > MAX_HELD) this.#give();
+    else if (!this.#busy) this.#open();
+    else if (this.#waiting.length > MAX_PIECES) this.#waiting = [Buffer.concat(this.#waiting)];
   }
 
   /** Opens the rest; false where not all of it could be read. What was cut off counts for what it holds. */
   async close(): Promise<boolean> {
-    if (!this.#broken) this.#stream.end();
+    if (!this.#broken) this.#stream.end(this.#joined());
     if (!this.#stream.closed) await once(this.#stream, 'close').catch(() => undefined); // its error was heard
     return !this.#broken;
   }
 
+  /** All that waits, in one go: a byte at a time is as dear to a thread, and to us, as 16 KiB. */
+  #open(): void {
+    this.#busy = true;
+    this.#stream.write(this.#joined(), () => {
+      this.#busy = false;
+      if (this.#waiting.length > 0 && !this.#broken) this.#open();
+    });
+  }
+
+  #joined(): Uint8Array {
+    this.#held = 0;
+    return Buffer.concat(this.#waiting.splice(0));
+  }
+
   #give(): void {
     this.#broken = true;
+    this.#waiting = [];
     this.#stream.destroy();
   }
 }
