@@ -23,12 +23,17 @@ export async function watchPolicy(folder: string, sidecar: Sidecar): Promise<Wat
   const compiler = new Compiler({ idle: COMPILER_IDLE_MS });
   let last = compileInto(compiler, folder, sidecar);
   let timer: NodeJS.Timeout | undefined;
+  let blind = false;
   const watcher = watch(folder, { ignoreInitial: true, ignored: (path) => /\/\.[^/]+$/.test(path) });
   watcher.on('all', () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       last = last.then(() => compileInto(compiler, folder, sidecar));
     }, SETTLE_MS);
+  });
+  watcher.on('error', (cause) => {
+    if (!blind) tellBlind(folder, cause);
+    blind = true; // the same for each of its files
   });
   await last;
   return {
@@ -66,6 +71,12 @@ async function compileInto(compiler: Compiler, folder: string, sidecar: Sidecar)
   } finally {
     process.exitCode = 0; // printFaults answers for commands that end
   }
+}
+
+/** Such as a system that has no watch left to give. What was compiled stays active. */
+function tellBlind(folder: string, cause: unknown): void {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  out.line(`${out.paint('bad', 'policy')}  ${folder} is not watched (${why}): start again after a save`);
 }
 
 function keep(sidecar: Sidecar): void {

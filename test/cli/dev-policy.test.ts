@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { exchange } from '../e2e/wire.ts';
+import { cannotUnwatch, UNWATCHED } from './unwatched.ts';
 
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
 const BROKEN = 'package policy\n\ndeny contains "all" if {\n';
@@ -65,3 +67,22 @@ t.test('no other policy takes its place, neither at start nor at a reload', asyn
   dev.kill('SIGTERM');
   t.strictSame(await once(dev, 'exit'), [0, null]);
 });
+
+t.test('a folder that cannot be watched is said to be one, and dev goes on', { skip: cannotUnwatch }, async (t) => {
+  const folder = t.testdir({ policy: {} });
+  const ports = ['--forward', '0', '--reverse', 'off', '--transparent', 'off', '--admin', 'off'];
+  const args = ['dev', '--home', join(folder, 'home'), '--policy', join(folder, 'policy'), ...ports];
+  const [program = '', ...before] = [...UNWATCHED, process.execPath, BIN];
+  const env = { PATH: process.env['PATH'] };
+  const dev = spawn(program, [...before, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  t.teardown(() => dev.kill('SIGKILL'));
+  const [stderr, exited] = [text(dev.stderr), once(dev, 'exit')];
+  const told: string[] = [];
+  for await (const line of createInterface({ input: dev.stdout })) {
+    told.push(line);
+    if (line.includes('Ctrl-C stops')) dev.kill('SIGTERM');
+  }
+  t.equal(await stderr, '');
+  t.strictSame(await exited, [0, null]);
+  t.equal(told.filter((line) => line.includes('is not watched (ENOSPC')).length, 1, told.join('\n'));
+}); // prettier-ignore

@@ -32,15 +32,25 @@ export async function follow(search: Search, next: number, print: (entry: ReadEn
     }
   };
   const lookSoon = (): void => void (timer ??= setTimeout(look, SETTLE_MS));
-  const watcher = watch(search.layout.segments, lookSoon).on('error', ended.reject);
+  const unwatch = watchFolder(search.layout.segments, lookSoon);
   const regularly = setInterval(lookSoon, LOOK_MS);
   try {
     lookSoon();
     await Promise.race([stopped, ended.promise]);
   } finally {
-    watcher.close();
+    unwatch();
     clearInterval(regularly);
     clearTimeout(timer);
+  }
+}
+
+/** Calls back at once where the system tells of a change. It need not: it may have no watch left to give. */
+function watchFolder(folder: string, onChange: () => void): () => void {
+  try {
+    const watcher = watch(folder, onChange).on('error', () => undefined);
+    return () => watcher.close();
+  } catch {
+    return () => undefined;
   }
 }
 

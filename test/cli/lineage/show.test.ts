@@ -10,6 +10,7 @@ import { segmentedLog } from '../../lineage/pruned-log.ts';
 import { scratchFolder } from '../../lineage/scratch-folder.ts';
 import { listSegments, segmentPath } from '../../../src/lineage/layout.ts';
 import { batchesOf } from '../../../src/lineage/read.ts';
+import { cannotUnwatch, UNWATCHED } from '../unwatched.ts';
 import { draft } from '../../../src/lineage/statement.ts';
 
 const BIN = fileURLToPath(new URL('../../../src/cli/bin.js', import.meta.url));
@@ -198,6 +199,18 @@ t.test('a log is followed until the time that was named, and no longer', (t) => 
     t.equal(ran.status, 0, ran.stderr);
     t.strictSame(seqs(ran), wanted);
   }
+  t.end();
+});
+
+t.test('a log is followed where the system has no watch left to give', { skip: cannotUnwatch }, (t) => {
+  const { home } = shownLog(scratchFolder(t));
+  const until = new Date(NOW + 1).toISOString();
+  const [program = '', ...args] = [...UNWATCHED, process.execPath, BIN];
+  const follow = ['lineage', 'show', '--follow', '--json', '--from', '1', '--until', until, '--home', home];
+  const env = { PATH: process.env['PATH'] };
+  const ran = spawnSync(program, [...args, ...follow], { encoding: 'utf8', env, timeout: 60_000 });
+  t.match(ran, { status: 0, stderr: '' });
+  t.strictSame(seqs(ran), [1, 2, 3, 4]);
   t.end();
 });
 
