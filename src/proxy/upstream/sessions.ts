@@ -108,6 +108,7 @@ export class UpstreamSessions {
       if (session.hasRoom) waiter.useSession(session);
       else waiter.lookAgain();
     }
+    if (this.#closed) session.retire();
   }
 
   #fail(key: string, dialling: Dialling, cause: Error): void {
@@ -124,7 +125,6 @@ export class UpstreamSessions {
     };
     const session = new UpstreamSession(dialled, { origin, clock, idleMs, onDone });
     this.#open.set(key, same.add(session));
-    if (this.#closed) session.retire();
     return session;
   }
 

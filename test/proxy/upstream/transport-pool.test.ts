@@ -1,9 +1,11 @@
 /** Whose upstream connection is used for whose call. */
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { createServer as createHttp2Server } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { openBlackHole } from '../../e2e/black-hole.ts';
+import type { Protocol } from '../../../src/proxy/upstream/dial.ts';
 import { Http1Transport } from '../../../src/proxy/upstream/http1-transport.ts';
 import { TransportPool } from '../../../src/proxy/upstream/transport-pool.ts';
 import { IdleConnections } from '../../../src/proxy/upstream/idle-connections.ts';
@@ -120,6 +122,14 @@ t.test('an address that never answers has its share of the time, and then the ne
 /** One agent's calls to an upstream that answers `ok`, and what that upstream's connections are. */
 async function startPool(t: Teardown) {
   const { port, sockets } = await startRaw(t, counting().talk);
+  /** From the upstream, on all its connections; it is in our kernel before this returns. */
+  const poison = (): void =>
+    sockets.forEach((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison'));
+  return { ...startCalls(t, port, ['http/1.1']), poison };
+}
+
+/** One agent's calls to this port, each with one transport of a pool. */
+function startCalls(t: Teardown, port: number, offer: readonly Protocol[]) {
   const transports = new TransportPool({ ...UPSTREAM_DEFAULTS, clock, maxHeadBytes: 16_384 });
   t.teardown(() => transports.close());
   const target = {
@@ -129,7 +139,7 @@ async function startPool(t: Teardown) {
   /** The body of the answer; `released` is called as soon as the transport was given back. */
   const call = (released: () => void = () => undefined): Promise<string> =>
     new Promise((resolve, reject) => {
-      const transport = transports.take('agent', target, ['http/1.1']);
+      const transport = transports.take('agent', target, offer);
       let body = '';
       const request = { scheme: 'http', method: 'GET', target: '/', headers: [['host', 'a']] } as const;
       const rest = { body: undefined, length: undefined, trailers: () => [], headMs: 0, idleMs: 0 };
@@ -146,10 +156,7 @@ async function startPool(t: Teardown) {
         },
       );
     });
-  /** From the upstream, on all its connections; it is in our kernel before this returns. */
-  const poison = (): void =>
-    sockets.forEach((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison'));
-  return { transports, call, poison };
+  return { transports, call };
 }
 
 t.test('a reply too many right behind a response answers no call that begins in the same turn', async (t) => {
@@ -170,6 +177,20 @@ t.test('nor does one on a connection that waits answer the next call', async (t)
   while (transports.idle === 0) await nextTurn();
   poison();
   t.equal(await call(), 'ok');
+});
+
+t.test('a call whose HTTP/2 connection opens while all are closed has it, and dials no other', async (t) => {
+  let opened = 0;
+  const server = createHttp2Server((_request, response) => response.end('ok'));
+  server.on('session', () => (opened += 1)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const { transports, call } = startCalls(t, port, ['h2']);
+  const heard = call();
+  transports.close();
+  t.equal(await heard, 'ok');
+  t.equal(opened, 1);
 });
 
 t.test('a transport that was given back without an open connection is not kept', async (t) => {
