@@ -32,8 +32,8 @@ export function boundedLookup({ clock, timeoutMs, concurrent = 2, ask = askSyste
   const asking = new Set<string>();
 
   const next = (): void => {
-    const ready = [...queue.keys()].find((name) => !asking.has(name));
-    if (ready !== undefined && asking.size < concurrent) void put(ready);
+    if (asking.size >= concurrent) return;
+    for (const name of queue.keys()) if (!asking.has(name)) return void put(name);
   };
   const put = async (name: string): Promise<void> => {
     const callers = queue.get(name) ?? new Set();
@@ -48,15 +48,14 @@ export function boundedLookup({ clock, timeoutMs, concurrent = 2, ask = askSyste
   return (name) =>
     new Promise((resolve) => {
       const callers = queue.get(name) ?? new Set();
-      queue.set(name, callers);
-      const late = clock.after(timeoutMs, () => tell(deny('name_timeout', name)));
       const tell = (answer: Outcome<readonly string[]>): void => {
         late();
         callers.delete(tell);
         if (callers.size === 0 && queue.get(name) === callers) queue.delete(name); // nobody waits for it any more
         resolve(answer);
       };
-      callers.add(tell);
+      const late = clock.after(timeoutMs, () => tell(deny('name_timeout', name)));
+      queue.set(name, callers.add(tell));
       next();
     });
 }
