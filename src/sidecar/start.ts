@@ -32,6 +32,7 @@ import { joinObservers, logObserver } from './observers.ts';
 import { recount } from './recount.ts';
 import { Sidecar } from './sidecar.ts';
 import { Standing } from './standing.ts';
+import { keepThreadHeapsSmall } from './thread-heaps.ts';
 import { readTlsAuthority } from './tls-authority.ts';
 import { makeTimestamping } from './timestamping.ts';
 import type { Timestamping } from './timestamping.ts';
@@ -68,6 +69,7 @@ export interface SidecarOptions {
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { settings } = options;
+  keepThreadHeapsSmall();
   const targets = witnessTargets(settings);
   if (targets.length > 0) await recallLog({ layout: layoutOf(settings.home), targets, post: postToWitness });
   const lineage = await openLineage({
