@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { makeLog } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
 import { node } from '../crypto/node.ts';
-import { isFree, setStage } from '../demo/stage.ts';
+import { AuthorityFault, isFree, setStage } from '../demo/stage.ts';
 import type { Stage } from '../demo/stage.ts';
 import { allowedScene, policyScene, verifyOffline } from '../demo/story.ts';
 import { readIdentity } from '../lineage/identity.ts';
@@ -15,7 +15,7 @@ import { formatTrust, parseTrust } from '../receipt/trust-file.ts';
 import { homeState } from '../sidecar/home.ts';
 import { watchPolicy } from './dev-policy.ts';
 import type { WatchedPolicy } from './dev-policy.ts';
-import { usageFailure } from './exit.ts';
+import { unable, usageFailure } from './exit.ts';
 import { LiveList } from './live.ts';
 import { version } from './version.ts';
 import { runUntilStopped, startFailure } from './run-sidecar.ts';
@@ -64,7 +64,7 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
     reread,
     activateOnly: options.policy !== undefined,
   }).catch((cause: unknown) => {
-    throw startFailure(cause);
+    throw cause instanceof AuthorityFault ? unable(cause.message) : startFailure(cause);
   });
   let policy: WatchedPolicy | undefined;
   try {

@@ -11,7 +11,7 @@ import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
 import { systemClock, systemFresh } from '../config/system.ts';
 import { loadSigner } from '../crypto/node.ts';
-import type { PrivateJwk } from '../crypto/node.ts';
+import type { PrivateJwk, Signer } from '../crypto/node.ts';
 import type { Observer } from '../gate/observer.ts';
 import { parseAuthorities } from '../grant/authorities.ts';
 import type { IssuedGrant } from '../grant/issue.ts';
@@ -48,6 +48,11 @@ export interface Stage {
 }
 
 const ISSUER = 'urn:writ:authority:dev';
+
+/** The home has an authority that cannot be embedded. The message says what to do. */
+export class AuthorityFault extends Error {
+  override readonly name = 'AuthorityFault';
+}
 
 /** Sets the stage. Rejects as `startSidecar` does; whatever was started is stopped again. */
 export async function setStage(options: StageOptions): Promise<Stage> {
@@ -113,11 +118,16 @@ interface AuthoritySource {
   readonly lineage: Lineage;
 }
 
+/** Throws `AuthorityFault`, and what the disk throws. */
 function embeddedAuthority({ keyFile, anchors, settings, lineage }: AuthoritySource): Authority {
-  const signer = loadSigner(JSON.parse(readFileSync(keyFile, 'utf8')) as PrivateJwk); // loadSigner checks it
+  const signer = readSigner(keyFile);
   const list = parseAuthorities(readFileSync(anchors, 'utf8'));
-  const pair = list.ok ? list.authorities.find(({ key }) => key.id === signer.key.id) : undefined;
-  if (!pair) throw new Error(`${anchors} does not list the key in ${keyFile}`);
+  if (!list.ok) throw new AuthorityFault(`${anchors}: ${list.fault}. Mend it.`);
+  const pair = list.authorities.find(({ key }) => key.id === signer.key.id);
+  if (!pair)
+    throw new AuthorityFault(
+      `${anchors} does not list the key in ${keyFile}. Add its public half (\`writ keys show --json\`), or ${ANEW}.`,
+    );
   return new Authority({
     signer,
     iss: pair.iss,
@@ -126,6 +136,17 @@ function embeddedAuthority({ keyFile, anchors, settings, lineage }: AuthoritySou
     wall: systemClock.wall,
     uuid: () => systemFresh().id,
   });
+}
+
+const ANEW = 'move that file away: another key is made then';
+
+function readSigner(file: string): Signer {
+  const text = readFileSync(file, 'utf8');
+  try {
+    return loadSigner(JSON.parse(text) as PrivateJwk); // loadSigner checks it
+  } catch {
+    throw new AuthorityFault(`${file} is not an Ed25519 private key as JWK. Restore it, or ${ANEW}.`);
+  }
 }
 
 function recorder(lineage: Lineage): (issued: IssuedGrant) => Promise<void> {

@@ -106,6 +106,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const inputs = makeInputKeeper(settings, log, metrics);
   const shared = { settings, standing, lineage, inputs, readiness, leases, limit, upstream };
   const gate = makeGate({ ...shared, uses: ground.uses, observer, exposure });
+  const authority = options.authority?.(lineage); // it may throw: before anything listens
 
   const listeners = await openListeners(settings, {
     ...{ gate, observer, limit, exposure, log, upstream, tls: ground.tls },
@@ -123,7 +124,7 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
       witnesses: witnessing.report() ?? null,
       timestamp: timestamping.report() ?? null,
     }),
-    authority: options.authority?.(lineage),
+    authority,
     denial: (id, asker) => gate.denial(id, asker),
     certificateAuthority: ground.tls.pem,
   }).catch(async (cause: unknown) => {

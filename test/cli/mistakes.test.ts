@@ -2,13 +2,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { SpawnSyncOptionsWithStringEncoding } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
-import { watch } from 'node:fs/promises';
+import { chmodSync, existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { checkPath } from '../../src/cli/policy/eval-path.ts';
 import { systemFailure } from '../../src/cli/system-fault.ts';
+import { newKey } from '../../src/crypto/node.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 
 const BIN = fileURLToPath(new URL('../../src/cli/bin.js', import.meta.url));
@@ -84,6 +84,22 @@ t.test('what the system refuses is said in words, with what to do', (t) => {
   t.end();
 });
 
+t.test('dev whose authority cannot be used says what to do, and ends', (t) => {
+  const home = join(scratchFolder(t), 'home');
+  writ('init', '--home', home);
+  const ports = '--forward 0 --reverse off --transparent off --admin 0'.split(' ');
+  const [key, list] = [join(home, 'keys', 'authority.jwk'), join(home, 'authorities.json')];
+  const dev = (): unknown =>
+    spawnSync(process.execPath, [BIN, 'dev', '--home', home, ...ports], { ...options, timeout: 60_000 });
+  const says = (stderr: string): object => ({ status: 3, stdout: '', stderr });
+  writeFileSync(key, '');
+  t.match(dev(), says(`${key} is not an Ed25519 private key as JWK. Restore it, or move that file away`));
+  writeFileSync(key, JSON.stringify(newKey()));
+  t.match(dev(), says(`${list} does not list the key in ${key}. Add its public half`));
+  t.notOk(existsSync(join(home, 'run.json')));
+  t.end();
+});
+
 t.test('dev ends with its terminal', async (t) => {
   const home = join(scratchFolder(t), 'home');
   const ports = '--forward 0 --reverse 0 --transparent 0 --admin 0';
@@ -94,10 +110,12 @@ t.test('dev ends with its terminal', async (t) => {
   const run = join(home, 'run.json');
   const { pid } = JSON.parse(readFileSync(run, 'utf8')) as { pid: number };
   t.teardown(() => existsSync(run) && process.kill(pid));
-  const changes = watch(home);
+  const cleanedUp = new Promise<void>((resolve) => {
+    const watcher = watch(home, () => existsSync(run) || resolve());
+    t.teardown(() => watcher.close());
+  });
   terminal.kill('SIGKILL');
-  for await (const { filename } of changes) if (filename === 'run.json' && !existsSync(run)) break;
-  t.pass('it has cleaned up');
+  await cleanedUp;
 });
 
 t.test('dev whose reader went away closes its log before it ends', async (t) => {
@@ -108,10 +126,11 @@ t.test('dev whose reader went away closes its log before it ends', async (t) => 
   let said = '';
   for await (const chunk of dev.stdout.iterator({ destroyOnReturn: false }))
     if ((said += String(chunk)).includes('Calls appear')) break;
+  const exited = once(dev, 'exit');
   dev.stdout.destroy();
   const run = join(home, 'run.json');
   const { forward } = JSON.parse(readFileSync(run, 'utf8')) as { forward: string };
   t.equal((await fetch(forward)).status, 403, 'a line of the list that nobody reads');
-  t.strictSame(await once(dev, 'exit'), [0, null]);
+  t.strictSame(await exited, [0, null]);
   t.notOk(existsSync(run), 'it has cleaned up');
 });
