@@ -42,7 +42,7 @@ export const limits = section({
   max_held_bytes: setting(whole(0, 17_179_869_184), 33_554_432, {
     kind: 'whole',
     description:
-      'All bodies in memory together. Past it, one that need not be parsed goes to disk; for any other, the one that has been read for longest is denied.',
+      'All bodies in memory together. Past it, one that need not be parsed goes to disk; for any other, the agent that holds the most gives up its oldest: first one that is still being read, then, for another agent, one that waits for its upstream.',
   }),
   bound_body_timeout_ms: setting(whole(100, 86_400_000), 60_000, {
     kind: 'whole',

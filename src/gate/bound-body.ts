@@ -5,12 +5,13 @@ import { readMcp } from '../call/mcp.ts';
 import type { McpMessage } from '../call/mcp.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
+import { agentOf } from '../grant/grant.ts';
 import type { Coverage } from '../grant/grant.ts';
 import { coverContent } from '../grant/scope.ts';
 import type { Findings } from './findings.ts';
 import { Holder } from './held-body.ts';
 import type { HeldBody, HoldLimits, Shelf } from './held-body.ts';
-import type { Lease } from './lease.ts';
+import type { HeldLease, Lease } from './lease.ts';
 import type { Clock, Exchange } from './outside.ts';
 
 /** What covers the call, and the body where it had to be read to know. */
@@ -24,7 +25,7 @@ export interface Reading {
   readonly call: Call;
   readonly coverage: Coverage;
   readonly exchange: Exchange;
-  readonly lease: Lease;
+  readonly lease: HeldLease;
   readonly shelf: Shelf;
   readonly clock: Clock;
   /** Rules of the active policy look at bodies. */
@@ -34,7 +35,8 @@ export interface Reading {
 /**
  * Reads the body where the covering entry binds it or the policy looks at it; its digests go into `found`, for the
  * record. What must be parsed has to fit into memory. An agent that does not come to its end holds the call until its
- * deadline, no longer than its lease, and only while nobody else needs the memory.
+ * deadline, no longer than its lease, and only while nobody else needs the memory. So does one that is whole, until its
+ * upstream has it.
  */
 export async function readBoundBody(found: Findings, reading: Reading): Promise<Outcome<BoundBody>> {
   const { call, coverage, shelf } = reading;
@@ -42,7 +44,7 @@ export async function readBoundBody(found: Findings, reading: Reading): Promise<
   const limits = limitsOf(found, reading);
   if (call.framing.kind === 'length' && call.framing.bytes > Math.max(limits.memory, limits.spooled))
     return limits.over;
-  const holder = new Holder(limits, shelf);
+  const holder = new Holder(agentOf(coverage.grant), limits, shelf);
   try {
     return await readInto(holder, found, reading);
   } catch (cause) {
@@ -59,6 +61,7 @@ async function readInto(holder: Holder, found: Findings, reading: Reading): Prom
     return read;
   }
   const body = holder.finish();
+  void holder.lost.then(({ code }) => reading.lease.end(code)); // its call cannot go on, wherever it is by then
   found.body = body;
   if (!coverage.needsBody) return pass({ coverage, body });
   const { sha256, length } = body;

@@ -10,6 +10,7 @@ import { causeText } from '../config/cause-text.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import { pairName } from '../grant/authorities.ts';
+import { agentOf } from '../grant/grant.ts';
 import type { Grant } from '../grant/grant.ts';
 import { coverCall } from '../grant/scope.ts';
 import type { Uses } from '../grant/uses.ts';
@@ -245,8 +246,8 @@ export class Gate<E extends Exchange> {
   async #execute(found: Findings, permit: Permit, { exchange, carrier, mouth }: Arrival<E>): Promise<void> {
     const { lineage, observer } = this.#parts;
     const { call, lease, seq, addresses, body } = permit;
-    const { iss, sub } = permit.coverage.grant.root;
-    const passage = { call, exchange, addresses, lease, agent: `${iss} ${sub}`, permit: seq };
+    const agent = agentOf(permit.coverage.grant);
+    const passage = { call, exchange, addresses, lease, agent, permit: seq };
     const alive = lease.alive;
     if (alive) found.used = 'unknown';
     const ended = alive

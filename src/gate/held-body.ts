@@ -1,11 +1,11 @@
 /** A body that is read whole before its first byte leaves: in memory, and past a limit in a file without a name. */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { concatBytes } from '../crypto/bytes.ts';
 import { deny } from '../denial/outcome.ts';
 import type { Refusal } from '../denial/outcome.ts';
-import type { HeldMemory, Unfinished } from './held-memory.ts';
+import type { HeldMemory, Holding } from './held-memory.ts';
 
 /** A body that was read to its end. */
 export interface HeldBody {
@@ -13,11 +13,11 @@ export interface HeldBody {
   /** Lower-case hex. */
   readonly sha256: string;
   readonly sha3_512: string;
-  /** Absent where it lies on disk. */
-  readonly bytes?: Uint8Array;
-  /** The body from its first byte: as bytes, or as a stream from disk. */
+  /** Undefined where it lies on disk, or was let go of. */
+  readonly bytes: Uint8Array | undefined;
+  /** The body from its first byte: a small one as bytes, others as a stream, at whose end memory lets go of the body. */
   open(): Uint8Array | Readable;
-  /** Lets go of the disk. Nothing may be opened after it; what is being read is read to its end. */
+  /** Lets go of memory and disk. Nothing may be opened after it; what is being read is read to its end. */
   release(): void;
 }
 
@@ -50,10 +50,13 @@ export interface Shelf {
 }
 
 const FIRST_BYTES = 1024;
+/** What is sent at a time, and the most that is sent at once: whoever sends bytes at once keeps them until the answer. */
+const SENT_BYTES = 64 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /** Takes a body piece by piece. */
-export class Holder implements Unfinished {
+export class Holder implements Holding {
+  readonly agent: string;
   /** Resolves if the body had to make room for another one. */
   readonly lost: Promise<Refusal>;
   readonly #limits: HoldLimits;
@@ -64,11 +67,13 @@ export class Holder implements Unfinished {
   #filled = 0;
   #file: SpooledFile | undefined;
   #released = false;
+  #whole = false;
   #lose: (refusal: Refusal) => void = () => undefined;
   readonly #sha256: Hash = createHash('sha256');
   readonly #sha3: Hash = createHash('sha3-512');
 
-  constructor(limits: HoldLimits, shelf: Shelf) {
+  constructor(agent: string, limits: HoldLimits, shelf: Shelf) {
+    this.agent = agent;
     this.#limits = limits;
     this.#shelf = shelf;
     this.lost = new Promise((resolve) => (this.#lose = resolve));
@@ -86,35 +91,51 @@ export class Holder implements Unfinished {
     return deny('content_too_large', 'no room in memory for the body');
   }
 
-  /** The whole body. */
+  /** The whole body. It may still be lost. */
   finish(): HeldBody {
+    this.#whole = true;
     this.#shelf.memory.finish(this);
     const file = this.#file;
-    const bytes = this.#block.slice(0, this.#filled);
-    this.#swap(bytes);
+    this.#swap(this.#block.slice(0, this.#filled));
+    const bytes = (): Uint8Array | undefined => (file || this.#released ? undefined : this.#block);
     return {
       length: this.#length,
       sha256: this.#sha256.digest('hex'),
       sha3_512: this.#sha3.digest('hex'),
-      ...(file ? {} : { bytes }),
-      open: () => file?.read() ?? bytes,
+      get bytes() {
+        return bytes();
+      },
+      open: () => file?.read() ?? this.#open(),
       release: () => this.release(),
     };
   }
 
   giveUp(): void {
     this.release();
-    this.#lose(deny('content_timeout', 'it made room for another body'));
+    const code = this.#whole ? 'content_too_large' : 'content_timeout';
+    this.#lose(deny(code, 'it made room for another body'));
   }
 
   /** Gives up what was read so far. */
   release(): void {
     this.#released = true;
-    this.#shelf.memory.finish(this);
     this.#swap(NOTHING);
+    this.#shelf.memory.forget(this);
     this.#filled = 0;
     this.#file?.release();
     this.#file = undefined;
+  }
+
+  #open(): Uint8Array | Readable {
+    if (this.#released) throw new Error('a body that was let go of cannot be sent');
+    if (this.#length <= SENT_BYTES) return this.#block;
+    return Readable.from(this.#pieces(this.#block), { objectMode: false, highWaterMark: SENT_BYTES });
+  }
+
+  /** Copies, because one that waits to be written would keep the whole block. Each is asked for once there is room for it. */
+  *#pieces(block: Uint8Array): Generator<Uint8Array, void> {
+    for (let at = 0; at < block.length; at += SENT_BYTES) yield block.slice(at, at + SENT_BYTES);
+    this.release();
   }
 
   /** Whether memory has room for the length so far; doubled, so that each byte is moved once or twice. */
@@ -138,13 +159,14 @@ export class Holder implements Unfinished {
 
   /** Memory that was taken for the one is kept for the other, which is smaller. */
   #swap(block: Uint8Array): void {
-    this.#shelf.memory.give(this.#block.length - block.length);
+    this.#shelf.memory.give(this.#block.length - block.length, this);
     this.#block = block;
   }
 
   async #spill(piece: Uint8Array): Promise<Refusal | undefined> {
     const bytes = concatBytes(this.#block.subarray(0, this.#filled), piece);
     this.#swap(NOTHING);
+    this.#shelf.memory.forget(this);
     this.#filled = 0;
     this.#file ??= await this.#shelf.spool.open();
     const file = this.#file;

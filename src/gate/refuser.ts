@@ -1,4 +1,5 @@
 /** Turns a refusal into a recorded, signed, answered denial. Nothing in here can let a call pass. */
+import { agentOf } from '../grant/grant.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import type { EntryRequest, Lineage, LogCondition, Recorded } from '../lineage/lineage.ts';
 import { draft, refusalText } from '../lineage/statement.ts';
@@ -128,5 +129,5 @@ function answerTo(found: Findings, problem: Problem, evidence: Evidence): Denial
 
 /** Whom a denial is counted against: the holder of a valid grant, or all strangers together. */
 function holderOf(found: Findings): string | undefined {
-  return found.grant && `${found.grant.root.iss} ${found.grant.root.sub}`;
+  return found.grant && agentOf(found.grant);
 }

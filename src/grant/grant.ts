@@ -52,3 +52,8 @@ export interface Coverage {
   /** The entry binds the body: read it, and ask `coverContent` before its first byte leaves. */
   readonly needsBody: boolean;
 }
+
+/** The agent of a grant as one text: what it may not take from other agents is counted by it. */
+export function agentOf({ root }: Pick<Grant, 'root'>): string {
+  return `${root.iss} ${root.sub}`;
+}

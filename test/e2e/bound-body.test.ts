@@ -7,7 +7,7 @@ import { serve } from './child-sidecar.ts';
 import { Stage } from './denial-rows.ts';
 import type { Fault } from './denial-rows.ts';
 import { assertDenied } from './denied.ts';
-import { startOrigin } from './origin.ts';
+import { echo, startOrigin } from './origin.ts';
 import { readReply } from './wire.ts';
 
 const BODY = 'the one body';
@@ -82,4 +82,40 @@ t.test('a body that breaks off leaves a denial on record', async (t) => {
   const entry = await on.sidecar.home.entry(({ is }) => is['verdict'] === 'deny');
   t.match(entry.is, { code: 'scope_content' });
   t.equal(on.origin.bytes(), 0);
+});
+
+t.test('an agent whose bodies wait at a silent upstream makes room for another agent', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    if (request.url === '/silent') request.resume();
+    else echo(request, response);
+  });
+  const limits = { max_held_bytes: 4 * MEMORY, max_bound_body_bytes: MEMORY, max_spooled_body_bytes: 0 };
+  const settings = { limits };
+  const on = new Stage(await serve(t, { origins: [origin], settings }), origin);
+  const body = 'x'.repeat(MEMORY);
+  const post = { method: 'POST', lines: [`Content-Length: ${MEMORY}`], body };
+  const entry = { content_sha256: sha256(body) };
+  const greedy = on.grant({ entry, sub: 'greedy' });
+  const agents: RawAgent[] = [];
+  for (let i = 0; i < 4; i++) {
+    const agent = new RawAgent(on.sidecar.port('forward'));
+    agent.socket.write(on.bytes({ ...post, path: '/silent', grant: greedy }));
+    agents.push(agent);
+    await origin.next();
+  }
+  assertDenied(t, on.sidecar.home, {
+    reply: await on.forward({ ...post, grant: greedy }),
+    code: 'content_too_large',
+  });
+  t.match(await on.forward({ ...post, grant: on.grant({ entry, sub: 'modest' }) }), { status: 200 });
+  const [first, ...others] = agents;
+  await first?.closed();
+  const reply = readReply(first?.heard ?? '', true);
+  if (!reply) throw new Error('no reply');
+  t.match(assertDenied(t, on.sidecar.home, { reply, code: 'content_too_large' }).is, { permit: Number });
+  t.strictSame(
+    others.map(({ heard }) => heard),
+    ['', '', ''],
+  );
+  for (const { socket } of others) socket.destroy();
 });

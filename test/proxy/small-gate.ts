@@ -218,7 +218,11 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Cal
 function hold(memory: number): Holder {
   const over = deny('scope_content', 'too long');
   const spool = { open: () => Promise.resolve(undefined) };
-  return new Holder({ memory, spooled: 0, over }, { memory: new HeldMemory(memory), spool });
+  return new Holder(
+    'https://authority agent',
+    { memory, spooled: 0, over },
+    { memory: new HeldMemory(memory), spool },
+  );
 }
 
 /** A denial without evidence. */

@@ -18,8 +18,9 @@ function holderOf(
   limits: { memory: number; spooled: number },
   spool: Spool,
   memory = new HeldMemory(1000),
+  agent = 'one',
 ): Holder {
-  return new Holder({ ...limits, over }, { memory, spool });
+  return new Holder(agent, { ...limits, over }, { memory, spool });
 }
 
 t.test('a body past the limit of memory lies on disk without a name', async (t) => {
@@ -123,4 +124,64 @@ t.test('a body that would have to make room for itself is refused', async (t) =>
   t.match(await first?.keep(Buffer.alloc(2000)), { code: 'content_too_large' });
   first?.release();
   t.equal(await second?.keep(Buffer.alloc(8)), undefined, 'and then there is room');
+});
+
+t.test('the agent that holds the most makes room, with what is not whole first', async (t) => {
+  const memory = new HeldMemory(30);
+  const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
+  const read = (agent: string): Holder => {
+    const holder = holderOf({ memory: 10, spooled: 0 }, spool, memory, agent);
+    t.equal(holder.keep(Buffer.alloc(10)), undefined);
+    return holder;
+  };
+  const [whole, second, slow] = [read('greedy'), read('greedy'), read('greedy')];
+  whole.finish();
+  second.finish();
+  const [modest, other] = [read('modest'), read('other')];
+  t.match(await slow.lost, { code: 'content_timeout' });
+  t.match(await whole.lost, { code: 'content_too_large' });
+  const third = holderOf({ memory: 10, spooled: 0 }, spool, memory, 'other');
+  t.equal(third.keep(Buffer.alloc(10)), undefined);
+  t.match(await other.lost, { code: 'content_timeout' }, 'who would hold more than others is itself asked');
+  for (const holder of [second, modest, third]) holder.release();
+  t.equal(memory.used, 0);
+});
+
+t.test('one agent may use all of it, and gives up nothing whole for itself', async (t) => {
+  const memory = new HeldMemory(30);
+  const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
+  const next = (): Holder => holderOf({ memory: 10, spooled: 0 }, spool, memory);
+  for (const holder of [next(), next(), next()]) {
+    t.equal(holder.keep(Buffer.alloc(10)), undefined);
+    t.equal(holder.finish().bytes?.length, 10);
+  }
+  t.match(await next().keep(Buffer.alloc(10)), { code: 'content_too_large' });
+  t.equal(memory.used, 30);
+});
+
+t.test('what lies on disk makes no room in memory', async (t) => {
+  const memory = new HeldMemory(10);
+  const spool = new DiskSpool(join(t.testdir(), 'spool'), 1000);
+  const onDisk = holderOf({ memory: 10, spooled: 1000 }, spool, memory);
+  t.equal(onDisk.keep(Buffer.alloc(5)), undefined);
+  t.equal(await onDisk.keep(Buffer.alloc(50)), undefined);
+  const slow = holderOf({ memory: 10, spooled: 0 }, spool, memory);
+  t.equal(slow.keep(Buffer.alloc(10)), undefined);
+  t.equal(holderOf({ memory: 5, spooled: 0 }, spool, memory, 'two').keep(Buffer.alloc(5)), undefined);
+  t.match(await slow.lost, { code: 'content_timeout' });
+  t.equal(await onDisk.keep(Buffer.alloc(50)), undefined, 'it goes on');
+  onDisk.release();
+});
+
+t.test('memory lets go of a large body once it was read to its end', async (t) => {
+  const memory = new HeldMemory(1_000_000);
+  const holder = holderOf({ memory: 500_000, spooled: 0 }, new DiskSpool(t.testdir(), 0), memory);
+  const whole = randomBytes(300_000);
+  holder.keep(whole);
+  const body = holder.finish();
+  const stream = body.open();
+  t.equal(memory.used, 300_000);
+  t.ok(stream instanceof Readable && (await buffer(stream)).equals(whole));
+  t.strictSame([memory.used, body.bytes], [0, undefined]);
+  t.throws(() => body.open());
 });

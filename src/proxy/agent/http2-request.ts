@@ -103,9 +103,14 @@ export class Http2Request {
     body.on('data', (chunk: Buffer) => {
       this.#handler.sent(chunk);
       this.#stir();
-      if (!stream.write(chunk)) body.pause();
+      if (stream.write(chunk)) return;
+      body.pause();
+      this.#startHeadTimer(); // whoever answers nothing has to take something
     });
-    stream.on('drain', () => body.resume());
+    stream.on('drain', () => {
+      if (!this.#answered) this.#stopTimer();
+      body.resume();
+    });
     body.on('end', () => {
       stream.end();
       this.#startHeadTimer(); // no window may come for what is left

@@ -161,3 +161,15 @@ t.test('an upstream that takes no body is the one to blame', async (t) => {
   t.match(await hear(stream), { status: 504, body: /urn:writ:upstream:head_timeout/ });
   t.match(lastEnded(sidecar), { ended: 'upstream-error' });
 });
+
+t.test('nor does an upstream that takes nothing of a body that was held keep its call', async (t) => {
+  const { port } = await startHttp2Origin(t, (stream) => stream.pause());
+  const sidecar = await startSidecar(t, {
+    routes: [{ upstream: `http://127.0.0.1:${port}` }],
+    bind: 2 * 1024 * 1024,
+    settings: { headMs: AGENT_MS, choose: () => 'h2' },
+  });
+  const stream = startAgent(t, sidecar.http2Port).request(fields('POST', '/'), { endStream: false });
+  stream.end(Buffer.alloc(1024 * 1024));
+  t.match(await hear(stream), { status: 504, body: /urn:writ:upstream:head_timeout/ });
+});
