@@ -129,6 +129,7 @@ function makeListener(carrier: AgentPort, limits: Settings['limits'], parts: Lis
     gate: parts.gate,
     clock: systemClock,
     maxConnections: limits.max_connections,
+    maxIdleTls: limits.max_idle_tls,
     maxStreams: limits.max_streams,
     onShed: (what) => shed(carrier, what, parts),
     headMs: limits.header_timeout_ms,

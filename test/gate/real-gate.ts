@@ -192,7 +192,7 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
   const tunnels = { interceptor, splicing: { ...upstream.tunnelling, helloMs: 5000 } };
   const listener = (carrier: Carrier, gate: CallHandler): Listener =>
     new Listener({
-      ...{ carrier, gate, clock: time, maxConnections: 100, maxStreams: 100 },
+      ...{ carrier, gate, clock: time, maxConnections: 100, maxIdleTls: 100, maxStreams: 100 },
       ...{ headMs: 10_000, keepAliveMs: 5000, agentMs: plan.upstream?.agentMs ?? 0 },
       ...(carrier === 'forward' && { tunnels }),
       onMalformed: () => undefined,

@@ -112,7 +112,7 @@ class HandClock implements Clock {
 async function startTimed(t: Teardown) {
   const clock = new HandClock();
   const malformed: unknown[] = [];
-  const parts = { maxConnections: 9, maxStreams: 9, headMs: 10_000, keepAliveMs: 10_000 };
+  const parts = { maxConnections: 9, maxIdleTls: 9, maxStreams: 9, headMs: 10_000, keepAliveMs: 10_000 };
   const gate = { run: () => Promise.resolve() };
   const onMalformed = (event: unknown): unknown => malformed.push(event);
   const listener = new Listener({ carrier: 'reverse', gate, clock, ...parts, onMalformed });

@@ -125,6 +125,7 @@ export async function startSidecar(t: Teardown, plan: Plan = {}): Promise<Sideca
     gate,
     clock,
     maxConnections: plan.maxConnections ?? 1000,
+    maxIdleTls: 1000,
     maxStreams: plan.maxStreams ?? 1000,
     onShed: (what) => shed.push(what),
     headMs: plan.headMs ?? 10_000,

@@ -2,11 +2,13 @@
 import type { Socket } from 'node:net';
 import type { Shed } from './load-shedding.ts';
 
-/** What the limit is. */
+/** What the limits are. */
 export interface ConnectionLimitParts {
   /** Connections at a time. */
   readonly most: number;
-  /** Hears of each one that was closed at the limit. */
+  /** Of them, those without a call whose TLS we opened: each costs some 70 KiB, one in the clear a tenth of it. */
+  readonly mostIdleTls: number;
+  /** Hears of each one that was closed at a limit. */
   onShed?(what: Shed): void;
 }
 
@@ -16,7 +18,11 @@ const CLOSING_PERCENT = 3;
 /** All connections that share a limit. */
 export class ConnectionLimit {
   readonly #parts: ConnectionLimitParts;
-  readonly #waiting: Waiting = { silent: new Set(), idle: new Set() };
+  /** Without a call yet, or any more: who has waited longest first, in each of these. */
+  readonly #silent = new Set<ConnectionSlot>();
+  readonly #idle = new Set<ConnectionSlot>();
+  /** The ones in TLS, of both. Who was opened just now is about to ask: of these the silent do not go first. */
+  readonly #idleTls = new Set<ConnectionSlot>();
   #taken = 0;
 
   constructor(parts: ConnectionLimitParts) {
@@ -31,48 +37,67 @@ export class ConnectionLimit {
 
   /** Takes a connection in; at the limit for another one. Where all others have a call, it is closed itself. */
   enter(socket: Socket): ConnectionSlot {
-    const { most, onShed } = this.#parts;
-    const slot = new ConnectionSlot(this.#waiting, () => socket.destroy());
+    const slot = new ConnectionSlot(this, () => socket.destroy());
     this.#taken += 1;
     socket.once('close', () => {
       this.#taken -= 1;
       slot.leave();
     });
-    if (this.#taken > most) {
-      const [silent] = this.#waiting.silent;
-      const [idle] = this.#waiting.idle;
-      (silent ?? idle ?? slot).shed();
-      onShed?.('connection');
-    }
-    slot.wait();
+    const [silent] = this.#silent;
+    const [idle] = this.#idle;
+    if (this.#taken > this.#parts.most) this.#shed(silent ?? idle ?? slot);
+    slot.rest();
     return slot;
   }
-}
 
-/** Those without a call, who has waited longest first. */
-interface Waiting {
-  /** There was no call yet. */
-  readonly silent: Set<ConnectionSlot>;
-  readonly idle: Set<ConnectionSlot>;
+  /** It has no call. */
+  rest(slot: ConnectionSlot): void {
+    (slot.isSilent ? this.#silent : this.#idle).add(slot);
+    if (slot.isTls) this.#idleTls.add(slot);
+    const [longest] = this.#idleTls;
+    if (longest && this.#idleTls.size > this.#parts.mostIdleTls) this.#shed(longest);
+  }
+
+  /** It has one, or is gone. */
+  stand(slot: ConnectionSlot): void {
+    for (const waiting of [this.#silent, this.#idle, this.#idleTls]) waiting.delete(slot);
+  }
+
+  #shed(slot: ConnectionSlot): void {
+    slot.shed();
+    this.#parts.onShed?.('connection');
+  }
 }
 
 /** One connection's place. */
 export class ConnectionSlot {
-  readonly #waiting: Waiting;
+  readonly #limit: ConnectionLimit;
   #close: () => void;
   #onHeard: () => void = () => undefined;
   #calls = 0;
+  #isSilent = true;
+  #isTls = false;
   #isShed = false;
   #gone = false;
 
-  constructor(waiting: Waiting, close: () => void) {
-    this.#waiting = waiting;
+  constructor(limit: ConnectionLimit, close: () => void) {
+    this.#limit = limit;
     this.#close = close;
   }
 
   /** Whether it was closed to make room: that says nothing of its agent. */
   get isShed(): boolean {
     return this.#isShed;
+  }
+
+  /** Whether there was no call yet. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
+  /** Whether its TLS was opened. */
+  get isTls(): boolean {
+    return this.#isTls;
   }
 
   /** A better way to close it, now that more is known of it. */
@@ -85,21 +110,28 @@ export class ConnectionSlot {
     this.#onHeard = listener;
   }
 
-  /** It was taken in, and says nothing yet. */
-  wait(): void {
-    if (!this.#gone && !this.#isShed) this.#waiting.silent.add(this);
+  /** Its TLS is open now, and waits for the first call in it. */
+  openedTls(): void {
+    this.#isTls = true;
+    this.rest();
+  }
+
+  /** It waits for a call, unless it has one or is gone. */
+  rest(): void {
+    if (this.#calls === 0 && !this.#gone) this.#limit.rest(this);
   }
 
   /** A call begins. What this gives is to be called when it is over; once more does no harm. */
   begin(): () => void {
     this.#calls += 1;
+    this.#isSilent = false;
     this.#stand();
     let over = false;
     return () => {
       if (over) return;
       over = true;
       this.#calls -= 1;
-      if (this.#calls === 0 && !this.#gone) this.#waiting.idle.add(this);
+      this.rest();
     };
   }
 
@@ -119,7 +151,6 @@ export class ConnectionSlot {
   #stand(): void {
     this.#onHeard();
     this.#onHeard = () => undefined;
-    this.#waiting.silent.delete(this);
-    this.#waiting.idle.delete(this);
+    this.#limit.stand(this);
   }
 }

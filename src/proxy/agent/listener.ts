@@ -4,6 +4,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Carrier, Credential, RawHead } from '../../call/call.ts';
 import { stopParsing } from '../../config/stop-parsing.ts';
 import type { Clock } from '../../gate/outside.ts';
@@ -37,6 +38,8 @@ export interface ListenerParts {
   readonly clock: Clock;
   /** Beyond this one that carries nothing is closed, else the new one. */
   readonly maxConnections: number;
+  /** Of them in TLS that we opened, without a call; one more closes the one that has waited longest. */
+  readonly maxIdleTls: number;
   /** A head must be complete by then. */
   readonly headMs: number;
   /** How long an idle connection is kept. */
@@ -78,7 +81,8 @@ export class Listener {
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#halfClosed = new HalfClosed(parts.clock);
-    this.#connectionLimit = new ConnectionLimit({ ...parts, most: parts.maxConnections });
+    const { maxConnections: most, maxIdleTls: mostIdleTls } = parts;
+    this.#connectionLimit = new ConnectionLimit({ ...parts, most, mostIdleTls });
     this.#streams = new StreamBudget(parts.maxStreams);
     this.#penalty = new FloodPenalty(parts.clock);
     this.#port = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: BUFFERED_BYTES })
@@ -147,6 +151,8 @@ export class Listener {
     else {
       this.#adopt(socket, context, slot);
       this.#server.emit('connection', socket);
+      slot.closeBy(() => socket.destroy()); // TCP that is destroyed beneath its TLS can take the process with it
+      if (socket instanceof TLSSocket) slot.openedTls();
     }
   }
 
@@ -163,6 +169,7 @@ export class Listener {
       streams: this.#streams,
     });
     slot.closeBy(() => connection.destroy()); // it says goodbye (RFC 9113 §6.8)
+    if (socket instanceof TLSSocket) slot.openedTls();
     this.#http2.add(connection);
     socket.once('close', () => this.#http2.delete(connection));
   }

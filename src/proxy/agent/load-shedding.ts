@@ -2,7 +2,8 @@
 
 /**
  * `connection`: over `limits.max_connections`, the one that waited longest for its first head, else the one that was idle
- * for longest, else the new one where all have a call. `handshake`: the one that waited longest for its TLS made
+ * for longest, else the new one where all have a call; over `limits.max_idle_tls`, the one in TLS that has no
+ * call for longest. `handshake`: the one that waited longest for its TLS made
  * room. `stream`: refused with REFUSED_STREAM (RFC 9113 §8.7), so that its client may send it again; where
  * requests were pipelined on HTTP/1.1, their connection is closed.
  */

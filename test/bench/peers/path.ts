@@ -33,6 +33,7 @@ const listener = new Listener({
   },
   clock,
   maxConnections: 10_000,
+  maxIdleTls: 10_000,
   maxStreams: 1000,
   headMs: 10_000,
   keepAliveMs: 60_000,
