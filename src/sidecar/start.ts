@@ -91,10 +91,8 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   const { settings, log } = options;
   const ground = await layGround(options, lineage);
   const { readiness, standing, leases, own, counted } = ground;
-  const limit = new RecordingLimit({
-    burst: settings.denial.recorded_burst,
-    perSecond: settings.denial.recorded_per_second,
-  });
+  const { recorded_burst: burst, recorded_per_second: perSecond } = settings.denial;
+  const limit = new RecordingLimit({ burst, perSecond });
   const parts = { settings, log, lineage, ...ground };
   const outside = { ...makeWitnessing(parts), timestamping: makeTimestamping(parts) };
   const { served, witnessing, timestamping } = outside;
@@ -141,12 +139,17 @@ async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Side
   try {
     await witnessing.begin();
     timestamping.begin();
-    replaceFile(run, `${JSON.stringify({ ...sidecar.urls, origin: lineage.origin, pid: process.pid })}\n`);
+    announce(run, { ...sidecar.urls, origin: lineage.origin });
   } catch (cause) {
     await sidecar.stop(); // it listens by now
     throw cause;
   }
   return sidecar;
+}
+
+/** Where other commands find a sidecar that runs. */
+function announce(path: string, what: object): void {
+  replaceFile(path, `${JSON.stringify({ ...what, pid: process.pid })}\n`);
 }
 
 /** What stands before the first listener: who is who, what was used, what calls are decided by. */
