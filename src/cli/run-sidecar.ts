@@ -43,32 +43,35 @@ export function startFailure(cause: unknown): CommandFailure | Error {
 export function runUntilStopped({ sidecar, stop, abandoned }: Running, log: Log): Promise<number> {
   return new Promise((resolve) => {
     let ending = false;
+    let worst: number = EXIT.yes; // the log may be lost while it stops
     const end = (code: number): void => {
+      worst = Math.max(worst, code);
       if (ending) return;
       ending = true;
       stop().then(
-        () => resolve(code),
+        () => resolve(worst),
         (cause: unknown) => {
           log.error('stopping failed', { cause: String(cause) });
           resolve(EXIT.unable);
         },
       );
     };
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      const first = { at: 0 };
-      process.on(signal, () => {
-        if (first.at > 0 && performance.now() - first.at > REPEAT_MS) sidecar.cut();
-        if (first.at > 0) return;
-        first.at = performance.now();
-        end(EXIT.yes);
-      });
-    }
+    let first = Infinity;
+    const onSignal = (): void => {
+      if (performance.now() - first > REPEAT_MS) sidecar.cut();
+      first = Math.min(first, performance.now());
+      end(EXIT.yes);
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
     process.on('SIGHUP', () => {
       if (abandoned?.()) return end(EXIT.yes);
       sidecar.reload().catch((cause: unknown) => reloadFailed(log, cause));
     });
     heedScreen(end);
-    sidecar.onFailure(() => setTimeout(() => end(EXIT.unable), LAST_WORDS_MS));
+    sidecar.onFailure(() => {
+      worst = EXIT.unable;
+      setTimeout(() => end(EXIT.unable), LAST_WORDS_MS);
+    });
     let isBroken = false;
     const broken = (cause: unknown): void => {
       log.error('a fault of the program; stopping', { cause: causeText(cause) });

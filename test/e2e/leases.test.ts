@@ -169,6 +169,19 @@ t.test('SIGTERM cuts what takes longer than its grace', async (t) => {
   t.match(await exit, { code: 0 });
 });
 
+t.test('a log that is lost while the sidecar stops is no good end', { skip: missing('prlimit') }, async (t) => {
+  const on = await stage(t, { stop: { grace_seconds: 60 } });
+  const running = [await begin(on), await begin(on)];
+  const { response } = await on.origin.next();
+  const exit = on.sidecar.stop();
+  await on.sidecar.says('stopping');
+  await fillLog(on.sidecar);
+  response.end('the end');
+  await on.sidecar.says('the log cannot record any more');
+  await Promise.all(running.map(({ agent }) => agent.closed()));
+  t.match(await exit, { code: 3 });
+}); // prettier-ignore
+
 t.test('an operator who asks again need not wait for the grace to pass', async (t) => {
   const on = await stage(t, { stop: { grace_seconds: 3600 } });
   const running = await begin(on);
