@@ -10,6 +10,8 @@ const WANTED = [24, 15];
 const CANNOT = 3;
 /** What Node is to do without: `__proto__` in any thread, a debugger on SIGUSR1, native addons. */
 const HARDENED = ['--disable-proto=delete', '--disable-sigusr1', '--no-addons'];
+/** In Node's pool: libuv lends half of them to names, which other work must not wait for (src/proxy/address/lookup.ts). */
+const POOL_THREADS = 8;
 /** What an agent talks to. */
 const SERVING = ['serve', 'dev', 'witness'];
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -25,17 +27,18 @@ function newEnough(version) {
 
 function isHardened() {
   const command = process.argv.slice(2).find((word) => !word.startsWith('-'));
-  return !SERVING.includes(command) || HARDENED.every((flag) => process.execArgv.includes(flag));
+  const isSo = missingFlags().length === 0 && Number(process.env.UV_THREADPOOL_SIZE) === POOL_THREADS;
+  return !SERVING.includes(command) || isSo;
+}
+
+function missingFlags() {
+  return HARDENED.filter((flag) => !process.execArgv.includes(flag));
 }
 
 /** The same process, anew: these can be set at Node's start alone, and this costs no second process. */
 function startHardened() {
-  process.execve(process.execPath, [
-    process.execPath,
-    ...process.execArgv,
-    ...HARDENED,
-    ...process.argv.slice(1),
-  ]);
+  const args = [process.execPath, ...process.execArgv, ...missingFlags(), ...process.argv.slice(1)];
+  process.execve(process.execPath, args, { ...process.env, UV_THREADPOOL_SIZE: String(POOL_THREADS) });
 }
 
 /** In a checkout Node strips the types by itself; in an installed package (or the image) it runs what was compiled. */

@@ -228,7 +228,7 @@ export class Gate<E extends Exchange> {
     const left = uses.look(coverage);
     if (!left.ok) return left;
 
-    const addresses = await rules.resolver.vet(call); // the first byte that may leave
+    const addresses = await rules.resolver.vet(call, agentOf(grant)); // the first byte that may leave
     if (!addresses.ok) return addresses;
     if (lease.ended) return deny(lease.ended, 'ended while it was decided');
 

@@ -35,9 +35,9 @@ export interface Address {
   readonly port: number;
 }
 
-/** Resolves once and vets every answer (threats.md §3): one bad answer denies all. Never rejects. */
+/** Resolves once, for an agent, and vets every answer (threats.md §3): one bad answer denies all. Never rejects. */
 export interface Resolver {
-  vet(call: Call): Promise<Outcome<readonly Address[]>>;
+  vet(call: Call, agent: string): Promise<Outcome<readonly Address[]>>;
 }
 
 /** Takes one piece of a body, or refuses it; a promise asks to wait for it before the next. Never rejects. */

@@ -11,6 +11,9 @@ import type { UpstreamProxy } from '../proxy/upstream/proxy.ts';
 import { readUpstreamFiles, UpstreamFilesFault } from './upstream-files.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
 
+/** Who asks for the proxy's name. */
+const SIDECAR = 'the sidecar itself';
+
 /** What is in force. */
 export class UpstreamAccess {
   readonly #proxy: UpstreamProxy | undefined;
@@ -52,7 +55,8 @@ export class UpstreamAccess {
     const { host, port } = place;
     const vetting = resolver([routeException(place)]);
     return {
-      addresses: (): Promise<Outcome<readonly Address[]>> => vetting.vet({ host, port, carrier: 'reverse' }),
+      addresses: (): Promise<Outcome<readonly Address[]>> =>
+        vetting.vet({ host, port, carrier: 'reverse' }, SIDECAR),
       credentials: () => this.#files.credentials,
     };
   }

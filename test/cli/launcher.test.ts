@@ -33,6 +33,7 @@ t.test('variables that load other code do not reach Node; others, arguments and 
   t.strictSame(named('arg:'), [...IMAGE_FLAGS, '/opt/writ/src/cli/bin.js', 'serve', 'a b', "'$HOME'"]);
   t.strictSame(named('core:'), ['0'], 'no core file');
   t.strictSame(named('WRIT_HOME='), ['/var/lib/writ/home']);
+  t.strictSame(named('UV_THREADPOOL_SIZE='), ['8']);
   for (const name of LOADERS) t.strictSame(named(`${name}=`), [], name);
   t.notMatch(ran.stdout, /evil/);
   t.end();
@@ -54,6 +55,8 @@ t.test('no debugger listens in a sidecar that got SIGUSR1', { skip: !hasProc }, 
     const sidecar = await ChildSidecar.start(t, await makeHome(t, {}), { nodeArgs });
     const before = listening(sidecar.pid);
     t.ok(before.includes(sidecar.port('admin')), 'listening ports are seen');
+    const environment = readFileSync(`/proc/${sidecar.pid}/environ`, 'latin1').split('\0');
+    t.ok(environment.includes('UV_THREADPOOL_SIZE=8'), 'and names cannot take all threads');
     sidecar.signal('SIGUSR1');
     await sidecar.reload(); // it goes on, and answers the next signal
     t.strictSame(listening(sidecar.pid), before, name);

@@ -19,7 +19,7 @@ const withdrawn: readonly (readonly [name: string, instead: (parts: Parts, end: 
     policy: { active: policy.active, content: [], decide: (text) => policy.decide(text).finally(end) },
   })],
   ['its host is looked up', ({ rules }, end) => ({
-    rules: () => ({ ...rules(), resolver: { vet: (asked) => rules().resolver.vet(asked).finally(end) } }),
+    rules: () => ({ ...rules(), resolver: { vet: (...asked) => rules().resolver.vet(...asked).finally(end) } }),
   })],
 ]; // prettier-ignore
 

@@ -190,7 +190,7 @@ function smallGate(plan: Plan, { upstream, calls, note, ownPorts }: Inside): Cal
       calls.push(call.value);
       const code = plan.decide?.(call.value);
       if (code) return exchange.refuse(denial(code, { status: plan.status ?? 403 }));
-      const addresses = plan.vet ? pass(plan.vet()) : await resolver.vet(call.value);
+      const addresses = plan.vet ? pass(plan.vet()) : await resolver.vet(call.value, 'agent');
       if (!addresses.ok) return exchange.refuse(denial(addresses.code));
       const holder = plan.bind === undefined ? undefined : hold(plan.bind);
       const read = await (holder && exchange.readBody((piece) => holder.keep(piece)));

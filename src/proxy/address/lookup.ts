@@ -5,15 +5,17 @@ import { deny, pass } from '../../denial/outcome.ts';
 import type { Outcome } from '../../denial/outcome.ts';
 import type { Clock } from '../../gate/outside.ts';
 
-/** All addresses of a name, as text. Never rejects: `name_unresolved`, `name_timeout`. */
-export type Lookup = (name: string) => Promise<Outcome<readonly string[]>>;
+/** All addresses of a name, as text, for an agent. Never rejects: `name_unresolved`, `name_timeout`. */
+export type Lookup = (name: string, agent: string) => Promise<Outcome<readonly string[]>>;
 
 /** How names are asked for. */
 export interface LookupSettings {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** Of the four threads of Node's pool; files and random numbers need the others. */
+  /** Of the eight threads that bin.js gives Node's pool: libuv lends names no more than half of them. */
   readonly concurrent?: number;
+  /** Of these, for one agent: others must find a place, whatever its names do. */
+  readonly perAgent?: number;
   /** The question itself; the system's `getaddrinfo` unless a test asks otherwise. */
   readonly ask?: (name: string) => Promise<readonly string[]>;
 }
@@ -25,43 +27,51 @@ export function interfaceAddresses(): readonly string[] {
 
 /**
  * A lookup under those settings. A name is asked for once at a time, and calls that come meanwhile share the next
- * question: else one slow name, of whichever agent, would take all places. One that outlives its deadline keeps its own.
+ * question, which counts against one of their agents. One that outlives its deadline keeps its place until it is answered:
+ * nobody can take it back from the system.
  */
-export function boundedLookup({ clock, timeoutMs, concurrent = 2, ask = askSystem }: LookupSettings): Lookup {
+export function boundedLookup(settings: LookupSettings): Lookup {
+  const { clock, timeoutMs, concurrent = 4, perAgent = 2, ask = askSystem } = settings;
   const queue = new Map<string, Question>();
-  const asking = new Set<string>();
+  /** Names that are asked for, and the agents that they count against. */
+  const asking = new Map<string, string>();
 
+  const mayAsk = (agent: string): boolean =>
+    [...asking.values()].filter((other) => other === agent).length < perAgent;
   const next = (): void => {
-    if (asking.size >= concurrent) return;
-    for (const name of queue.keys()) if (!asking.has(name)) return void put(name);
+    for (const [name, callers] of queue) {
+      if (asking.size >= concurrent) return;
+      const agent = asking.has(name) ? undefined : [...callers.values()].find(mayAsk);
+      if (agent !== undefined) void put(name, agent, callers);
+    }
   };
-  const put = async (name: string): Promise<void> => {
-    const callers = queue.get(name) ?? new Set();
+  const put = async (name: string, agent: string, callers: Question): Promise<void> => {
     queue.delete(name);
-    asking.add(name);
+    asking.set(name, agent);
     const answer = await answerTo(() => ask(name));
-    for (const tell of callers) tell(answer);
+    for (const tell of callers.keys()) tell(answer);
     asking.delete(name);
     next();
   };
 
-  return (name) =>
+  return (name, agent) =>
     new Promise((resolve) => {
-      const callers = queue.get(name) ?? new Set();
+      const callers: Question = queue.get(name) ?? new Map();
+      queue.set(name, callers);
+      const late = clock.after(timeoutMs, () => tell(deny('name_timeout', name)));
       const tell = (answer: Outcome<readonly string[]>): void => {
         late();
         callers.delete(tell);
         if (callers.size === 0 && queue.get(name) === callers) queue.delete(name); // nobody waits for it any more
         resolve(answer);
       };
-      const late = clock.after(timeoutMs, () => tell(deny('name_timeout', name)));
-      queue.set(name, callers.add(tell));
+      callers.set(tell, agent);
       next();
     });
 }
 
-/** Those that wait for one question to be put and answered. */
-type Question = Set<(answer: Outcome<readonly string[]>) => void>;
+/** Those that wait for one question to be put and answered, and whose calls they are. */
+type Question = Map<(answer: Outcome<readonly string[]>) => void, string>;
 
 async function answerTo(ask: () => Promise<readonly string[]>): Promise<Outcome<readonly string[]>> {
   try {

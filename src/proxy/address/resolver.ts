@@ -38,9 +38,9 @@ export class VettingResolver implements Resolver {
     this.#parts = parts;
   }
 
-  async vet(call: Wanted): Promise<Outcome<readonly Address[]>> {
+  async vet(call: Wanted, agent: string): Promise<Outcome<readonly Address[]>> {
     const literal = parseAddress(call.host);
-    const answers = literal ? pass([call.host]) : await this.#parts.lookup(call.host);
+    const answers = literal ? pass([call.host]) : await this.#parts.lookup(call.host, agent);
     if (!answers.ok) return answers;
     const vetted: Address[] = [];
     for (const text of answers.value) {

@@ -60,6 +60,7 @@ function resolver({
 t.test('every answer is vetted, in order, and one bad answer denies all', async (t) => {
   const good = await resolver({ answers: ['93.184.216.34', '2606:2800:220:1::1'] }).vet(
     callTo('example.com:8080'),
+    'agent',
   );
   t.same(good, {
     ok: true,
@@ -69,19 +70,25 @@ t.test('every answer is vetted, in order, and one bad answer denies all', async 
     ],
   });
   for (const answers of [['10.0.0.1'], ['93.184.216.34', '127.0.0.1'], ['fe80::1%eth0'], ['what']])
-    t.match(await resolver({ answers }).vet(callTo('example.com')), { ok: false, code: 'address_forbidden' });
-  t.match(await resolver({ answers: [] }).vet(callTo('example.com')), { ok: false, code: 'name_unresolved' });
+    t.match(await resolver({ answers }).vet(callTo('example.com'), 'agent'), {
+      ok: false,
+      code: 'address_forbidden',
+    });
+  t.match(await resolver({ answers: [] }).vet(callTo('example.com'), 'agent'), {
+    ok: false,
+    code: 'name_unresolved',
+  });
 });
 
 t.test('an address as host is vetted without being looked up', async (t) => {
   const parts = { exceptions: [], ownPorts: () => new Set<number>(), interfaces: () => [] };
   const never: Lookup = () => t.fail('looked up') as never;
   const literal = new VettingResolver({ ...parts, lookup: never });
-  t.same(await literal.vet(callTo('8.8.8.8')), {
+  t.same(await literal.vet(callTo('8.8.8.8'), 'agent'), {
     ok: true,
     value: [{ address: '8.8.8.8', family: 4, port: 80 }],
   });
-  t.same(await literal.vet(callTo('[2a00::1]:81')), {
+  t.same(await literal.vet(callTo('[2a00::1]:81'), 'agent'), {
     ok: true,
     value: [{ address: '2a00::1', family: 6, port: 81 }],
   });
@@ -93,7 +100,7 @@ t.test('an address as host is vetted without being looked up', async (t) => {
     '169.254.169.254',
     '[fd00:ec2::254]',
   ])
-    t.match(await literal.vet(callTo(host)), { ok: false, code: 'address_forbidden' }, host);
+    t.match(await literal.vet(callTo(host), 'agent'), { ok: false, code: 'address_forbidden' }, host);
 });
 
 t.test('a failed lookup keeps its code', async (t) => {
@@ -103,7 +110,7 @@ t.test('a failed lookup keeps its code', async (t) => {
     ownPorts: () => new Set(),
     interfaces: () => [],
   });
-  t.match(await failing.vet(callTo('slow.test')), { ok: false, code: 'name_timeout' });
+  t.match(await failing.vet(callTo('slow.test'), 'agent'), { ok: false, code: 'name_timeout' });
 });
 
 t.test('an exception holds for exactly its addresses and its port', async (t) => {
@@ -119,7 +126,7 @@ t.test('an exception holds for exactly its addresses and its port', async (t) =>
     ['[fd00:0:0:1::5]', false],
   ];
   for (const [authority, ok] of cases)
-    t.equal((await resolver({ allow }).vet(callTo(authority))).ok, ok, authority);
+    t.equal((await resolver({ allow }).vet(callTo(authority), 'agent')).ok, ok, authority);
 });
 
 t.test('the sidecar’s own listeners are out of reach, whatever is allowed', async (t) => {
@@ -151,27 +158,43 @@ t.test('the sidecar’s own listeners are out of reach, whatever is allowed', as
     '[2a00::7]:3128',
   ];
   for (const authority of own)
-    t.match(await resolver(given).vet(callTo(authority)), { ok: false, code: 'address_own' }, authority);
+    t.match(
+      await resolver(given).vet(callTo(authority), 'agent'),
+      { ok: false, code: 'address_own' },
+      authority,
+    );
   const byName = resolver({ ...given, answers: ['127.0.0.1'], routes: [{ host: 'me.test', port: 3128 }] });
-  t.match(await byName.vet(callTo('me.test:3128')), { ok: false, code: 'address_own' });
-  t.match(await byName.vet(callThroughRoute('http://me.test:3128')), { ok: false, code: 'address_own' });
-  t.ok((await resolver({ allow: ['127.0.0.1:3129'], own: [3128] }).vet(callTo('127.0.0.1:3129'))).ok);
+  t.match(await byName.vet(callTo('me.test:3128'), 'agent'), { ok: false, code: 'address_own' });
+  t.match(await byName.vet(callThroughRoute('http://me.test:3128'), 'agent'), {
+    ok: false,
+    code: 'address_own',
+  });
+  t.ok(
+    (await resolver({ allow: ['127.0.0.1:3129'], own: [3128] }).vet(callTo('127.0.0.1:3129'), 'agent')).ok,
+  );
 });
 
 t.test('a reverse route names its own upstream, for calls through the route only', async (t) => {
   const routes = [{ host: 'orders.internal', port: 8080 }];
   const inside = resolver({ answers: ['10.0.0.9'], routes });
-  t.ok((await inside.vet(callThroughRoute('http://orders.internal:8080'))).ok);
-  t.notOk((await inside.vet(callTo('orders.internal:8080'))).ok, 'not on the forward port');
-  t.notOk((await inside.vet(callThroughRoute('http://orders.internal:8081'))).ok, 'not on another port');
+  t.ok((await inside.vet(callThroughRoute('http://orders.internal:8080'), 'agent')).ok);
+  t.notOk((await inside.vet(callTo('orders.internal:8080'), 'agent')).ok, 'not on the forward port');
+  t.notOk(
+    (await inside.vet(callThroughRoute('http://orders.internal:8081'), 'agent')).ok,
+    'not on another port',
+  );
   for (const metadata of ['169.254.169.254', 'fd00:ec2::254', '224.0.0.1', '0.0.0.0', '::ffff:10.0.0.9'])
     t.notOk(
-      (await resolver({ answers: [metadata], routes }).vet(callThroughRoute('http://orders.internal:8080')))
-        .ok,
+      (
+        await resolver({ answers: [metadata], routes }).vet(
+          callThroughRoute('http://orders.internal:8080'),
+          'agent',
+        )
+      ).ok,
       metadata,
     );
   const literal = resolver({ routes: [{ host: '127.0.0.1', port: 9 }] });
-  t.ok((await literal.vet(callThroughRoute('http://127.0.0.1:9'))).ok);
+  t.ok((await literal.vet(callThroughRoute('http://127.0.0.1:9'), 'agent')).ok);
 });
 
 t.test('an exception is spelled in one way', (t) => {
@@ -207,9 +230,9 @@ t.test('a name that changes its answer is asked once a call', async (t) => {
     ownPorts: () => new Set(),
     interfaces: () => [],
   });
-  t.ok((await rebinding.vet(callTo('rebind.test'))).ok);
+  t.ok((await rebinding.vet(callTo('rebind.test'), 'agent')).ok);
   t.equal(asked, 1);
-  t.notOk((await rebinding.vet(callTo('rebind.test'))).ok);
+  t.notOk((await rebinding.vet(callTo('rebind.test'), 'agent')).ok);
 });
 
 t.test('lookups have a deadline, and only a few are asked at a time', async (t) => {
@@ -220,7 +243,7 @@ t.test('lookups have a deadline, and only a few are asked at a time', async (t) 
     return new Promise((resolve) => answer.set(name, resolve));
   };
   const lookup = boundedLookup({ clock, timeoutMs: 50, concurrent: 2, ask });
-  const first = ['a', 'b', 'c'].map((name) => lookup(name));
+  const first = ['a', 'b', 'c'].map((name) => lookup(name, 'agent'));
   await turn();
   t.same(asked, ['a', 'b']);
   const awake = setInterval(() => undefined, 1000); // the clock keeps nobody alive
@@ -229,7 +252,7 @@ t.test('lookups have a deadline, and only a few are asked at a time', async (t) 
   t.same(asked, ['a', 'b'], 'a question that outlives its deadline keeps its place');
   answer.get('a')?.([]);
   answer.get('b')?.([]);
-  const later = lookup('d');
+  const later = lookup('d', 'agent');
   while (!answer.has('d')) await turn();
   answer.get('d')?.(['1.1.1.1']);
   t.same(await later, { ok: true, value: ['1.1.1.1'] });
@@ -243,9 +266,24 @@ t.test('a name that never answers takes one place, however many calls ask for it
     return name === 'slow' ? new Promise(() => undefined) : Promise.resolve(['1.1.1.1']);
   };
   const lookup = boundedLookup({ clock, timeoutMs: 60_000, concurrent: 2, ask });
-  for (let i = 0; i < 100; i++) void lookup('slow');
-  t.match(await lookup('other'), { ok: true });
+  for (let i = 0; i < 100; i++) void lookup('slow', 'agent');
+  t.match(await lookup('other', 'agent'), { ok: true });
   t.same(asked, ['slow', 'other']);
+});
+
+t.test('names that never answer take no place from another agent', async (t) => {
+  const asked: string[] = [];
+  const ask = (name: string): Promise<readonly string[]> => {
+    asked.push(name);
+    return name.startsWith('slow') ? new Promise(() => undefined) : Promise.resolve(['1.1.1.1']);
+  };
+  const lookup = boundedLookup({ clock, timeoutMs: 60_000, ask });
+  for (let i = 0; i < 10; i++) void lookup(`slow${i}`, 'greedy');
+  void lookup('shared', 'greedy');
+  t.same(asked, ['slow0', 'slow1']);
+  t.match(await lookup('own', 'modest'), { ok: true });
+  t.match(await lookup('shared', 'modest'), { ok: true }, 'also where the other one asked for it first');
+  t.same(asked, ['slow0', 'slow1', 'own', 'shared']);
 });
 
 t.test(
@@ -254,8 +292,8 @@ t.test(
     const answers: ((addresses: readonly string[]) => void)[] = [];
     const ask = (): Promise<readonly string[]> => new Promise((resolve) => answers.push(resolve));
     const lookup = boundedLookup({ clock, timeoutMs: 60_000, concurrent: 2, ask });
-    const first = lookup('a');
-    const others = [lookup('a'), lookup('a')];
+    const first = lookup('a', 'agent');
+    const others = [lookup('a', 'agent'), lookup('a', 'agent')];
     t.equal(answers.length, 1);
     answers[0]?.(['1.1.1.1']);
     t.same(await first, { ok: true, value: ['1.1.1.1'] });
@@ -268,7 +306,7 @@ t.test(
 
 t.test('the system’s resolver answers, and knows that some names do not exist', async (t) => {
   const lookup = boundedLookup({ clock, timeoutMs: 20_000 });
-  const local = await lookup('localhost');
+  const local = await lookup('localhost', 'agent');
   t.ok(local.ok && local.value.some((address) => address === '127.0.0.1' || address === '::1'));
   t.ok(interfaceAddresses().includes('127.0.0.1'));
 });
