@@ -46,15 +46,21 @@ function start() {
   const source = path.join(root, 'src', 'main.ts');
   const entry = fs.existsSync(source) ? source : path.join(root, 'dist', 'main.js');
   cacheCompiledCode();
+  const unanswered = () => breakDown('it ended without an answer');
+  process.on('uncaughtException', breakDown).once('beforeExit', unanswered);
   import(pathToFileURL(entry).href)
     .then((program) => program.main(process.argv.slice(2)))
     .then((code) => {
+      process.off('beforeExit', unanswered);
       process.exitCode = code;
     })
-    .catch((fault) => {
-      process.stderr.write(`writ: ${fault && fault.stack ? fault.stack : fault}\n`);
-      process.exitCode = CANNOT;
-    });
+    .catch(breakDown);
+}
+
+/** Node would exit with 1, which is an answer. */
+function breakDown(fault) {
+  process.stderr.write(`writ: ${fault && fault.stack ? fault.stack : fault}\n`);
+  process.exit(CANNOT);
 }
 
 /** Saves some 100 ms at each start. Where nothing can be written (a read-only root), nothing is lost. */

@@ -78,6 +78,7 @@ export function runUntilStopped({ sidecar, stop, abandoned }: Running, log: Log)
       if (!isBroken) breakOff({ sidecar, stop }, log);
       isBroken = true;
     };
+    process.removeAllListeners('uncaughtException'); // other commands just end
     process.on('uncaughtException', broken).on('unhandledRejection', broken);
   });
 }

@@ -218,12 +218,19 @@ t.test('what serves runs without __proto__, addons and a debugger, however it wa
   }
 });
 
-t.test('a program that breaks is told with its stack, exit 3', (t) => {
+t.test('a program that breaks, now or later, is told with its stack, exit 3', (t) => {
   const { bin, root } = oldNode(t, false);
-  writeFileSync(join(root, 'src/main.ts'), "export const main = async () => { throw new Error('broken'); };");
-  const ran = spawnSync(process.execPath, [bin], { encoding: 'utf8' });
-  t.equal(ran.status, 3);
-  t.match(ran.stderr, /writ: Error: broken\n +at /);
+  const rows: [string, RegExp][] = [
+    ["throw new Error('broken')", /writ: Error: broken\n +at /],
+    ["setImmediate(() => { throw new Error('later'); }); return new Promise(() => {})", /writ: Error: later\n +at /],
+    ["void Promise.reject(new Error('lost')); return 0", /writ: Error: lost\n +at /],
+    ['return new Promise(() => {})', /^writ: it ended without an answer\n$/],
+  ]; // prettier-ignore
+  for (const [body, stderr] of rows) {
+    writeFileSync(join(root, 'src/main.ts'), `export const main = async () => { ${body}; };`);
+    const ran = spawnSync(process.execPath, [bin], { encoding: 'utf8' });
+    t.match(ran, { status: 3, stderr }, body);
+  }
   t.end();
 });
 
