@@ -1,7 +1,6 @@
-/** The authority over HTTP: `POST /authority/grants`. Whoever mounts it guards it with the admin token. */
+/** The authority over HTTP: `POST /authority/grants`. Whoever mounts it guards it with the admin token, and bounds its body. */
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { parseStrictJson } from '../crypto/json.ts';
 import { denials } from '../denial/table.ts';
@@ -32,31 +31,28 @@ const wishSchema = z.strictObject({
 /** The routes. 201 with the token once its issue is on record; else a problem (RFC 9457) and nothing issued. */
 export function authorityRoutes({ authority, record }: AuthorityRoutes): Hono {
   const routes = new Hono();
-  const tooLarge = (context: Context): Response =>
-    problem(context, 413, { title: 'The request is larger than 16 KiB' });
-  routes.post(
-    '/authority/grants',
-    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }),
-    async (context) => {
-      const wish = wishSchema.safeParse(parseStrictJson(await context.req.text()));
-      if (!wish.success)
-        return problem(context, 400, {
-          title: 'Not a request for a grant',
-          detail: z.prettifyError(wish.error),
-        });
-      const issued = authority.issue(wish.data);
-      if (!issued.ok)
-        return problem(context, 422, { title: denials[issued.code].title, detail: issued.detail });
-      const { token, grant } = issued.value;
-      try {
-        await record(issued.value);
-      } catch {
-        return problem(context, 503, { title: 'The grant cannot be recorded, so it was not issued' });
-      }
-      context.header('Cache-Control', 'no-store');
-      return context.json({ token, jti: grant.root.jti, expires: grant.root.exp, recorded: true }, 201);
-    },
-  );
+  routes.post('/authority/grants', async (context) => {
+    const text = await context.req.text(); // whoever mounts this bounds what is read
+    if (Buffer.byteLength(text) > MAX_BODY_BYTES)
+      return problem(context, 413, { title: 'The request is larger than 16 KiB' });
+    const wish = wishSchema.safeParse(parseStrictJson(text));
+    if (!wish.success)
+      return problem(context, 400, {
+        title: 'Not a request for a grant',
+        detail: z.prettifyError(wish.error),
+      });
+    const issued = authority.issue(wish.data);
+    if (!issued.ok)
+      return problem(context, 422, { title: denials[issued.code].title, detail: issued.detail });
+    const { token, grant } = issued.value;
+    try {
+      await record(issued.value);
+    } catch {
+      return problem(context, 503, { title: 'The grant cannot be recorded, so it was not issued' });
+    }
+    context.header('Cache-Control', 'no-store');
+    return context.json({ token, jti: grant.root.jti, expires: grant.root.exp, recorded: true }, 201);
+  });
   return routes;
 }
 

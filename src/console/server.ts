@@ -4,7 +4,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import type { MiddlewareHandler } from 'hono';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import { holdsToken, turnAway } from './door.ts';
 import { operatorPart } from './operator.ts';
@@ -93,9 +93,7 @@ export function consoleApp(parts: ConsoleParts): Hono<Bindings> {
       'www-authenticate': 'Bearer realm="writ"',
     });
   });
-  app.use(
-    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problem(413, `At most ${MAX_BODY_BYTES} bytes.`) }),
-  );
+  app.use(limitBody);
   app.route('/', operatorPart(parts));
   app.notFound(() => problem(404, 'There is nothing here.'));
   app.onError((fault) => {
@@ -105,6 +103,14 @@ export function consoleApp(parts: ConsoleParts): Hono<Bindings> {
   });
   return app;
 }
+
+/** A body has its length in front of it, at most 64 KiB. Without one a request has no body (RFC 9112 §6.3). */
+const limitBody: MiddlewareHandler = async ({ req }, next) => {
+  if (req.header('transfer-encoding') !== undefined)
+    return problem(411, 'Send the body with its Content-Length.');
+  const octets = Number(req.header('content-length') ?? 0);
+  return octets > MAX_BODY_BYTES ? problem(413, `At most ${MAX_BODY_BYTES} bytes.`) : next();
+};
 
 function knockOf({ headers, socket }: IncomingMessage) {
   const fetchSite = headers['sec-fetch-site'];

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import http from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 import t from 'tap';
 import type { Test } from 'tap';
 import { Hono } from 'hono';
@@ -368,6 +369,25 @@ t.test('a body over 64 KiB is not read', async (t) => {
   t.equal((await ask(server, '/authority/grants', { ...post, body: 'x'.repeat(65_536) })).status, 200);
   t.equal((await ask(server, '/authority/grants', { ...post, body: 'x'.repeat(65_537) })).status, 413);
 });
+
+t.test(
+  'a POST without any body is heard, as curl sends it, and a body without its length is not',
+  async (t) => {
+    const { server } = await start(t);
+    const rows = [
+      ['', 200],
+      ['Content-Length: 0\r\n', 200],
+      ['Transfer-Encoding: chunked\r\n', 411],
+    ] as const;
+    for (const [header, status] of rows) {
+      const socket = connect(server.port, '127.0.0.1');
+      const head = `POST /api/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n`;
+      socket.end(`${head}Connection: close\r\n${header}\r\n${status === 411 ? '2\r\n{}\r\n0\r\n\r\n' : ''}`);
+      const heard = await textOf(socket);
+      t.match(heard, `HTTP/1.1 ${status} `, header);
+    }
+  },
+);
 
 t.test('a busy port is the caller’s to report', async (t) => {
   const { server } = await start(t);
