@@ -239,6 +239,41 @@ t.test('a good call carries exactly what will be forwarded', async (t) => {
   });
 });
 
+/** What the sidecar answers, writes itself, or believes from nobody, as an agent may send it. */
+const kept: readonly (readonly [string, string])[] = [
+  ['Connection', 'keep-alive'],
+  ['Content-Length', '0'],
+  ['Expect', '100-continue'],
+  ['Forwarded', 'for=1'],
+  ['HTTP2-Settings', 'AAMAAABk'],
+  ['Keep-Alive', 'timeout=5'],
+  ['Proxy-Authenticate', 'Basic'],
+  ['Proxy-Authentication-Info', 'x'],
+  ['Proxy-Authorization', 'Bearer token'],
+  ['Proxy-Connection', 'keep-alive'],
+  ['TE', 'trailers'],
+  ['Traceparent', '00-x'],
+  ['Transfer-Encoding', 'chunked'],
+  ['Writ-Decision', 'permit'],
+  ['Writ-Grant', 'token'],
+  ['X-Forwarded-For', '1.2.3.4'],
+  ['X-Forwarded-Host', 'other.test'],
+  ['X-Real-IP', '1.2.3.4'],
+];
+
+t.test('what is not for the upstream is kept from it, whatever else is sent', async (t) => {
+  const plain = readCall(makeHead(), forward);
+  for (const [name, value] of kept) {
+    const call = readCall(makeHead(header(name, value)), forward);
+    t.same(call.ok && call.value.headers, plain.ok && plain.value.headers, name);
+  }
+});
+
+t.test('a body in chunks is framed so', async (t) => {
+  const call = readCall(makeHead(header('Transfer-Encoding', 'chunked')), forward);
+  t.match(call, { ok: true, value: { framing: { kind: 'chunked' } } });
+});
+
 t.test('a Connection header cannot take away what guards the call', async (t) => {
   const call = readCall(
     makeHead((p) =>

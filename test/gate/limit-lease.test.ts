@@ -36,6 +36,8 @@ t.test('the narrower limit counts, whoever set it', (t) => {
     ] as const) {
       const lease = open();
       t.match(limitLease(lease, { call, entry: { ...plain, ...entry }, obligations }), { ok: true }, name);
+      t.ok(lease.admitsResponse(down), `${name}: a declared length up to the limit`);
+      t.equal(lease.admitsResponse(down + 1), down === Infinity, `${name}: and not one more`);
       count(lease, Math.min(limit, 1e15));
       t.ok(lease.alive, `${name}: up to the limit`);
       if (limit < Infinity) {

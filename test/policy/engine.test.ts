@@ -45,6 +45,7 @@ t.test('an answer of another shape than the one is a denial', async (t) => {
     ['65,535 bytes', result({ reasons: ['a'.repeat(65535 - goodResult.length - 4)] }), 'policy_malformed'],
     ['two results', `[${goodResult},${goodResult}]`, 'policy_malformed'],
     ['a result with another member', '[{"result":{},"more":1}]', 'policy_malformed'],
+    ['a good result with another member', `[${goodResult.slice(0, -1)},"more":1}]`, 'policy_malformed'],
     ['a result without its value', '[{}]', 'policy_malformed'],
     ['the text true', '[{"result":"true"}]', 'policy_malformed'],
     ['a bare true', '[{"result":true}]', 'policy_malformed'],
@@ -95,6 +96,7 @@ t.test('an answer of another shape than the one is a denial', async (t) => {
 t.test('reasons and obligations come out sorted', async (t) => {
   const obligations = [
     { value: 9, type: 'max_seconds' },
+    { type: 'max_response_bytes', value: 7 },
     { type: 'max_request_bytes', value: 5 },
     { type: 'max_seconds', value: 3 },
   ];
@@ -106,6 +108,7 @@ t.test('reasons and obligations come out sorted', async (t) => {
     reasons: ['a.1', 'a_2', 'b'],
     obligations: [
       { type: 'max_request_bytes', value: 5 },
+      { type: 'max_response_bytes', value: 7 },
       { type: 'max_seconds', value: 3 },
       { type: 'max_seconds', value: 9 },
     ],
