@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { cleanResponseHeaders } from '../../src/call/response.ts';
+import { announcedNames, cleanTrailers } from '../../src/call/trailers.ts';
 
 t.test(
   'what only the sidecar may say, and what belongs to one connection, does not reach the agent',
@@ -69,3 +70,13 @@ t.test('no headers make the cleaning throw, and none of ours ever passes', async
   );
   t.pass('no throw');
 });
+
+t.test('of an upstream’s trailers only a few that change nothing reach the agent', async (t) => {
+  const fields = (count: number): readonly string[] => Array.from({ length: 2 * count }, () => 'x');
+  t.same(cleanTrailers(['Grpc-Status', '0', 'Writ-Decision', 'permit', 'writ_decision', 'x', 'Alt-Svc', 'h3=":443"']), [['grpc-status', '0']]);
+  t.equal(cleanTrailers(fields(32)).length, 32);
+  t.same(cleanTrailers(fields(33)), [], 'too many');
+  t.same(cleanTrailers(['x', 'y'.repeat(8192)]), [], 'too long');
+  t.same(cleanTrailers(['x', 'a\nb']), [], 'one that cannot be read spoils all');
+  t.same(announcedNames(['X-Sum, writ-decision', 'a b, , Host']), new Set(['x-sum']));
+}); // prettier-ignore
