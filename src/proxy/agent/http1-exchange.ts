@@ -6,7 +6,7 @@ import type { Header } from '../../call/call.ts';
 import type { Outcome } from '../../denial/outcome.ts';
 import type { Denial } from '../../gate/denial.ts';
 import type { Clock, KeepPiece } from '../../gate/outside.ts';
-import { atEndOfTurn, holdForTurn } from './end-of-turn.ts';
+import { atEndOfTurn, holdForTurn } from '../end-of-turn.ts';
 import { DISCARD_BYTES, DISCARD_MS } from './exchange.ts';
 import type { AgentExchange, BodyWatch, Following } from './exchange.ts';
 import { denialReply } from '../reply.ts';

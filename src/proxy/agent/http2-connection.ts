@@ -9,7 +9,7 @@ import type { ConnectionContext } from './connection-context.ts';
 import type { ConnectionSlot } from './connection-limit.ts';
 import type { AgentWait } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
-import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } from './http2-limits.ts';
+import { AGENT_SESSION, endFlooded, FrameBudget, hangUp, MAX_STREAMS, widen } from '../http2-limits.ts';
 import type { Shed, StreamBudget } from './load-shedding.ts';
 import type { Malformed } from './malformed.ts';
 

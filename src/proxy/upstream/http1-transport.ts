@@ -5,7 +5,7 @@ import type { Dispatcher } from 'undici';
 import type { Address } from '../../gate/outside.ts';
 import { dial } from './dial.ts';
 import type { Dialled } from './dial.ts';
-import { holdForTurn } from '../agent/end-of-turn.ts';
+import { holdForTurn } from '../end-of-turn.ts';
 import type { Transport, TransportSettings, TransportTarget } from './transport.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { ResponseHandler, UpstreamRequest } from './request.ts';

@@ -1,7 +1,7 @@
 /** A transport whose protocol is known only once there is a connection: a stream of a session, or HTTP/1.1. */
 import type { Address, Clock } from '../../gate/outside.ts';
 import type { Dialled } from './dial.ts';
-import { Http2Request } from '../agent/http2-request.ts';
+import { Http2Request } from './http2-request.ts';
 import type { Transport } from './transport.ts';
 import type { ResponseHandler, UpstreamRequest } from './request.ts';
 import type { UpstreamSession } from './session.ts';

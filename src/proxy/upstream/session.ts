@@ -4,14 +4,7 @@ import type { ClientHttp2Session, ClientHttp2Stream, ClientSessionRequestOptions
 import type { Socket } from 'node:net';
 import type { Address, Clock } from '../../gate/outside.ts';
 import type { Dialled } from './dial.ts';
-import {
-  endFlooded,
-  FrameBudget,
-  hangUp,
-  MAX_STREAMS,
-  UPSTREAM_SESSION,
-  widen,
-} from '../agent/http2-limits.ts';
+import { endFlooded, FrameBudget, hangUp, MAX_STREAMS, UPSTREAM_SESSION, widen } from '../http2-limits.ts';
 
 /** What a session is made with. */
 export interface UpstreamSessionParts {

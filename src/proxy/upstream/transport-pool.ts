@@ -1,6 +1,6 @@
 /**
  * Connections to upstreams, never shared across agents, origins, TLS identities or vetted addresses: one of HTTP/1.1 waits
- * between calls, one of HTTP/2 carries its agent’s calls side by side.
+ * between calls, one of HTTP/2 carries its agent's calls side by side.
  */
 import type { Dialled, Protocol } from './dial.ts';
 import { Http1Transport } from './http1-transport.ts';

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import t from 'tap';
-import { frame, PREFACE, readFrames, TYPE } from '../http2-frames.ts';
-import type { Frame } from '../http2-frames.ts';
-import { call, fields, startAgent } from '../http2-client.ts';
-import { startSidecar } from '../small-gate.ts';
+import { frame, PREFACE, readFrames, TYPE } from './http2-frames.ts';
+import type { Frame } from './http2-frames.ts';
+import { call, fields, startAgent } from './http2-client.ts';
+import { startSidecar } from './small-gate.ts';
 
 const KIB = 1024;
 /** What the connection has before anything is said (RFC 9113 §6.9.2). */

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import t from 'tap';
-import { atEndOfTurn, holdForTurn } from '../../../src/proxy/agent/end-of-turn.ts';
+import { atEndOfTurn, holdForTurn } from '../../src/proxy/end-of-turn.ts';
 
 /** A stream that notes what it was given at once. */
 function noting(batches: string[][]): Writable {

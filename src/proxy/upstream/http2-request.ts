@@ -4,9 +4,9 @@ import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader }
 import type { Readable } from 'node:stream';
 import { multimap } from '../../call/multimap.ts';
 import type { Clock } from '../../gate/outside.ts';
-import { UpstreamFailure } from '../upstream/failure.ts';
-import type { ResponseHandler, UpstreamRequest } from '../upstream/request.ts';
-import type { UpstreamSession } from '../upstream/session.ts';
+import { UpstreamFailure } from './failure.ts';
+import type { ResponseHandler, UpstreamRequest } from './request.ts';
+import type { UpstreamSession } from './session.ts';
 
 /** Sends a request when it is made, and tells its handler what comes back. */
 export class Http2Request {

@@ -2,7 +2,7 @@
 import { constants } from 'node:http2';
 import type { Http2Session, Settings } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Clock } from '../../gate/outside.ts';
+import type { Clock } from '../gate/outside.ts';
 
 /** Streams at a time. */
 export const MAX_STREAMS = 100;
