@@ -1,4 +1,5 @@
 /** A closed tunnel whose two sides both ended is over once they have everything, and never stays for one that reads nothing. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -48,11 +49,28 @@ interface Stage {
   readonly lease: HeldLease;
   readonly over: Promise<Ended>;
   readonly upstream: Set<Socket>;
+  /** Our end of its upstream's connection has closed. */
+  readonly hungUp: Promise<unknown>;
+}
+
+/** The next connection that this process opens to this port, once it has closed. */
+function closing(t: Test, port: number): Promise<unknown> {
+  return new Promise((resolve) => {
+    const heed = (message: unknown): void => {
+      const { socket } = message as { socket: Socket }; // what Node says on this channel
+      socket.once('connect', () => {
+        if (socket.remotePort === port) socket.once('close', resolve);
+      });
+    };
+    subscribe('net.client.socket', heed);
+    t.teardown(() => void unsubscribe('net.client.socket', heed));
+  });
 }
 
 /** A tunnel whose upstream says `the end` and goes, and whose agent had nothing to say but its hello. */
 async function stage(t: Test, idleMs: number): Promise<Stage> {
   const { port, sockets } = await startRaw(t, (socket) => socket.once('data', () => socket.end('the end')));
+  const hungUp = closing(t, port);
   const agent = new Agent();
   const lease = new Leases(clock).open('authority', clock.wall() + 3_600_000);
   const call: Call = {
@@ -80,11 +98,19 @@ async function stage(t: Test, idleMs: number): Promise<Stage> {
   agent.push(await hello());
   agent.push(null);
   await offered;
-  return { agent, lease, over, upstream: sockets };
+  return { agent, lease, over, upstream: sockets, hungUp };
 }
 
 t.test('it is complete when the last byte was taken', async (t) => {
   const { agent, over } = await stage(t, 0);
+  agent.accept();
+  t.match(await over, { ended: 'complete', response: { bytes: 7 } });
+  t.equal(agent.heard, 'the end');
+});
+
+t.test('so it is when the upstream had hung up before', async (t) => {
+  const { agent, over, hungUp } = await stage(t, 0);
+  await hungUp;
   agent.accept();
   t.match(await over, { ended: 'complete', response: { bytes: 7 } });
   t.equal(agent.heard, 'the end');
