@@ -115,3 +115,16 @@ t.test('one call too many of an agent is 503', async (t) => {
   t.ok(heard.some(({ status, body }) => status === 503 && body.includes('upstream_busy')));
   t.ok(heard.some(({ status }) => status === 200));
 });
+
+t.test('one that a fault of ours ends gives its place back', async (t) => {
+  const origin = await startSecure(t, 'h1');
+  const faults = [new Error('a fault')];
+  const choose = (): 'auto' => {
+    for (const fault of faults.splice(0)) throw fault;
+    return 'auto';
+  };
+  const sidecar = await startBefore(t, origin.port, { settings: { choose, maxCalls: 1 } });
+  const get = 'GET / HTTP/1.1\r\nHost: sidecar\r\nConnection: close\r\n\r\n';
+  t.equal(await exchangeRaw(sidecar.port, get), '');
+  t.match(await exchangeRaw(sidecar.port, get), /^HTTP\/1.1 200 /);
+});

@@ -14,6 +14,7 @@ import { Scavenger } from '../scavenger.ts';
 import type { SpliceSettings } from '../tunnel/splice.ts';
 import { tlsIdentities } from './tls-identity.ts';
 import type { Identities } from './tls-identity.ts';
+import type { Transport } from './transport.ts';
 import { TransportPool } from './transport-pool.ts';
 import { UpgradeTransport } from '../websocket/upgrade.ts';
 import type { UpgradeParts } from '../websocket/upgrade.ts';
@@ -106,17 +107,10 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   }
 
   async execute(passage: Passage<AgentExchange>): Promise<Ended> {
-    const { call, agent, addresses, exchange } = passage;
-    const { scheme, host, port, origin } = call;
     const leave = this.#concurrencyLimit.enter(passage);
     if (!leave) return refuseBusy(passage);
-    const offer = offerOf(this.#settings.choose(origin), call, exchange);
-    const tls = scheme === 'https' ? this.#settings.identity({ host, port }) : undefined;
-    const target = { host, origin, addresses, tls };
-    const transport = call.upgrade
-      ? new UpgradeTransport({ ...this.#upgrading, call, target }) // never anything else, and gone with its call
-      : this.#transports.take(agent, target, offer);
     try {
+      const transport = this.#transportFor(passage);
       return await new Relay({ ...this.#relaying, passage, transport }).run();
     } finally {
       leave();
@@ -126,6 +120,15 @@ export class HttpUpstream implements Upstream<AgentExchange> {
   /** Closes the connections that wait; running calls are their leases' business. */
   close(): void {
     this.#transports.close();
+  }
+
+  #transportFor({ call, agent, addresses, exchange }: Passage<AgentExchange>): Transport {
+    const { scheme, host, port, origin } = call;
+    const { choose, identity } = this.#settings;
+    const tls = scheme === 'https' ? identity({ host, port }) : undefined;
+    const target = { host, origin, addresses, tls };
+    if (call.upgrade) return new UpgradeTransport({ ...this.#upgrading, call, target }); // never anything else, and gone with its call
+    return this.#transports.take(agent, target, offerOf(choose(origin), call, exchange));
   }
 }
 
