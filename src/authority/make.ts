@@ -1,6 +1,7 @@
 /** Makes the key of an authority and lets one sidecar trust it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { toJwk } from '../crypto/key.ts';
 import { loadSigner, newKey } from '../crypto/node.ts';
 import { parseAuthorities } from '../grant/authorities.ts';
@@ -19,7 +20,7 @@ export interface NewAuthority {
 
 /** The key first, its trust second: a crash between them leaves a key that nobody believes. Throws what the disk throws. */
 export function makeAuthority({ keyFile, anchors, iss }: NewAuthority): Authority {
-  const before = existsSync(anchors) ? trustedIn(anchors) : [];
+  const before = isThere(anchors) ? trustedIn(anchors) : [];
   const jwk = newKey();
   const { key } = loadSigner(jwk);
   makeDirectory(dirname(keyFile));

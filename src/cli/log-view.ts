@@ -1,7 +1,8 @@
 /** Finds a view of a log wherever somebody has one: a file, a home, a folder of tiles, a URL. */
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
 import { parseStrictJson } from '../crypto/json.ts';
 import { node } from '../crypto/node.ts';
@@ -32,7 +33,7 @@ const MAX_BYTES = 131_072;
 export function homeAt(place: string): LogLayout | undefined {
   if (isUrl(place)) return undefined;
   const layout = layoutOf(place);
-  return existsSync(layout.segments) ? layout : undefined;
+  return isThere(layout.segments) ? layout : undefined;
 }
 
 /** The key of the log of a home, as its entry 0 says. */

@@ -1,7 +1,7 @@
 /** `writ witness`: an outside cosigner of logs (c2sp.org/tlog-witness). */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { isThere } from '../config/file-fault.ts';
 import { makeLog } from '../config/log.ts';
 import type { Log } from '../config/log.ts';
 import { endpoint } from '../config/values.ts';
@@ -17,6 +17,7 @@ import { Witness } from '../lineage/witness/witness.ts';
 import type { WitnessAnswer } from '../lineage/witness/witness.ts';
 import { unable, usageFailure } from './exit.ts';
 import { err } from './screen.ts';
+import { systemFailure } from './system-fault.ts';
 
 const FOLDER = '.writ-witness';
 const LISTEN = '127.0.0.1:15030';
@@ -49,7 +50,7 @@ function init(folder: string, name: string): void {
   try {
     created = createWitness(folder, name);
   } catch (cause) {
-    throw unable(messageOf(cause));
+    throw systemFailure(cause) ?? unable(messageOf(cause));
   }
   err.line(created ? `made a witness in ${folder}` : `there is a witness in ${folder}; nothing was changed`);
   printKey(folder);
@@ -110,18 +111,19 @@ function report({ forks }: WitnessLayout, log: Log, { status, origin, body, fork
 }
 
 function cosignerOf({ key }: WitnessLayout): ReturnType<typeof readCosigner> {
-  if (!existsSync(key)) throw unable(`there is no witness key ${key}`, 'Make one with `writ witness init`.');
+  if (!isThere(key)) throw unable(`there is no witness key ${key}`, 'Make one with `writ witness init`.');
   try {
     return readCosigner(key);
   } catch (cause) {
-    throw unable(messageOf(cause));
+    throw systemFailure(cause) ?? unable(messageOf(cause));
   }
 }
 
 /** A witness that forgot would cosign a second history: without its memory it does not start. */
 function memoryOf({ memory }: WitnessLayout): WitnessFile {
+  const there = isThere(memory);
   try {
-    if (!existsSync(memory)) throw new Error('it is missing');
+    if (!there) throw new Error('it is missing');
     return new WitnessFile(memory);
   } catch (cause) {
     throw unable(

@@ -1,5 +1,5 @@
 /** Everything embedded: home, authority, demo upstream and sidecar in one process, for `writ dev` and `writ demo`. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { grantEntry } from '../authority/entry.ts';
@@ -7,6 +7,7 @@ import { makeAuthority } from '../authority/make.ts';
 import { authorityRoutes } from '../authority/routes.ts';
 import { Authority } from '../authority/service.ts';
 import type { GrantWish } from '../authority/service.ts';
+import { isThere } from '../config/file-fault.ts';
 import type { Log } from '../config/log.ts';
 import type { Settings } from '../config/schema.ts';
 import { systemClock, systemFresh } from '../config/system.ts';
@@ -60,7 +61,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   await makeDefaultHome(options.settings);
   const keyFile = join(layoutOf(home).keys, 'authority.jwk');
   const anchors = options.settings.grant.authorities;
-  if (!existsSync(keyFile)) makeAuthority({ keyFile, anchors, iss: ISSUER });
+  if (!isThere(keyFile)) makeAuthority({ keyFile, anchors, iss: ISSUER });
   const upstream = await startDemoUpstream(options.upstreamPort);
   const origin = `http://127.0.0.1:${upstream.port}`;
   let authority: Authority | undefined;

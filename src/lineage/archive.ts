@@ -1,7 +1,8 @@
 /** Copies sealed segments out of a home, and believes a copy only once it was read back. */
 import { createHash } from 'node:crypto';
-import { closeSync, copyFileSync, existsSync, openSync, readFileSync, readSync, renameSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, readSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { makeDirectory, replaceFile, syncDirectory, syncFile } from './durable.ts';
 import type { SegmentName } from './layout.ts';
 
@@ -48,7 +49,7 @@ export function archiveSegments({ segments, folder, checkpoint }: ArchiveOrder):
 export function notArchived(segments: readonly SegmentName[], folder: string): string | undefined {
   const missing = segments.find(({ path }) => {
     const copy = join(folder, basename(path));
-    return !existsSync(copy) || digestOf(copy) !== digestOf(path);
+    return !isThere(copy) || digestOf(copy) !== digestOf(path);
   });
   return missing && basename(missing.path);
 }
@@ -57,7 +58,7 @@ function archive(path: string, folder: string): ArchivedSegment {
   const name = basename(path);
   const target = join(folder, name);
   const sha256 = digestOf(path);
-  const copied = !existsSync(target);
+  const copied = !isThere(target);
   if (copied) {
     copyFileSync(path, `${target}.tmp`);
     syncFile(`${target}.tmp`);
@@ -84,7 +85,7 @@ function digestOf(path: string): string {
 }
 
 function readDigests(folder: string): readonly (readonly [name: string, sha256: string])[] {
-  if (!existsSync(join(folder, DIGESTS))) return [];
+  if (!isThere(join(folder, DIGESTS))) return [];
   const lines = readFileSync(join(folder, DIGESTS), 'utf8').split('\n');
   return lines.flatMap((line) => {
     const [, sha256, name] = /^([0-9a-f]{64}) {2}(\d{16}\.log)$/.exec(line) ?? [];

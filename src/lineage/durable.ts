@@ -1,5 +1,5 @@
 /** Writes that survive a power cut once they return. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /** Makes the names in a directory durable. */
@@ -43,12 +43,15 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
   syncDirectory(dirname(path));
 }
 
-/** Puts a file where none is, durable on return. Throws `EEXIST` where one is. */
+/** Puts a file where none is, durable on return; where it cannot be written there is none. Throws `EEXIST` where one is. */
 export function createFile(path: string, content: string, mode = 0o600): void {
   const fd = openSync(path, 'wx', mode);
   try {
     writeFully(fd, Buffer.from(content), 0);
     fsyncSync(fd);
+  } catch (cause) {
+    rmSync(path, { force: true });
+    throw cause;
   } finally {
     closeSync(fd);
   }

@@ -72,8 +72,9 @@ function rights(folder: string | undefined): string {
   const found = folder === undefined ? undefined : ownerAt(folder);
   const owned = found === undefined ? '' : `, and ${found.folder} belongs to user ${found.owner}`;
   return (
-    `This process runs as user ${user}${owned}. Run it as the user who owns the home, or give that user all of it ` +
-    '(`chown -R`); where the user is right, a mount option, an attribute (`lsattr`) or a security module forbids it.'
+    `This process runs as user ${user}${owned}. Run it as the user who owns it, or name another place; a home belongs ` +
+    'to its sidecar’s user as a whole (`chown -R`). Where the user is right, a mount option, an attribute (`lsattr`) or ' +
+    'a security module forbids it.'
   );
 }
 

@@ -1,7 +1,8 @@
 /** The home on disk (design.md §7): made in one step by `writ init`; `serve` never makes one. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { toBase64url } from '../crypto/base64.ts';
 import { makeDirectory, replaceFile, syncDirectory } from '../lineage/durable.ts';
 
@@ -57,7 +58,7 @@ export function homeState(home: string): HomeState {
   if (found && !found.isDirectory()) return 'foreign';
   const names = found ? readdirSync(home).filter((name) => name !== 'lost+found') : [];
   if (names.length === 0) return 'missing';
-  if (existsSync(homeLayout(home).marker)) return 'half-made';
+  if (isThere(homeLayout(home).marker)) return 'half-made';
   return names.includes('keys') || names.includes('lineage') ? 'complete' : 'foreign';
 }
 
@@ -68,8 +69,8 @@ export function makeHome({ home, policy, createLog }: HomeParts): void {
   chmodSync(home, PRIVATE_FOLDER);
   replaceFile(layout.marker, '');
   createLog();
-  if (!existsSync(layout.adminToken)) replaceFile(layout.adminToken, toBase64url(randomBytes(TOKEN_BYTES)));
-  if (!existsSync(layout.authorities)) replaceFile(layout.authorities, '{"authorities":[]}\n');
+  if (!isThere(layout.adminToken)) replaceFile(layout.adminToken, toBase64url(randomBytes(TOKEN_BYTES)));
+  if (!isThere(layout.authorities)) replaceFile(layout.authorities, '{"authorities":[]}\n');
   installPolicy(home, policy);
   rmSync(layout.marker);
   syncDirectory(home);

@@ -1,6 +1,7 @@
 /** The certificate authority of a home: made once, readable by the sidecar alone. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isThere } from '../config/file-fault.ts';
 import { replaceFile } from '../lineage/durable.ts';
 import { layoutOf } from '../lineage/layout.ts';
 import { CertificateAuthority, makeCertificateAuthority } from '../proxy/tunnel/certificate-authority.ts';
@@ -19,7 +20,7 @@ export function tlsAuthorityPaths(home: string): { readonly key: string; readonl
 /** Makes it where there is none. A key without a certificate was never used, and is made anew. */
 export function ensureTlsAuthority(home: string, wall: number): void {
   const paths = tlsAuthorityPaths(home);
-  if (existsSync(paths.certificate)) return;
+  if (isThere(paths.certificate)) return;
   const { key, certificate } = makeCertificateAuthority(wall);
   replaceFile(paths.key, key);
   replaceFile(paths.certificate, certificate);

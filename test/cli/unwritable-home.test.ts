@@ -1,11 +1,13 @@
 /** Homes that cannot be written to: a read-only mount, and another user's. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { notArchived } from '../../src/lineage/archive.ts';
 import { layoutOf } from '../../src/lineage/layout.ts';
 import { lockRetention } from '../../src/lineage/lock.ts';
+import { WitnessFile } from '../../src/lineage/witness/memory.ts';
 import { makeHome } from '../e2e/home.ts';
 import { missing } from '../e2e/program.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
@@ -75,4 +77,37 @@ t.test('a lock that can only be read is not held', { skip: cannotChange }, async
     status: 3,
     stderr: /EACCES.*retention-lock'\. This process runs as user 65534, and .*\/lineage belongs to user 0\. /,
   });
+});
+
+t.test('what cannot be looked at is not missing', (t) => {
+  const folder = scratchFolder(t);
+  const loop = join(folder, 'loop');
+  symlinkSync('loop', loop);
+  const writ = (...args: readonly string[]) => run(process.execPath, BIN, ...args);
+  for (const args of [
+    ['witness', 'key', '--folder', loop],
+    ['lineage', 'compare', loop, loop],
+    ['witness', 'init', '--name', 'w.example/1', '--folder', loop],
+  ])
+    t.match(writ(...args), { status: 3, stdout: '', stderr: /loop\/.*: ELOOP/ }, args.join(' '));
+  const segment = { path: join(folder, '0000000000000000.log'), first: 0, until: 1 };
+  t.throws(() => notArchived([segment], loop), { code: 'ELOOP' });
+  t.end();
+});
+
+t.test('what a full disk broke off can be done again', { skip: missing('prlimit') }, async (t) => {
+  const home = await makeHome(t);
+  const witness = join(scratchFolder(t), 'witness');
+  const rows = [
+    ['keys', 'new', 'authority', '--iss', 'urn:example:another', '--home', home.path],
+    ['witness', 'init', '--name', 'w.example/1', '--folder', witness],
+  ];
+  for (const args of rows) {
+    const full = run('prlimit', '--fsize=0', process.execPath, BIN, ...args);
+    t.match(full, { status: 3, stdout: '' }, args.join(' '));
+    t.match(run(process.execPath, BIN, ...args), { status: 0 }, args.join(' '));
+  }
+  const memory = new WitnessFile(join(witness, 'memory.db'));
+  memory.close();
+  t.end();
 });

@@ -47,7 +47,7 @@ export function createWitness(folder: string, name: string): boolean {
   if (isThere(key))
     throw new Error(`${key} has lost its memory, ${memory}. Restore that, or begin anew with another key.`);
   makeDirectory(folder);
-  if (!isThere(memory)) createWitnessMemory(memory);
+  createWitnessMemory(memory);
   if (!isThere(logs)) replaceFile(logs, LOGS);
   replaceFile(key, `${JSON.stringify({ name, jwk: newKey() })}\n`); // last: with it the witness is whole
   return true;

@@ -7,13 +7,13 @@ import type { Decision, WitnessMemory } from './witness.ts';
 const PRAGMAS = 'PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;';
 const WAIT_MS = 5000;
 
-/** Makes an empty memory. Throws where the file exists: an old one is never forgotten. */
+/** Makes an empty memory, or finishes one that was left half made. One that is there keeps what it remembers. */
 export function createWitnessMemory(path: string): void {
   const database = new DatabaseSync(path);
   try {
     database.exec(PRAGMAS);
     database.exec(
-      'CREATE TABLE checkpoint (origin_hash TEXT PRIMARY KEY, origin TEXT NOT NULL, note TEXT NOT NULL) STRICT',
+      'CREATE TABLE IF NOT EXISTS checkpoint (origin_hash TEXT PRIMARY KEY, origin TEXT NOT NULL, note TEXT NOT NULL) STRICT',
     );
   } finally {
     database.close();
