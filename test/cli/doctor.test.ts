@@ -147,6 +147,13 @@ t.test('proxy variables that lead round the sidecar, and those that curl does no
     [{ HTTP_PROXY: 'http://127.0.0.1:3128' }, 'warn'],
   ];
   for (const [env, state] of rows) t.equal(proxyFinding(env).state, state, JSON.stringify(env));
+  const proxy = 'http://grant:eyJh.eyJp.c2ln@127.0.0.1:3128';
+  for (const given of [proxy, proxy.slice('http://'.length), 'http://a:b/c@d@127.0.0.1:3128'])
+    t.match(
+      proxyFinding({ http_proxy: given, HTTPS_PROXY: given }).found,
+      /^http_proxy is (http:\/\/)?…@127.0.0.1:3128, HTTPS_PROXY is (http:\/\/)?…@127.0.0.1:3128$/,
+      'and no grant is shown',
+    );
   for (const name of ['NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'LD_PRELOAD', 'OPENSSL_CONF'])
     t.match(loaderFinding({ [name]: 'x' }), { state: 'warn', found: name });
   t.equal(loaderFinding({}).state, 'good');

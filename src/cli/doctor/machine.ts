@@ -59,8 +59,16 @@ export function proxyFinding(env: Environment): Finding {
       'HTTP_PROXY without http_proxy',
       'curl reads only the lower-case name: set both.',
     );
-  const proxy = env['http_proxy'];
-  return good('proxy variables', proxy ? `http_proxy is ${proxy}` : 'none set in this shell');
+  const set = ['http_proxy', 'https_proxy', 'HTTPS_PROXY'].flatMap((name) => {
+    const proxy = env[name];
+    return proxy ? [`${name} is ${withoutGrant(proxy)}`] : [];
+  });
+  return good('proxy variables', set.join(', ') || 'none set in this shell');
+}
+
+/** A proxy's URL for a screen: the grant in it is a password until it expires. */
+function withoutGrant(proxy: string): string {
+  return proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, '$1…@');
 }
 
 /** Whether each listener's port is free, or held by the sidecar of this home. */
