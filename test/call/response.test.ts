@@ -45,6 +45,7 @@ const faults: readonly (readonly [name: string, headers: readonly string[]])[] =
   ['a length that is no number', ['Content-Length', '5, 5']],
   ['a control character', ['X-A', 'a\nb']],
   ['a name without a value', ['X-A']],
+  ['a head over 16 KiB', ['X-A', 'a'.repeat(8192), 'X-B', 'b'.repeat(8192)]],
   ['101 headers', Array.from({ length: 101 }, (_, i) => [`X-${i}`, '']).flat()],
 ];
 

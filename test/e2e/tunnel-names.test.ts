@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import t from 'tap';
 import { startOrigin } from './origin.ts';
 import { startTlsOrigin } from './tls-origin.ts';
@@ -111,6 +111,24 @@ t.test('a session of one host is no session at another, nor at its own', async (
     t.match(await meet('a.test', first.session), { reused: false, names: 'DNS:a.test' }, maxVersion);
   }
 }); // prettier-ignore
+
+t.test('TLS before 1.2 is not spoken with agents, and no handshake is done again', async (t) => {
+  const origin = await startTlsOrigin(t);
+  const { home, ca, port } = await startTunnels(t, { origins: [origin] });
+  const grant = home.grant();
+  const open = async (options: ConnectionOptions): Promise<TLSSocket> => {
+    const { socket } = await openTunnel(port, `localhost:${origin.port}`, { grant });
+    return tlsInside(socket, ca, { servername: 'localhost', ...options });
+  };
+  const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+  await t.rejects(open(old), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
+  const tls = await open({ maxVersion: 'TLSv1.2' });
+  const refused = await new Promise<Error | null>((resolve) => {
+    tls.once('error', resolve).renegotiate({}, resolve);
+  });
+  t.match(refused, { code: 'ERR_SSL_NO_RENEGOTIATION' });
+  tls.destroy();
+});
 
 t.test('HTTP in the clear is taken where a setting allows it, for its own origin', async (t) => {
   const origin = await startOrigin(t);

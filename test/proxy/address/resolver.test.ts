@@ -243,7 +243,7 @@ t.test('lookups have a deadline, and only a few are asked at a time', async (t) 
     return new Promise((resolve) => answer.set(name, resolve));
   };
   const lookup = boundedLookup({ clock, timeoutMs: 50, concurrent: 2, ask });
-  const first = ['a', 'b', 'c'].map((name) => lookup(name, 'agent'));
+  const first = ['a', 'b', 'c'].map((name) => lookup(name, `agent of ${name}`));
   await turn();
   t.same(asked, ['a', 'b']);
   const awake = setInterval(() => undefined, 1000); // the clock keeps nobody alive
