@@ -1,4 +1,5 @@
 /** The method, and the headers by which some frameworks let a client smuggle in another one. */
+import { METHOD_OVERRIDES } from '../config/method-overrides.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
 import type { HeaderSection } from './headers.ts';
@@ -9,12 +10,8 @@ const METHOD = /^[A-Z][A-Z-]{0,31}$/;
 /** `UPGRADE` is an action of grants (formats.md §2), `PRI` the HTTP/2 preface (RFC 9113 §3.4): neither is a method. */
 const NOT_METHODS: ReadonlySet<string> = new Set(['UPGRADE', 'PRI']);
 
-const METHOD_OVERRIDES: ReadonlySet<string> = new Set([
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-]);
-const URL_OVERRIDES: ReadonlySet<string> = new Set(['x-original-url', 'x-rewrite-url']);
+const METHOD_HEADERS: ReadonlySet<string> = new Set(METHOD_OVERRIDES);
+const URL_HEADERS: ReadonlySet<string> = new Set(['x-original-url', 'x-rewrite-url']);
 
 /** Whether a text may be a method. */
 export function isMethod(text: string): boolean {
@@ -28,12 +25,12 @@ export function strangeMethod(method: string): Refusal | undefined {
 
 /** Whether a lower-case header name overrides method or URL. */
 export function isOverride(name: string): boolean {
-  return METHOD_OVERRIDES.has(name) || URL_OVERRIDES.has(name);
+  return METHOD_HEADERS.has(name) || URL_HEADERS.has(name);
 }
 
 /** Whether a route may let this lower-case header name through: a URL override never, it would make `path` a lie. */
 export function isMethodOverride(name: string): boolean {
-  return METHOD_OVERRIDES.has(name);
+  return METHOD_HEADERS.has(name);
 }
 
 /** The method an allowed override asks for, undefined without one (threats.md §2). */

@@ -1,9 +1,7 @@
 /** How a reverse route stands in the settings. */
 import * as z from 'zod';
+import { METHOD_OVERRIDES } from './method-overrides.ts';
 import { hostName, http, origin, pathPrefix } from './values.ts';
-
-/** URL overrides are never let through: they would make the recorded path a lie. */
-const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
 
 const route = z.strictObject({
   prefix: pathPrefix.optional(),
