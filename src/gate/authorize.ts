@@ -7,7 +7,7 @@ import type { Coverage } from '../grant/grant.ts';
 import type { Evaluation, Obligation, PolicyEngine } from '../policy/decision.ts';
 import { inputText } from '../policy/input.ts';
 import { joinEvaluations } from '../policy/joined.ts';
-import { salted } from './findings.ts';
+import { salted, TIER } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Clock } from './outside.ts';
 
@@ -32,8 +32,7 @@ export async function authorize(
   const contents = readContent(call, found.body?.bytes, order); // in the turn in which that policy is asked
   if (!contents.ok) return contents;
   const wallMs = clock.wall();
-  const mode = found.rules.tier;
-  const inputs = contents.value.map((content) => inputText({ call, coverage, mode, wallMs, content }));
+  const inputs = contents.value.map((content) => inputText({ call, coverage, mode: TIER, wallMs, content }));
   const evaluations = await Promise.all(inputs.map((input) => policy.decide(input)));
   const evaluation = joinEvaluations(evaluations.filter((each): each is Evaluation => each !== undefined));
   if (!evaluation) return deny('policy_unavailable', 'no policy bundle is active');

@@ -39,6 +39,9 @@ export interface Findings extends Fresh {
   used?: 'unknown' | Ended | 'told';
 }
 
+/** Of every call so far: nothing here can tell yet that its agent has no other way out, which `jailed` would say. */
+export const TIER: DecisionPredicate['assurance']['tier'] = 'cooperative';
+
 /** The members that permit and denial have in common. Literals keep canonical order, which is cheapest to write. */
 export function recordedFindings(
   found: Findings,
@@ -49,7 +52,7 @@ export function recordedFindings(
     assurance: {
       ...(found.exposed ? { keys: 'exposed' as const } : {}),
       seen: found.call ? seenOf(found.call) : 'inspected',
-      tier: found.rules.tier,
+      tier: TIER,
     },
     call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
     evaluated: evaluation?.answer.ok ?? false,

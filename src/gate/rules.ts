@@ -11,7 +11,6 @@ export interface Rules {
   readonly origins: ReadonlyMap<string, UpstreamRules>;
   /** `host:port` of tunnels that stay closed. */
   readonly passthrough: ReadonlySet<string>;
-  readonly tier: 'jailed' | 'cooperative';
   /** Whether the log may hold paths, or their digests only. */
   readonly path: 'full' | 'digest';
   /** Largest body, in bytes, that is held in memory because a grant binds it or policy looks at it. */

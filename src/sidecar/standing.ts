@@ -150,7 +150,6 @@ export class Standing {
       settings: recorded.seq,
       routes,
       origins: originRules(routes),
-      tier: 'cooperative',
       path: settings.lineage.path,
       passthrough: new Set(passthroughPlaces(settings)),
       boundBytes: settings.limits.max_bound_body_bytes,

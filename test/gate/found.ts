@@ -42,7 +42,7 @@ export function foundAll({ head = () => {}, token = () => {}, rules = {} }: Chan
   if (!coverage.ok) throw new Error(coverage.detail);
   return {
     ...{ id: ID, salt: SALT, head: raw, exposed: false },
-    rules: { settings: 2, routes: [], origins: new Map(), tier: 'cooperative', path: 'full', passthrough: new Set(), boundBytes: 10, spooledBytes: 10, boundMs: 1000, resolver, ...rules },
+    rules: { settings: 2, routes: [], origins: new Map(), path: 'full', passthrough: new Set(), boundBytes: 10, spooledBytes: 10, boundMs: 1000, resolver, ...rules },
     ...{ call: call.value, grant: grant.value, coverage: coverage.value },
     evaluation: {
       answer: { ok: true, value: { allow: true, reasons: [], obligations: [] } },

@@ -166,7 +166,6 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
         settings: 0,
         routes: placeRoutes(reachable.map(({ url }, i) => ({ prefix: `/${i}`, upstream: url }))),
         origins: new Map(),
-        tier: 'cooperative',
         path: 'full',
         boundBytes: 1000,
         spooledBytes,

@@ -25,7 +25,6 @@ const MAX_BYTES = 16 * 1024;
 const cases: readonly (readonly [name: string, changes: Changes])[] = [
   ['a plain call', {}],
   ['a path that is recorded as digest', { rules: { path: 'digest' } }],
-  ['a jailed tier', { rules: { tier: 'jailed' } }],
   ['no query', { head: (parts) => void (parts.tail = '') }],
   ['no intent', { token: ({ payload }) => void delete payload['intent'] }],
   ['an odd intent', { token: ({ payload }) => (payload['intent'] = '"\\\u0000\u2028é☃😀') }],
