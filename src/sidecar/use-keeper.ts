@@ -57,11 +57,11 @@ export class UseKeeper {
 
   #keep(): Promise<void> {
     const workerData: UseKeeperData = { home: this.#parts.home };
-    const worker = new Worker(threadEntry('uses'), { workerData });
-    return new Promise((resolve) => {
-      worker.once('error', (cause) => this.#warn(cause));
+    return new Promise<void>((resolve, reject) => {
+      const worker = new Worker(threadEntry('uses'), { workerData }); // throws where no thread is left
+      worker.once('error', reject);
       worker.once('exit', () => resolve());
-    });
+    }).catch((cause: unknown) => this.#warn(cause));
   }
 
   #warn(cause: unknown): void {

@@ -142,4 +142,7 @@ t.test('a snapshot that cannot be made is a warning, not a failure', async (t) =
   await keeper.look();
   await keeper.close();
   t.equal(warned.length, 2);
+  const symbol = Symbol() as unknown as string; // as: no thread takes it, and Node throws as where no thread is left
+  await new UseKeeper({ home: symbol, lineage, log, covered: 0, every: 3 }).look();
+  t.equal(warned.length, 3, 'a thread that cannot be started');
 });
