@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import t from 'tap';
 import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
 import { call, fields, startAgent } from './http2-client.ts';
@@ -94,6 +95,23 @@ t.test('an upstream that does not speak what it must is a failed one', async (t)
   });
   t.equal(sidecar.upstream.idle, 0);
 });
+
+t.test(
+  'an upstream that agrees on nothing is not spoken to with HTTP/1.1 where it must be HTTP/2',
+  async (t) => {
+    const heard: string[] = [];
+    const server = createTlsServer({ key: pem('leaf.key'), cert: pem('localhost') }, (socket) =>
+      socket.on('error', () => undefined).on('data', (data: Buffer) => heard.push(data.toString('latin1'))),
+    );
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.teardown(() => server.close());
+    const { port } = server.address() as AddressInfo; // it listens on TCP
+    const sidecar = await startBefore(t, port, { settings: { choose: () => 'h2' } });
+    const reply = await call(startAgent(t, sidecar.http2Port), fields('GET', '/'));
+    t.match(reply, { status: 502, body: /tls_failed/ });
+    t.strictSame(heard, [], 'not a byte of the request');
+  },
+);
 
 t.test('agents never share a connection, and none is used after the upstream closed it', async (t) => {
   const origin = await startSecure(t, 'h2');

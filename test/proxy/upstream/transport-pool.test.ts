@@ -39,6 +39,29 @@ t.test('an agent’s calls share a connection, and never with another agent', as
   t.equal(sidecar.upstream.idle, 2);
 });
 
+t.test('a connection to an address that is not vetted any more carries no further call', async (t) => {
+  const origin = counting();
+  const { port } = await startRaw(t, origin.talk);
+  const answers = ['127.0.0.1', '127.0.0.3', '127.0.0.1'];
+  const vet: Plan['vet'] = () => [{ address: answers.shift() ?? '', family: 4, port }];
+  const sidecar = await startSidecar(t, { vet });
+  t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
+  t.match(await exchangeRaw(sidecar.port, get(port)), /connect_failed/, 'where nobody listens');
+  t.match(await exchangeRaw(sidecar.port, get(port)), /ok$/);
+  t.equal(origin.opened(), 1, 'where it is vetted again it is used again');
+});
+
+t.test('an agent’s calls to two origins at one address have a connection each', async (t) => {
+  const origins = [
+    await startRaw(t, counting(OK).talk),
+    await startRaw(t, counting(OK.replace(/ok$/, 'no')).talk),
+  ];
+  const sidecar = await startSidecar(t, { allow: origins.map(({ port }) => `127.0.0.1:${port}`) });
+  for (const [i, word] of [...['ok', 'no'].entries(), ...['ok', 'no'].entries()])
+    t.ok((await exchangeRaw(sidecar.port, get(origins[i]?.port ?? 0))).endsWith(word));
+  t.equal(sidecar.upstream.idle, 2);
+});
+
 t.test('calls at the same time have a connection each', async (t) => {
   const origin = counting();
   const { port } = await startRaw(t, origin.talk);
