@@ -7,7 +7,7 @@ import { MinimumRate } from '../../../src/proxy/agent/minimum-rate.ts';
 import { fields, hear, startAgent, startHttp2Origin } from '../http2-client.ts';
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from '../http2-frames.ts';
 import { RawAgent, startOrigin, startSidecar } from '../small-gate.ts';
-import type { Sidecar } from '../small-gate.ts';
+import type { Plan, Sidecar } from '../small-gate.ts';
 
 const PACE = { bytesPerSecond: 1000, graceMs: 500 };
 const DRIP_MS = 50;
@@ -59,6 +59,37 @@ function post(t: Test, { sidecar }: Pick<Stage, 'sidecar'>, ...headers: string[]
   return startAgent(t, sidecar.http2Port).request(fields('POST', '/', ...headers), { endStream: false });
 }
 
+/** Until so many calls have come, one of them to `/late`. */
+async function under({ sidecar, late }: Stage, calls: number): Promise<void> {
+  while (late.length === 0 || sidecar.calls.length < calls) await new Promise(setImmediate);
+}
+
+/** These two are cut for being slow, and none of those that came before. */
+async function onlyCut(
+  t: Test,
+  { sidecar }: Stage,
+  { slow, stream }: { slow: RawAgent; stream: ClientHttp2Stream },
+): Promise<void> {
+  t.match(await hear(stream), { status: 403, body: /content_timeout/ });
+  await slow.hears('content_timeout');
+  await sidecar.finished(2);
+  for (const ended of sidecar.ended) t.match(ended, { ended: 'cut', by: 'content_timeout', answered: false });
+  t.equal(sidecar.ended.length, 2, 'no other one has ended, though all came before');
+}
+
+/** Those whose bodies are whole by now are answered, `messages` once it ends, `waiting` by `/late`. */
+async function allAnswered(
+  t: Test,
+  { late }: Stage,
+  { waiting, messages, whole }: { waiting: RawAgent; messages: ClientHttp2Stream; whole: RawAgent[] },
+): Promise<void> {
+  late[0]?.end('the answer');
+  await Promise.all([waiting.hears('the answer'), ...whole.map((agent) => agent.hears('whole'))]);
+  const heard = hear(messages);
+  messages.end();
+  t.match(await heard, { status: 200 });
+}
+
 t.test('a body of declared length that drips is cut, and others are not', async (t) => {
   const on = await stage(t);
   const chunked = begin(t, on, '/', 'Transfer-Encoding: chunked');
@@ -69,27 +100,18 @@ t.test('a body of declared length that drips is cut, and others are not', async 
   const stopSteady = drip(t, steady.socket, 'x'.repeat(500));
   const waiting = begin(t, on, '/late', 'Content-Length: 5');
   waiting.socket.write('whole');
-  while (on.late.length === 0 || on.sidecar.calls.length < 4) await new Promise(setImmediate);
+  await under(on, 4);
 
   const slow = begin(t, on, '/', 'Content-Length: 100000');
   drip(t, slow.socket, 'x');
   const stream = post(t, on, 'content-length', '100000');
   drip(t, stream, 'x');
-  t.match(await hear(stream), { status: 403, body: /content_timeout/ });
-  await slow.hears('content_timeout');
-  await on.sidecar.finished(2);
-  for (const ended of on.sidecar.ended)
-    t.match(ended, { ended: 'cut', by: 'content_timeout', answered: false });
-  t.equal(on.sidecar.ended.length, 2, 'no other one has ended, though all came before');
+  await onlyCut(t, on, { slow, stream });
 
   steady.socket.write('x'.repeat(1_000_000 - stopSteady()));
   stopChunks();
   chunked.socket.write('0\r\n\r\n');
-  on.late[0]?.end('the answer');
-  await Promise.all([waiting.hears('the answer'), steady.hears('whole'), chunked.hears('whole')]);
-  const heard = hear(messages);
-  messages.end();
-  t.match(await heard, { status: 200 });
+  await allAnswered(t, on, { waiting, messages, whole: [steady, chunked] });
 });
 
 t.test('so is one of unknown length, unless it says to be a stream', async (t) => {
@@ -104,36 +126,41 @@ t.test('so is one of unknown length, unless it says to be a stream', async (t) =
   const stopSteady = drip(t, steady.socket, `64\r\n${'x'.repeat(100)}\r\n`);
   const waiting = chunked('/late', 'text/plain');
   waiting.socket.write('5\r\nwhole\r\n0\r\n\r\n');
-  while (on.late.length === 0 || on.sidecar.calls.length < 4) await new Promise(setImmediate);
+  await under(on, 4);
 
   const slow = chunked('/', 'text/plain');
   drip(t, slow.socket, '1\r\nx\r\n');
   const stream = post(t, on);
   drip(t, stream, 'x');
-  t.match(await hear(stream), { status: 403, body: /content_timeout/ });
-  await slow.hears('content_timeout');
-  await on.sidecar.finished(2);
-  t.equal(on.sidecar.ended.length, 2, 'no other one has ended, though all came before');
+  await onlyCut(t, on, { slow, stream });
 
   for (const stop of [stopEvents, stopSteady, stopMessages]) stop();
   for (const { socket } of [events, steady]) socket.write('0\r\n\r\n');
-  on.late[0]?.end('the answer');
-  await Promise.all([waiting.hears('the answer'), steady.hears('whole'), events.hears('whole')]);
-  const heard = hear(messages);
-  messages.end();
-  t.match(await heard, { status: 200 });
+  await allAnswered(t, on, { waiting, messages, whole: [steady, events] });
 });
 
-t.test('an upstream that takes no more of a body that is whole is the one to blame', async (t) => {
+/** A sidecar before an upstream that opens no window for a body, which it has learnt by an earlier call. */
+async function beforeClosedWindow(t: Test, settings: Plan['settings']): Promise<Sidecar> {
   const noWindow = { initialWindowSize: 0 };
   const { port } = await startHttp2Origin(t, (stream, request) => request[1] === 'GET' && stream.respond({}, { endStream: true }), noWindow); // prettier-ignore
   const sidecar = await startSidecar(t, {
     routes: [{ upstream: `http://127.0.0.1:${port}` }],
-    settings: { agentMs: 60_000, headMs: 1500, choose: () => 'h2' },
+    settings: { ...settings, choose: () => 'h2' },
   });
   t.match(await hear(startAgent(t, sidecar.http2Port).request(fields('GET', '/'))), { status: 200 });
-  const stream = post(t, { sidecar });
+  return sidecar;
+}
+
+t.test('an upstream that takes no more of a body that is whole is the one to blame', async (t) => {
+  const stream = post(t, { sidecar: await beforeClosedWindow(t, { agentMs: 60_000, headMs: 1500 }) });
   stream.end('body');
+  t.match(await hear(stream), { status: 504, body: /urn:writ:upstream:head_timeout/ });
+});
+
+t.test('so is one that takes nothing of what came, while its agent waits to say more', async (t) => {
+  const sidecar = await beforeClosedWindow(t, { agentMs: 500, headMs: 60_000 });
+  const stream = post(t, { sidecar }, 'content-length', '1000000');
+  stream.write(Buffer.alloc(65_536)); // as much as node:http2 takes, and not a byte that waits behind it
   t.match(await hear(stream), { status: 504, body: /urn:writ:upstream:head_timeout/ });
 });
 
