@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import t from 'tap';
+import { settingsTable } from '../../src/config/schema.ts';
 import { projectFiles } from '../architecture/project-files.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -58,5 +59,21 @@ t.test('every file of ours that a page or a message of the program names is ther
     }
   }
   t.ok(seen > 50, 'files were seen');
+  t.end();
+});
+
+t.test('every setting that a page names is there', (t) => {
+  const names = new Set(settingsTable.map(({ name }) => name));
+  const sections = new Set([...names].flatMap((name) => (name.includes('.') ? name.split('.')[0] : [])));
+  let seen = 0;
+  for (const [page, text] of texts) {
+    for (const [, name = '', section] of text.matchAll(/`(([a-z]+)\.[a-z_]+)(?=[`: ])/g)) {
+      if (!sections.has(section) || /\.(jws|token|wasm)$/.test(name)) continue;
+      if (page === 'docs/policy.md' && section === 'grant') continue; // members of what a policy is asked
+      seen += 1;
+      t.ok(names.has(name), `${page}: ${name}`);
+    }
+  }
+  t.ok(seen > 100, 'settings were seen');
   t.end();
 });
