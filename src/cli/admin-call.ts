@@ -25,7 +25,7 @@ export function readSidecar(home: string, path: string): Promise<AdminAnswer | u
 
 /**
  * POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there); a
- * command failure where somebody else listens there, who must not have the token.
+ * command failure where somebody else listens there, who must not have the token, or where the answer is not whole.
  */
 export async function askSidecar(
   home: string,
@@ -38,7 +38,10 @@ export async function askSidecar(
   refuseImpostor(home, running);
   const answer = await send(new URL(path, running.admin), token.trim(), body);
   if (!answer) return undefined;
-  const parsed = parseStrictJson(await answer.text());
+  const text = await answer.text().catch(() => undefined);
+  if (text === undefined)
+    throw unable(`the sidecar at ${running.admin} broke off its answer`, 'Its log says why it ended.');
+  const parsed = parseStrictJson(text);
   return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
 }
 

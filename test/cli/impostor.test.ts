@@ -13,6 +13,11 @@ const NOBODY = 65_534;
 const LISTENER = `require('net').createServer((socket) => socket.on('data', (bytes) => console.log(String(bytes))))
   .listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
 
+/** Tells its port, and ends each connection in the middle of its answer. */
+const BREAKING = `require('net').createServer((socket) => socket.once('data', () => socket.end(
+  'HTTP/1.1 201 Created\\r\\nContent-Type: application/json\\r\\nContent-Length: 500\\r\\n\\r\\n{"token')))
+  .listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
+
 const skip = process.getuid?.() === 0 ? false : 'only root can run a program as somebody else';
 
 t.test('the admin token is not sent to another user', { skip }, async (t) => {
@@ -36,4 +41,21 @@ t.test('the admin token is not sent to another user', { skip }, async (t) => {
   impostor.kill();
   await once(lines, 'close');
   t.strictSame(told, [port]);
+});
+
+t.test('a sidecar that ends while it answers is no fault of the command', async (t) => {
+  const home = join(t.testdir({}), 'home');
+  const writ = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [BIN, ...args, '--home', home], { env: {}, encoding: 'utf8' });
+  writ('init');
+  const breaking = spawn(process.execPath, ['-e', BREAKING], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => breaking.kill());
+  const [port] = (await once(createInterface({ input: breaking.stdout }), 'line')) as [string];
+  writeFileSync(join(home, 'run.json'), JSON.stringify({ admin: `http://127.0.0.1:${port}`, pid: 1 }));
+  const issued = writ('grant', 'issue', '--location', 'http://a.test');
+  t.match(issued, { status: 3, stdout: '', stderr: /broke off its answer\n +Its log says why/ });
+  t.notMatch(issued.stderr, 'fault of writ itself');
+  const { stdout } = writ('doctor');
+  t.match(stdout, /BAD +clients +the sidecar at .* broke off its answer/);
+  t.notMatch(stdout, 'token was not sent');
 });

@@ -2,6 +2,7 @@
 import { isJsonObject } from '../../crypto/json.ts';
 import type { Json } from '../../crypto/json.ts';
 import { readSidecar } from '../admin-call.ts';
+import { CommandFailure } from '../exit.ts';
 import { bad, good, messageOf, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
@@ -18,7 +19,8 @@ export async function clientFindings(home: string): Promise<readonly Finding[]> 
       ? found
       : [good(NAME, 'none was seen that does not trust this sidecar’s authority')];
   } catch (cause) {
-    return [bad(NAME, messageOf(cause), 'Find out who that is. The admin token was not sent.')];
+    const remedy = cause instanceof CommandFailure ? cause.remedy : undefined;
+    return [bad(NAME, messageOf(cause), remedy ?? 'See the sidecar’s log.')];
   }
 }
 
