@@ -68,7 +68,7 @@ export function readContent(
   if (order.members.length === 0) return pass([{ state: 'unread' }]);
   if (!body) return unread('the body was not asked for');
   const plain = decoded(call, body, order.limit);
-  return plain.ok ? parse(call, plain.value, order.members) : plain;
+  return plain.ok ? parse(call, plain.value, order) : plain;
 }
 
 /** The JSON of a body that says it is JSON, whatever the policy reads. */
@@ -78,16 +78,13 @@ export function readJsonBody(call: BodyContext, body: Uint8Array, limit: number)
   return plain.ok ? readJson(plain.value) : plain;
 }
 
-function parse(
-  call: BodyContext,
-  body: Uint8Array,
-  members: readonly ContentMember[],
-): Outcome<readonly Content[]> {
+function parse(call: BodyContext, body: Uint8Array, order: ContentOrder): Outcome<readonly Content[]> {
+  const { members } = order;
   const reads = (...names: readonly ContentMember[]): boolean =>
     members.includes('kind') || names.some((name) => members.includes(name));
   switch (familyOf(call)) {
     case 'json':
-      return reads('json', 'llm', 'mcp') ? parseJson(call, body, members) : unread('no rule reads JSON');
+      return reads('json', 'llm', 'mcp') ? parseJson(call, body, order) : unread('no rule reads JSON');
     case 'form':
       return reads('form') ? parseForm(body, members) : unread('no rule reads forms');
     case 'multipart':
@@ -100,7 +97,7 @@ function parse(
 function parseJson(
   call: BodyContext,
   body: Uint8Array,
-  members: readonly ContentMember[],
+  { members, limit }: ContentOrder,
 ): Outcome<readonly Content[]> {
   const json = readJson(body);
   if (!json.ok) return json;
@@ -116,6 +113,7 @@ function parseJson(
   };
   if (llm) return pass([{ ...whole, kind: 'llm', ...(members.includes('llm') && { llm: llm.value }) }]);
   if (messages.value.length === 0) return pass([{ ...whole, kind: 'json' }]);
+  if (members.includes('json') && messages.value.length * body.length > limit) return tooLarge(limit); // it stands in each
   return pass(
     messages.value.map((mcp) => ({ ...whole, kind: 'mcp', ...(members.includes('mcp') && { mcp }) })),
   );

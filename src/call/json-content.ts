@@ -1,12 +1,11 @@
 /** A JSON body as a policy may see it: in exactly one reading, or not at all (RFC 8259, RFC 7493). */
 import { decodeUtf8 } from '../crypto/bytes.ts';
-import { hasDuplicateKey, isJsonObject } from '../crypto/json.ts';
+import { faultInText } from '../crypto/json-text.ts';
+import { isJsonObject } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
 import { deny, pass } from '../denial/outcome.ts';
 import type { Outcome, Refusal } from '../denial/outcome.ts';
-import { isExactText } from './exact-number.ts';
-
-const MAX_DEPTH = 64;
+import { isExactNumber } from './exact-number.ts';
 
 /**
  * The value of a body (attacker-controlled). `content_unparsable` for whatever another parser could read differently:
@@ -18,11 +17,11 @@ export function readJson(body: Uint8Array): Outcome<Json> {
   if (text === undefined) return unparsable('not UTF-8');
   let value: Json;
   try {
-    value = JSON.parse(text) as Json; // `faultIn` looks at what the type claims
+    value = JSON.parse(text) as Json; // `faultInText` looks at what the type claims
   } catch {
     return unparsable('not JSON');
   }
-  const fault = faultIn(value, 0) ?? faultInText(text);
+  const fault = faultInText(text, isExactNumber); // not at the value: a walk through it costs more than its parser
   return fault === undefined ? pass(value) : unparsable(fault);
 }
 
@@ -54,27 +53,4 @@ export function unparsable(detail: string): Refusal {
 /** A name in one case: both ways, so that `ſ` and the Kelvin sign meet `s` and `k`, as in Unicode's simple folding. */
 export function fold(name: string): string {
   return name.toUpperCase().toLowerCase();
-}
-
-function faultInText(text: string): string | undefined {
-  if (hasDuplicateKey(text)) return 'a member twice';
-  return isExactText(text) ? undefined : 'a number that would be rounded';
-}
-
-function faultIn(value: Json, depth: number): string | undefined {
-  if (depth > MAX_DEPTH) return `deeper than ${MAX_DEPTH}`;
-  if (typeof value === 'number') return isExact(value) ? undefined : 'a number that would be rounded';
-  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'a lone surrogate';
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const name of Array.isArray(value) ? [] : Object.keys(value))
-    if (!name.isWellFormed()) return 'a lone surrogate';
-  for (const inner of Object.values(value) as readonly Json[]) {
-    const fault = faultIn(inner, depth + 1); // depth is bounded, so this recursion is
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-function isExact(value: number): boolean {
-  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
 }

@@ -1,5 +1,6 @@
 /** JSON that is hashed or signed: a strict I-JSON gate (RFC 7493) before RFC 8785 canonical form. */
 import canonicalize from 'canonicalize';
+import { faultInText, MAX_DEPTH } from './json-text.ts';
 
 /** What may be hashed: no floats, no undefined. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -7,8 +8,6 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 export interface JsonObject {
   readonly [name: string]: Json;
 }
-
-const MAX_DEPTH = 64;
 
 /**
  * RFC 8785 text of plain objects, arrays, strings, booleans, null and safe integers. Throws on anything else
@@ -29,11 +28,11 @@ export function canonicalJson(value: Json): string {
 export function parseStrictJson(text: string): Json | undefined {
   let value: Json;
   try {
-    value = JSON.parse(text) as Json; // `faultIn` and `hasDuplicateKey` check what the type claims
+    value = JSON.parse(text) as Json; // `faultIn` and `faultInText` check what the type claims
   } catch {
     return undefined;
   }
-  return faultIn(value, 0) || hasDuplicateKey(text) ? undefined : value;
+  return faultIn(value, 0) || faultInText(text) ? undefined : value;
 }
 
 /** Whether a value is a JSON object (not an array, not null). */
@@ -72,63 +71,4 @@ function firstFault(values: readonly unknown[], depth: number): string | undefin
     if (fault) return fault;
   }
   return undefined;
-}
-
-/** Whether any object in this (valid) JSON text names a member twice, in whatever spelling of escapes. Linear. */
-export function hasDuplicateKey(text: string): boolean {
-  const open: (Set<unknown> | null)[] = []; // null for an array
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === '{') open.push(new Set());
-    else if (character === '[') open.push(null);
-    else if (character === '}' || character === ']') open.pop();
-    else if (character === '"') {
-      const end = stringEnd(text, at);
-      const names = isName(text, end) ? open.at(-1) : undefined;
-      const name: unknown = names && JSON.parse(text.slice(at, end));
-      if (names?.has(name)) return true;
-      names?.add(name);
-      at = end - 1;
-    }
-  }
-  return false;
-}
-
-/** Behind the closing quote of the string that opens at `start`: the first that no odd run of backslashes precedes. */
-function stringEnd(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let backslash = at - 1;
-    while (text[backslash] === '\\') backslash--;
-    if ((at - backslash) % 2 === 1) return at + 1;
-  }
-  return text.length;
-}
-
-/** Those numbers of this (valid) JSON text that have an exponent or more than 15 digits, as written but for their sign. */
-export function* longNumbersIn(text: string): Generator<string, void> {
-  const next = /"|\d[\d.]{15}|\d[eE]/g;
-  for (let found = next.exec(text); found; found = next.exec(text)) {
-    const isText = found[0] === '"';
-    const end = isText ? stringEnd(text, found.index) : numberEnd(text, found.index);
-    if (!isText) yield text.slice(numberStart(text, found.index), end);
-    next.lastIndex = end;
-  }
-}
-
-function numberStart(text: string, within: number): number {
-  let at = within;
-  while ('0123456789.'.includes(text[at - 1] ?? '"')) at--;
-  return at;
-}
-
-function numberEnd(text: string, within: number): number {
-  let at = within;
-  while ('0123456789.eE+-'.includes(text[at] ?? '"')) at++;
-  return at;
-}
-
-function isName(text: string, end: number): boolean {
-  let at = end;
-  while (' \t\n\r'.includes(text[at] ?? '"')) at++;
-  return text[at] === ':';
 }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { contentMembers } from '../call/content.ts';
 import type { ContentMember } from '../call/content.ts';
 import { decodeUtf8 } from '../crypto/bytes.ts';
-import { canonicalJson, hasDuplicateKey } from '../crypto/json.ts';
+import { faultInText } from '../crypto/json-text.ts';
+import { canonicalJson } from '../crypto/json.ts';
 import { sha256Hex } from '../crypto/node.ts';
 import type { BundleIdentity } from './decision.ts';
 import { moduleFault } from './module.ts';
@@ -155,7 +156,8 @@ function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | str
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not a JSON object';
-    if (hasDuplicateKey(text)) return 'names a member twice';
+    const fault = faultInText(text);
+    if (fault !== undefined) return `is not strict JSON: ${fault}`;
     return { ...value };
   } catch (cause) {
     return `is not JSON: ${cause instanceof Error ? cause.message : 'unreadable'}`;

@@ -151,6 +151,7 @@ t.test('what has no single reading is refused', async (t) => {
     ['a method that is no text', { ...mcp, body: '{"jsonrpc":"2.0","method":1}' }, 'content_unparsable'],
     ['question and answer in one', { ...mcp, body: rpc(',"params":{"name":"a"},"result":{}') }, 'content_unparsable'],
     ['a batch with something else in it', { ...mcp, body: `[${rpc(',"params":{"name":"a"}')},1]` }, 'content_unparsable'],
+    ['a batch in which the whole would stand too often', { members: ['mcp', 'json'], body: `[${Array(20).fill('{"method":"ping"}').join()}]` }, 'content_too_large'],
     ['a long batch', { ...mcp, body: `[${Array(33).fill('{"method":"ping"}').join()}]` }, 'content_unparsable'],
     ['a model in two spellings', { ...llm, body: '{"model":"a","Model":"b"}' }, 'content_unparsable'],
     ['a model that is a list', { ...llm, body: '{"model":["a"]}' }, 'content_unparsable'],

@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import t from 'tap';
 import { fromBase64, fromBase64url, toBase64, toBase64url } from '../../src/crypto/base64.ts';
 import { concatBytes, decodeUtf8, encodeUtf8, equalBytes, fromHex, toHex } from '../../src/crypto/bytes.ts';
-import { canonicalJson, hasDuplicateKey, isJsonObject, parseStrictJson } from '../../src/crypto/json.ts';
+import { faultInText } from '../../src/crypto/json-text.ts';
+import { canonicalJson, isJsonObject, parseStrictJson } from '../../src/crypto/json.ts';
 import type { Json } from '../../src/crypto/json.ts';
 
 const anyBytes = fc.uint8Array({ maxLength: 80 });
@@ -79,15 +80,27 @@ t.test('strict JSON refuses whatever two parsers may read differently', (t) => {
 
 t.test('duplicate members are found in any text, and only they', (t) => {
   const object = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
-  fc.assert(fc.property(object, (value) => !hasDuplicateKey(JSON.stringify(value))));
+  fc.assert(fc.property(object, (value) => faultInText(JSON.stringify(value)) !== 'a member twice'));
   fc.assert(
     fc.property(object, fc.string(), (value, name) => {
       const text = JSON.stringify({ ...value, [name]: 1 });
-      return hasDuplicateKey(`${text.slice(0, -1)},${JSON.stringify(name)}:2}`);
+      return faultInText(`${text.slice(0, -1)},${JSON.stringify(name)}:2}`) === 'a member twice';
     }),
   );
   t.end();
 });
+
+t.test('half a pair is found however it is written, and only it', (t) => {
+  const units = fc.array(fc.constantFrom('\\ud83d', '\\uD83D', '\\ude00', '\\uDE00', '\\\\', '\\\\ud83d', 'ud83d', '\\"', 'x', '\\u0041'));
+  fc.assert(
+    fc.property(units, (parts) => {
+      const text = `["${parts.join('')}"]`;
+      const isWell = (JSON.parse(text) as readonly string[]).every((each) => each.isWellFormed()); // as it was made
+      t.equal(faultInText(text), isWell ? undefined : 'a lone surrogate', text);
+    }),
+  );
+  t.end();
+}); // prettier-ignore
 
 t.test('canonical JSON is RFC 8785, behind the gate', (t) => {
   t.equal(

@@ -125,7 +125,7 @@ t.test('what is wrong with the files is said', async (t) => {
     ['WASI', wasm(wasmModule({ extraImport: ['wasi_snapshot_preview1', 'proc_exit'] })), /proc_exit/],
     ['data that is a list', data('[]'), /data\.json is not a JSON object/],
     ['data that is null', data('null'), /data\.json is not a JSON object/],
-    ['data with a name twice', data('{"a":1,"\\u0061":2}'), /data\.json names a member twice/],
+    ['data with a name twice', data('{"a":1,"\\u0061":2}'), /data\.json is not strict JSON: a member twice/],
     ['data that is not UTF-8', data('{"a":"\xff"}'), /data\.json is not UTF-8/],
     ['no revision', named({ revision: undefined }), /no revision/],
     ['an empty revision', named({ revision: '' }), /no revision/],
