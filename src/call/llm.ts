@@ -25,7 +25,7 @@ export interface LlmRequest {
   readonly stream: boolean;
   /** The most that the answer may hold; absent: as much as the provider gives. */
   readonly max_tokens?: number;
-  /** Names of functions, and types of what the provider brings itself. */
+  /** Names of functions, types of what the provider brings itself, and `member:*` for tools that are elsewhere. */
   readonly tools: readonly string[];
 }
 
@@ -36,6 +36,18 @@ const endings: readonly (readonly [path: readonly string[], api: LlmApi])[] = [
   [['completions'], { provider: 'openai', operation: 'completions' }],
   [['responses'], { provider: 'openai', operation: 'responses' }],
 ];
+
+/**
+ * Members that give a model tools, or code to run, which do not stand in the body, or not among its tools: a cache or prompt
+ * that is kept at the provider, servers that it asks, a container with skills, a search.
+ */
+const ELSEWHERE: Readonly<Record<LlmApi['operation'], readonly string[]>> = {
+  chat: ['web_search_options'],
+  completions: [],
+  generate: ['cachedContent', 'cached_content'],
+  messages: ['container', 'mcp_servers'],
+  responses: ['prompt'],
+};
 
 /** Where each provider's bodies say how long an answer may be; where more than one stands, the largest counts. */
 const LIMITS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'];
@@ -86,7 +98,8 @@ function readPlain({ provider, operation }: LlmApi, body: JsonObject): Outcome<L
   const lists = [member(body, 'tools') ?? [], member(body, 'functions') ?? []];
   if (!lists.every(Array.isArray)) return unparsable('tools that are no list');
   const offered = lists.flatMap(listOf);
-  const double = lookalike(body, NAMES) ?? firstOf(offered.map(doubleInTool));
+  const names = [...NAMES, ...ELSEWHERE[operation]];
+  const double = lookalike(body, names) ?? firstOf(offered.map(doubleInTool));
   if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const model = member(body, 'model') ?? undefined;
   const stream = member(body, 'stream') ?? false;
@@ -100,7 +113,7 @@ function readPlain({ provider, operation }: LlmApi, body: JsonObject): Outcome<L
     ...(model === undefined ? {} : { model }),
     stream,
     ...limit.value,
-    tools: offered.map(toolName),
+    tools: [...offered.map(toolName), ...toolsElsewhere(operation, body)],
   });
 }
 
@@ -108,12 +121,13 @@ function readGoogle(api: LlmApi, body: JsonObject): Outcome<LlmRequest> {
   const settings = ['generationConfig', 'generation_config'].map((name) => objectMember(body, name));
   const doubles = settings.map((each) => lookalike(each, GOOGLE_LIMITS));
   const offered = listOf(member(body, 'tools'));
-  const double = lookalike(body, GOOGLE_NAMES) ?? firstOf([...doubles, ...offered.map(doubleInGoogleTool)]);
+  const names = [...GOOGLE_NAMES, ...ELSEWHERE[api.operation]];
+  const double = lookalike(body, names) ?? firstOf([...doubles, ...offered.map(doubleInGoogleTool)]);
   if (double !== undefined) return unparsable(`a model is asked with ${JSON.stringify(double)}`);
   const limit = largest(settings, GOOGLE_LIMITS);
   if (!limit.ok) return limit;
-  const tools = offered.flatMap(googleTools);
   const { provider, operation, model = '', stream = false } = api;
+  const tools = [...offered.flatMap(googleTools), ...toolsElsewhere(operation, body)];
   return pass({ provider, operation, model, stream, ...limit.value, tools });
 }
 
@@ -169,6 +183,12 @@ function googleTools(tool: Json): readonly string[] {
     textOf(isJsonObject(each) ? member(each, 'name') : undefined),
   );
   return [...functions, ...kinds.map(camelCase)];
+}
+
+/** `*` stands in no function's name: whoever allows a function of the member's name has not allowed what it holds. */
+function toolsElsewhere(operation: LlmApi['operation'], body: JsonObject): readonly string[] {
+  const given = ELSEWHERE[operation].filter((name) => listOf(member(body, name)).length > 0);
+  return given.map((name) => `${operation === 'generate' ? camelCase(name) : name}:*`);
 }
 
 function functionsOf(tool: JsonObject): readonly Json[] {

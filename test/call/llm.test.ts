@@ -64,6 +64,30 @@ t.test('what is asked of a model reads alike for every provider', async (t) => {
   t.strictSame(none, { ok: true, value: { provider: 'google', operation: 'generate', model: 'g', stream: false, tools: [] } });
 }); // prettier-ignore
 
+t.test('a member that may bring tools which nobody here sees is shown among them', async (t) => {
+  const google = 'v1beta/models/g:generateContent';
+  const rows: readonly (readonly [path: string, body: Json, tools: readonly string[] | undefined])[] = [
+    [google, { cachedContent: 'cachedContents/1' }, ['cachedContent:*']],
+    [google, { cached_content: 'cachedContents/1', tools: { codeExecution: {} } }, ['codeExecution', 'cachedContent:*']],
+    [google, { cachedContent: null }, []],
+    [google, { CachedContent: 'cachedContents/1' }, undefined],
+    [google, { prompt: 'x', container: 'x' }, []],
+    ['v1/responses', { prompt: { id: 'pmpt_1' }, tools: [{ name: 'a' }] }, ['a', 'prompt:*']],
+    ['v1/responses', { previous_response_id: 'resp_1', conversation: 'conv_1', tools: [] }, []],
+    ['v1/responses', { Prompt: { id: 'pmpt_1' } }, undefined],
+    ['v1/chat/completions', { web_search_options: {} }, ['web_search_options:*']],
+    ['v1/completions', { prompt: 'once upon a time' }, []],
+    ['v1/messages', { mcp_servers: [{ type: 'url', url: 'https://x', name: 'x' }], container: 'c' }, ['container:*', 'mcp_servers:*']],
+    ['v1/messages', { mcp_servers: [], container: { skills: [] } }, ['container:*']],
+    ['v1/messages', { MCP_Servers: [] }, undefined],
+  ];
+  for (const [path, body, tools] of rows) {
+    const api = llmApi({ method: 'POST', segments: path.split('/') });
+    const read = api && readLlm(api, body);
+    t.strictSame(read?.ok ? read.value.tools : read?.code, tools ?? 'content_unparsable', JSON.stringify(body));
+  }
+}); // prettier-ignore
+
 t.test('a name that a parser without cases would take for another is refused, however deep', async (t) => {
   const ok = { name: 'ok' };
   const rows: readonly (readonly [path: string, body: Json])[] = [

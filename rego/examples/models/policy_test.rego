@@ -40,6 +40,10 @@ test_a_tool_that_is_not_listed_is_refused if {
 	policy.deny == {"tool_not_listed"} with input as ask({"tools": ["search_docs", "web_search"]})
 }
 
+test_tools_that_nobody_sees_are_refused if {
+	policy.deny == {"tool_not_listed"} with input as ask({"tools": ["search_docs", "prompt:*"]})
+}
+
 test_whatever_is_no_question_is_refused if {
 	"not_a_question" in policy.deny with input as post({"state": "parsed", "kind": "json"})
 	"not_a_question" in policy.deny with input as post({"state": "none"})
