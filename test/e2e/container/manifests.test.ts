@@ -22,7 +22,7 @@ interface Security {
 interface Container {
   readonly name: string;
   readonly restartPolicy?: string;
-  readonly startupProbe?: unknown;
+  readonly startupProbe?: { readonly timeoutSeconds?: number };
   readonly securityContext: Security;
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
@@ -79,7 +79,8 @@ t.test('for the kubelet, Writ starts before the agent and ends after it', { skip
   const made = read(execFileSync('kubectl', ['kustomize', folder], { encoding: 'utf8' }));
   const { initContainers, containers } = pod(made, 'example-agent').spec;
   t.match(initContainers, [{ name: 'writ-init' }, { name: 'writ', restartPolicy: 'Always' }]);
-  t.ok(initContainers?.[1]?.startupProbe, 'what follows waits until it is ready');
+  const { timeoutSeconds = 1 } = initContainers?.[1]?.startupProbe ?? {};
+  t.ok(timeoutSeconds >= 5, 'what follows waits until it is ready, and a busy node has time to tell');
   t.notOk(initContainers?.[0]?.restartPolicy, 'keys and log are there before it starts');
   t.match(containers, [{ name: 'agent' }]);
   t.end();
