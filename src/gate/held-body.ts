@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { concatBytes } from '../crypto/bytes.ts';
 import { deny } from '../denial/outcome.ts';
 import type { Refusal } from '../denial/outcome.ts';
 import type { HeldMemory, Holding } from './held-memory.ts';
@@ -63,7 +62,7 @@ export class Holder implements Holding {
   readonly #shelf: Shelf;
   #length = 0;
   /** What is in memory, and room to grow: small pieces would cost more than what they hold. */
-  #block: Uint8Array = NOTHING;
+  #block: Uint8Array<ArrayBuffer> = NOTHING;
   #filled = 0;
   #file: SpooledFile | undefined;
   #released = false;
@@ -86,8 +85,12 @@ export class Holder implements Holding {
     if (this.#released || this.#length > Math.max(memory, spooled)) return over;
     this.#sha256.update(piece);
     this.#sha3.update(piece);
-    if (!this.#file && this.#length <= memory && this.#grow()) return this.#fill(piece);
-    if (this.#length <= spooled) return this.#spill(piece);
+    if (!this.#file && this.#length <= memory && this.#grow()) {
+      this.#block.set(piece, this.#filled);
+      this.#filled += piece.length;
+      return this.#shelf.memory.read(piece.length);
+    }
+    if (this.#length <= spooled) return this.#write(piece);
     return deny('content_too_large', 'no room in memory for the body');
   }
 
@@ -138,39 +141,42 @@ export class Holder implements Holding {
     this.release();
   }
 
-  /** Whether memory has room for the length so far; doubled, so that each byte is moved once or twice. */
+  /** Whether memory has room for the length so far; doubled, so that each byte is moved once or twice. The old block is freed at once. */
   #grow(): boolean {
     const { memory, spooled } = this.#limits;
     if (this.#length <= this.#block.length) return true;
     const size = Math.min(Math.max(2 * this.#length, FIRST_BYTES), Math.max(memory, this.#length));
     const urgent = spooled < this.#length; // else it goes to disk
     if (!this.#shelf.memory.take(size - this.#block.length, this, urgent)) return false;
-    const grown = new Uint8Array(size);
-    grown.set(this.#block.subarray(0, this.#filled));
-    this.#block = grown;
+    const { buffer } = this.#block;
+    this.#block = this.#block === NOTHING ? new Uint8Array(size) : new Uint8Array(buffer.transfer(size));
     return true;
   }
 
-  #fill(piece: Uint8Array): undefined {
-    this.#block.set(piece, this.#filled);
-    this.#filled += piece.length;
-    this.#shelf.memory.copied(piece.length);
-  }
-
   /** Memory that was taken for the one is kept for the other, which is smaller. */
-  #swap(block: Uint8Array): void {
+  #swap(block: Uint8Array<ArrayBuffer>): void {
     this.#shelf.memory.give(this.#block.length - block.length, this);
     this.#block = block;
   }
 
+  async #write(piece: Uint8Array): Promise<Refusal | undefined> {
+    const written = this.#spill(piece);
+    const pause = this.#shelf.memory.read(piece.length, written);
+    const refusal = await written;
+    return refusal ?? pause;
+  }
+
+  /** What is being written is in memory still: that is given back behind it. */
   async #spill(piece: Uint8Array): Promise<Refusal | undefined> {
-    const bytes = concatBytes(this.#block.subarray(0, this.#filled), piece);
-    this.#swap(NOTHING);
-    this.#shelf.memory.forget(this);
-    this.#filled = 0;
+    const held = this.#block.subarray(0, this.#filled);
     this.#file ??= await this.#shelf.spool.open();
     const file = this.#file;
-    const written = (await file?.write(bytes)) ?? false;
+    const begun = file && (held.length === 0 || (await file.write(held)));
+    const written = begun && (await file.write(piece));
+    this.#swap(NOTHING);
+    if (held.length > 0) held.buffer.transfer(0); // frees it now
+    this.#shelf.memory.forget(this);
+    this.#filled = 0;
     if (this.#released) file?.release(); // given up while its file was opened
     if (this.#released) return this.#limits.over;
     return written ? undefined : deny('content_too_large', 'no room on disk for the body');

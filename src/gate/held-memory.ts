@@ -16,25 +16,28 @@ interface Share {
   readonly whole: Set<Holding>;
 }
 
+/** Hears of each piece that is read, and may ask its reader to wait. `written`: when the disk has it, where it goes there. */
+export type OnPiece = (bytes: number, written?: Promise<unknown>) => Promise<undefined> | undefined;
+
 /**
  * Counts it. One agent may use all of it while nobody else needs it; where it is full, the agent that holds the most gives
  * way: with the body that it has been sending for longest, then, for another agent, with its oldest whole one.
  */
 export class HeldMemory {
   readonly #most: number;
-  readonly #onPiece: (bytes: number) => void;
+  readonly #onPiece: OnPiece;
   readonly #shares = new Map<string, Share>();
   #used = 0;
 
-  /** `most`: bytes of all bodies together. `onPiece` hears of each piece that was copied, and is garbage from then on. */
-  constructor(most: number, onPiece: (bytes: number) => void = () => undefined) {
+  /** `most`: bytes of all bodies together. */
+  constructor(most: number, onPiece: OnPiece = () => undefined) {
     this.#most = most;
     this.#onPiece = onPiece;
   }
 
-  /** A piece was copied. */
-  copied(bytes: number): void {
-    this.#onPiece(bytes);
+  /** A piece was read. A promise asks to wait for it before the next one is. */
+  read(bytes: number, written?: Promise<unknown>): Promise<undefined> | undefined {
+    return this.#onPiece(bytes, written);
   }
 
   /** Bytes that are taken now. */

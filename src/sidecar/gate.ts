@@ -14,6 +14,7 @@ import { GrantVerifier } from '../grant/verify.ts';
 import type { InputKeeper } from '../lineage/inputs.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { AgentExchange } from '../proxy/agent/exchange.ts';
+import { ReadingPace } from '../proxy/reading-pace.ts';
 import { Scavenger } from '../proxy/scavenger.ts';
 import { DiskSpool } from '../proxy/spool.ts';
 import type { HttpUpstream } from '../proxy/upstream/upstream.ts';
@@ -50,6 +51,7 @@ export function makeGate({
 }: GateStuff): Gate<AgentExchange> {
   const kept = inputs ? { inputs } : {};
   const scavenger = new Scavenger();
+  const pace = new ReadingPace();
   return new Gate<AgentExchange>({
     ...rest,
     lineage,
@@ -66,7 +68,10 @@ export function makeGate({
     policy: standing.policy,
     trust: () => readiness.trust(),
     shelf: {
-      memory: new HeldMemory(settings.limits.max_held_bytes, (bytes) => scavenger.count(bytes)),
+      memory: new HeldMemory(settings.limits.max_held_bytes, (bytes, written) => {
+        scavenger.count(bytes);
+        return pace.take(bytes, written);
+      }),
       spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
     },
     ...kept,

@@ -20,6 +20,8 @@ export interface Exit {
 export interface Launch {
   /** Flags of Node. */
   readonly nodeArgs?: readonly string[];
+  /** Beside PATH, which is ours. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Its group; this process's by default. */
   readonly gid?: number;
 }
@@ -36,7 +38,7 @@ export class ChildSidecar {
   readonly #waiting = new Set<(line: LogLine) => void>();
   #urls: Readonly<Record<string, string>> = {};
 
-  private constructor(home: TestHome, { nodeArgs = [], gid }: Launch) {
+  private constructor(home: TestHome, { nodeArgs = [], env: more = {}, gid }: Launch) {
     // tap adds a loader to every child's NODE_OPTIONS, and with it handlers of signals that Node ignores (SIGXFSZ).
     const args = [
       '-u',
@@ -48,7 +50,7 @@ export class ChildSidecar {
       '--config',
       home.settingsFile,
     ];
-    const env = { PATH: process.env['PATH'] };
+    const env = { ...more, PATH: process.env['PATH'] };
     const child = spawn('env', args, {
       ...{ cwd: home.folder, env, stdio: ['ignore', 'pipe', 'pipe'] },
       ...(gid !== undefined && { gid }),

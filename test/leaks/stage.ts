@@ -14,7 +14,7 @@ import { startOrigin } from '../e2e/origin.ts';
 import { compiled } from '../e2e/policies.ts';
 import { rootFile } from '../e2e/tls-origin.ts';
 import { startEcho } from '../proxy/websocket-server.ts';
-import { IMAGE_FLAGS } from '../image-flags.ts';
+import { IMAGE_ENVIRONMENT, IMAGE_FLAGS } from '../image-flags.ts';
 import type { Reachable, Waiting } from './insides.ts';
 
 /** What clients need to know. */
@@ -67,7 +67,8 @@ export async function startStage(
     policy: { bundle: await compiled(UNHURRIED) }, // the default one ends a call after 300 s
   };
   const home = await makeHome(t, { origins, settings });
-  const sidecar = await ChildSidecar.start(t, home, { nodeArgs: [...IMAGE_FLAGS, '--import', insides] });
+  const nodeArgs = [...IMAGE_FLAGS, '--import', insides];
+  const sidecar = await ChildSidecar.start(t, home, { nodeArgs, env: IMAGE_ENVIRONMENT });
   const grant = (entry: Readonly<Record<string, string>> = {}, sub = 'agent:test'): string =>
     home.grant({ sub, seconds: 3600, entry: { actions: ['GET', 'POST', 'CONNECT', 'UPGRADE'], ...entry } });
   return {
