@@ -63,11 +63,13 @@ const LINGER_MS = 2000;
  */
 export function hangUp(session: Http2Session, socket: Socket, clock: Clock): void {
   session.close();
-  if (!socket.destroyed)
-    socket.once(
-      'close',
-      clock.after(LINGER_MS, () => socket.destroy()),
-    );
+  if (socket.destroyed) return;
+  try {
+    const cancel = clock.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', cancel);
+  } catch {
+    socket.destroy(); // nothing else would ever close it
+  }
 }
 
 const BURST = 200;
@@ -80,19 +82,25 @@ export class FrameBudget {
   readonly #clock: Clock;
   readonly #written: () => number;
   #level = 0;
-  #at: number;
+  #at = -Infinity;
   #seen = 0;
 
   /** `written`: bytes that went out on the connection so far. */
   constructor(clock: Clock, written: () => number) {
     this.#clock = clock;
     this.#written = written;
-    this.#at = clock.monotonic();
   }
 
-  /** Counts one frame; false where it is one too many. */
+  /** Counts one frame; false where it is one too many, or cannot be counted. */
   spend(): boolean {
-    const now = this.#clock.monotonic();
+    try {
+      return this.#count(this.#clock.monotonic());
+    } catch {
+      return false;
+    }
+  }
+
+  #count(now: number): boolean {
     const written = this.#written();
     const earned = ((now - this.#at) / 1000) * EACH_SECOND + (written - this.#seen) / BYTES_FOR_ONE;
     this.#at = now;

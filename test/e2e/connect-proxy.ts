@@ -1,7 +1,7 @@
 /** A small forward proxy of the kind that companies have: CONNECT and nothing else. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Teardown } from './home.ts';
@@ -10,6 +10,7 @@ import type { Teardown } from './home.ts';
 export interface ConnectProxy {
   readonly port: number;
   readonly url: string;
+  readonly server: Server;
   /** Target and credentials of every CONNECT. */
   readonly asked: readonly { readonly target: string; readonly credentials: string | undefined }[];
   /** Connections of the sidecar that are open. */
@@ -49,5 +50,5 @@ export async function startConnectProxy(t: Teardown, manner: Manner = () => 'ope
     for (const socket of open) socket.destroy();
   });
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-  return { port, url: `http://127.0.0.1:${port}`, asked, open };
+  return { port, url: `http://127.0.0.1:${port}`, server, asked, open };
 }

@@ -77,9 +77,35 @@ export function priorKnowledge(port: number, authority: string, given: Inside): 
   return { socket, heard: hearHttp2(socket, [':authority', authority, ':scheme', 'http'], given) };
 }
 
+/** One call in TLS on a connection that is there: what it heard, empty where it came to nothing. */
+async function hearInTls(socket: Socket, authority: string, inside: Inside): Promise<string> {
+  const { alpn = 'http/1.1', ca, method = 'GET', path = '/a', fields = [], body = '' } = inside;
+  const options = { socket, servername: 'localhost', ALPNProtocols: [alpn] };
+  const tls = connectTls(ca === undefined ? { ...options, rejectUnauthorized: false } : { ...options, ca });
+  if (alpn === 'h2') return hearHttp2(tls, [':authority', authority, ':scheme', 'https'], inside);
+  const lines = fields.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${fields[i + 1]}`] : []));
+  const framing = body === '' ? [] : [`Content-Length: ${body.length}`];
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    `Host: ${authority}`,
+    ...lines,
+    ...framing,
+    'Connection: close',
+  ];
+  tls.write([...head, '', body].join('\r\n'));
+  return hear(tls);
+}
+
+/** One call in TLS on the transparent port. */
+export function redirected({ ports, real: { home } }: Stage, authority: string, inside: Inside = {}): Asked {
+  const socket = connect(ports.transparent, '127.0.0.1').on('error', () => undefined);
+  const grant = home.grant({ entry: { ...inside.entry } });
+  const fields = ['writ-grant', grant, ...(inside.fields ?? [])];
+  return { socket, heard: hearInTls(socket, authority, { ...inside, fields }) };
+}
+
 /** A tunnel, and one request in TLS inside of it; the reply to the CONNECT where there is no tunnel. */
 export async function tunnel({ ports, real: { home } }: Stage, authority: string, actions: readonly string[], inside: Inside = {}): Promise<Asked> {
-  const { alpn = 'http/1.1', ca } = inside;
   const grant = home.grant({ entry: { actions: [...actions], ...inside.entry } });
   const outer = connect(ports.forward, '127.0.0.1');
   outer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nWrit-Grant: ${grant}\r\n\r\n`);
@@ -89,11 +115,7 @@ export async function tunnel({ ports, real: { home } }: Stage, authority: string
     const [first] = await Promise.race([once(outer, 'data'), closed]) as [unknown];
     if (!Buffer.isBuffer(first)) return '';
     if (!first.toString('latin1').startsWith('HTTP/1.1 200')) return first.toString('latin1') + await hear(outer);
-    const options = { socket: outer, servername: 'localhost', ALPNProtocols: [alpn] };
-    const tls = connectTls(ca === undefined ? { ...options, rejectUnauthorized: false } : { ...options, ca });
-    if (alpn === 'h2') return (await hearHttp2(tls, [':authority', authority, ':scheme', 'https'], inside)) || 'broken tunnel';
-    tls.write(`GET /a HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`);
-    return (await hear(tls)) || 'broken tunnel';
+    return (await hearInTls(outer, authority, inside)) || 'broken tunnel';
   })();
   return { socket: outer, heard };
 } // prettier-ignore
@@ -113,9 +135,9 @@ export function post({ ports, real }: Stage, length: number): Asked {
 }
 
 /** A body of this length. */
-export function stream({ ports, real }: Stage, length: number): Asked {
+export function stream({ ports, real }: Stage, length: number, origin = real.origin.url): Asked {
   const lines = [`Writ-Grant: ${real.home.grant()}`, `Content-Length: ${length}`, 'Connection: close'];
-  return send(ports.forward, `${forwardHead('POST', `${real.origin.url}/a`, ...lines)}${'x'.repeat(length)}`);
+  return send(ports.forward, `${forwardHead('POST', `${origin}/a`, ...lines)}${'x'.repeat(length)}`);
 }
 
 /** A GET under a grant with this entry. */

@@ -110,7 +110,13 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
   const clock = wire('clock', systemClock);
   const identity = tlsIdentities({ roots: [readFileSync(rootFile, 'utf8')] });
   const time = wire('time', plan.time ?? systemClock);
-  const upstream = new HttpUpstream(time, { ...UPSTREAM_DEFAULTS, identity, ...plan.upstream });
+  const settings = { ...UPSTREAM_DEFAULTS, identity, ...plan.upstream };
+  const upstream = new HttpUpstream(time, {
+    ...settings,
+    choose: wire('choose', settings.choose),
+    identity: wire('identity', settings.identity),
+    proxyFor: wire('proxyFor', settings.proxyFor),
+  });
   t.teardown(async () => {
     upstream.close();
     await policy.close();

@@ -2,9 +2,9 @@
 
 /**
  * How a call goes wrong. `late`: it is done, and its answer comes when the test lets it. `gone`: it is done, and what
- * `onGone` does was done right before.
+ * `onGone` does was done right before. `due`: it sets a timer, whose time is over at once.
  */
-export type Harm = 'throws' | 'rejects' | 'late' | 'gone';
+export type Harm = 'throws' | 'rejects' | 'late' | 'gone' | 'due';
 
 /** One call that was made: the part's name and member, and how often it had been made before. */
 export interface Point {
@@ -20,7 +20,12 @@ export interface Trap extends Point {
 }
 
 /** What these calls answer with is a part itself. */
-const PARTS: Readonly<Record<string, string>> = { 'leases.open': 'lease', 'spool.open': 'file' };
+const PARTS: Readonly<Record<string, string>> = {
+  'leases.open': 'lease',
+  'spool.open': 'file',
+  identity: 'tls',
+  proxyFor: 'hop',
+};
 
 /** Wires that are heard as long as they are armed. */
 export class Tripwire {
@@ -61,8 +66,8 @@ export class Tripwire {
   /** The same part, with a wire before its methods and accessors, and before itself where it is a function. */
   wire<T extends object>(name: string, part: T): T {
     return new Proxy(part, {
-      apply: (target, _this, given) =>
-        this.#call(name, () => Reflect.apply(target as unknown as () => unknown, undefined, given)), // it is one, or this is never called
+      apply: (target, _this, given: unknown[]) =>
+        this.#call(name, () => Reflect.apply(target as unknown as () => unknown, undefined, given), given), // it is one, or this is never called
       get: (target, member) => {
         const read = (): unknown => Reflect.get(target, member, target);
         const full = `${name}.${String(member)}`;
@@ -70,12 +75,13 @@ export class Tripwire {
         const value = read();
         if (typeof value !== 'function') return value;
         return (...given: unknown[]) =>
-          this.#call(full, () => Reflect.apply(value as () => unknown, target, given)); // asked above
+          this.#call(full, () => Reflect.apply(value as () => unknown, target, given), given); // asked above
       },
     });
   }
 
-  #call(name: string, make: () => unknown): unknown {
+  /** `given`: what `make` will be called with. */
+  #call(name: string, make: () => unknown, given: unknown[] = []): unknown {
     if (!this.#armed) return this.#partOf(name, make());
     const nth = this.#counts.get(name) ?? 0;
     this.#counts.set(name, nth + 1);
@@ -86,6 +92,7 @@ export class Tripwire {
     if (harm === 'throws') throw new Error('broken on purpose');
     if (harm === 'rejects') return Promise.reject(new Error('broken on purpose'));
     if (harm === 'gone') this.#onGone();
+    if (harm === 'due') given[0] = 0; // milliseconds
     const answer = this.#partOf(name, make());
     point.waits = answer instanceof Promise;
     if (harm !== 'late') return answer;

@@ -24,7 +24,7 @@ export class HalfClosed {
   /** Closes the connection if its agent has left, now or later. */
   watch(socket: Duplex, ports: PeerPorts): void {
     this.#watched.set(socket, ports);
-    if (!this.#looking) void this.#look();
+    if (!this.#looking) this.#look().catch(() => this.#giveUp());
   }
 
   /** Its calls are over. */
@@ -32,7 +32,14 @@ export class HalfClosed {
     this.#watched.delete(socket);
   }
 
-  /** Never rejects. Who is watched only since it began waits for the next. */
+  /** Nothing can be said any more of those who are watched. */
+  #giveUp(): void {
+    this.#looking = false;
+    for (const socket of this.#watched.keys()) socket.destroy();
+    this.#watched.clear();
+  }
+
+  /** Who is watched only since it began waits for the next. */
   async #look(): Promise<void> {
     this.#looking = true;
     const began = this.#clock.monotonic();
@@ -45,6 +52,8 @@ export class HalfClosed {
     }
     this.#looking = this.#watched.size > 0;
     const took = this.#clock.monotonic() - began;
-    if (this.#looking) this.#clock.after(Math.max(LOOK_EVERY_MS, took * REST), () => void this.#look());
+    if (!this.#looking) return;
+    const again = (): void => void this.#look().catch(() => this.#giveUp());
+    this.#clock.after(Math.max(LOOK_EVERY_MS, took * REST), again);
   }
 }

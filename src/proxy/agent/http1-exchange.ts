@@ -217,7 +217,12 @@ export class Http1Exchange implements AgentExchange {
     const response = this.#response;
     const { after, agentMs } = this.#wait;
     response.end(bytes);
-    if (agentMs > 0 && response.writableLength > 0) response.once('close', after(agentMs, () => this.drop())); // prettier-ignore
+    if (agentMs === 0 || response.writableLength === 0) return;
+    try {
+      response.once('close', after(agentMs, () => this.drop())); // prettier-ignore
+    } catch {
+      this.drop(); // nothing else would ever end it
+    }
   }
 
   #startReading(): void {
@@ -271,12 +276,17 @@ export class Http1Exchange implements AgentExchange {
   #discard(done: () => void): void {
     const request = this.#request;
     let left = DISCARD_BYTES;
+    let cancel = (): void => undefined;
     const stop = (): void => {
       cancel();
       request.off('end', stop).off('close', stop);
       done();
     };
-    const cancel = this.#wait.after(DISCARD_MS, stop);
+    try {
+      cancel = this.#wait.after(DISCARD_MS, stop);
+    } catch {
+      return stop(); // nothing else would ever end it
+    }
     request.on('data', (chunk: Buffer) => {
       left -= chunk.length;
       if (left <= 0) request.pause();

@@ -51,11 +51,7 @@ export class Http2Connection {
     this.#stopWaiting = parts.clock.after(parts.headMs, () => this.stop());
     const session = performServerHandshake(socket, AGENT_SESSION);
     const spend = (): void => {
-      try {
-        if (!budget.spend()) endFlooded(session);
-      } catch {
-        session.destroy(); // what cannot be counted is not served
-      }
+      if (!budget.spend()) endFlooded(session);
     };
     widen(session);
     session.on('stream', (stream, ...[, flags, fields]) => this.#take(stream, flags, fields));

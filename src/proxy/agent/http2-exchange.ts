@@ -104,9 +104,10 @@ export class Http2Exchange implements AgentExchange {
     if (this.#gone || this.#begun || this.#stream.destroyed || this.#stream.closed) return;
     this.#body?.destroy();
     const bytes = Buffer.from(reply.body);
+    this.#limitTaking();
     if (this.#grpc) this.#respond(reply.status, grpcHead(reply), true);
     else this.#respond(reply.status, [...reply.headers, 'content-length', String(bytes.length)], false);
-    if (!this.#whole) this.#endReply(bytes);
+    if (!this.#whole) this.#stream.end(bytes);
     if (reply.close) this.#carrier.stop();
   }
 
@@ -145,11 +146,10 @@ export class Http2Exchange implements AgentExchange {
   }
 
   /** A reply of ours has no lease that would end it, where no window is opened for it. */
-  #endReply(bytes: Buffer): void {
+  #limitTaking(): void {
     const stream = this.#stream;
     const { after, agentMs } = this.#carrier.wait();
     if (agentMs > 0) stream.once('close', after(agentMs, () => stream.close(constants.NGHTTP2_CANCEL))); // prettier-ignore
-    stream.end(bytes);
   }
 
   #source(): BodySource {
@@ -188,7 +188,11 @@ export class Http2Exchange implements AgentExchange {
       if (left < 0) stop();
     });
     stream.resume(); // whoever read it before may have paused it
-    stream.once('close', this.#carrier.wait().after(DISCARD_MS, stop));
+    try {
+      stream.once('close', this.#carrier.wait().after(DISCARD_MS, stop));
+    } catch {
+      stop(); // nothing else would ever end it
+    }
   }
 
   #leave(): void {

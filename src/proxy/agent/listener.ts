@@ -193,6 +193,7 @@ export class Listener {
     const { is } = await peek(socket, { after: clock.after, ms: headMs, read: prefaceIn });
     if (is === 'other') this.#server.emit('connection', socket);
     if (is === 'closed') socket.destroy();
+    if (is === 'silent' && socket.writable) this.#malformed(new HeadTimeout(), socket);
     if (is !== 'http2') return;
     late();
     this.serveHttp2(socket, { carrier }, slot);

@@ -153,7 +153,6 @@ export class Splice {
       if (!this.#counted(chunk, count)) return; // over the limit: not one byte of it is passed on
       digest.add(chunk);
       this.#settings.scavenger.count(chunk.length);
-      this.#awake();
       if (!to.write(chunk)) from.pause();
     });
     to.on('drain', () => from.resume());
@@ -173,7 +172,9 @@ export class Splice {
   #counted(chunk: Buffer, count: Direction['count']): boolean {
     try {
       count(chunk.length);
-      return this.#permitted();
+      if (!this.#permitted()) return false;
+      this.#awake();
+      return true;
     } catch (cause) {
       this.#break(cause);
       return false;

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { parseAuthority } from '../../call/host.ts';
 import type { Scheme } from '../../call/host.ts';
+import { causeText } from '../../config/cause-text.ts';
 import { deny, pass } from '../../denial/outcome.ts';
 import type { Refusal } from '../../denial/outcome.ts';
 import type { TurnedAway } from '../../gate/gate.ts';
@@ -104,7 +105,10 @@ export class TransparentListener {
       peek(socket, { after: clock.after, ms: beginMs, read: readBeginning }),
       originals.of(socket, this.#port),
     ]);
-    const opened = await this.#enter({ socket, slot, original }, beginning);
+    const opened = await this.#enter({ socket, slot, original }, beginning).catch((cause: unknown) => {
+      socket.destroy();
+      return deny('internal_error', causeText(cause));
+    });
     if (opened.ok) return;
     const name = beginning.is === 'hello' ? hostOf(beginning.hello) : undefined;
     const redirected = { ...(name !== undefined && { name }), original: endText(original) };

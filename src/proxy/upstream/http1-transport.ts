@@ -84,7 +84,8 @@ export class Http1Transport implements Transport {
   destroy(): void {
     this.#controller?.abort(new UpstreamFailure('connection_lost', 'ended by us'));
     this.#given.abort();
-    this.#client.destroy().catch(() => undefined); // it was destroyed already
+    const end = (): void => void this.#client.destroy().catch(() => undefined); // it was destroyed already
+    queueMicrotask(end); // undici loses count of one that ends while it writes, and throws where nobody hears
     this.#opened?.socket.destroy();
   }
 

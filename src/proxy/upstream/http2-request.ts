@@ -191,16 +191,24 @@ export class Http2Request {
   #startHeadTimer(): void {
     const { headMs } = this.#request;
     if (this.#over || this.#answered || headMs === 0) return;
-    this.#stopTimer();
-    this.#stopTimer = this.#clock.after(headMs, () => this.#fail('head_timeout', ''));
+    this.#setTimer(headMs, () => this.#fail('head_timeout', ''));
   }
 
   /** Something moved, in whatever direction: a call whose two ends talk is not idle. */
   #stir(): void {
     const { idleMs } = this.#request;
     if (this.#over || !this.#answered || idleMs === 0) return;
+    this.#setTimer(idleMs, () => this.#fallSilent());
+  }
+
+  /** One at a time. A call that nothing would end is given up at once. */
+  #setTimer(milliseconds: number, then: () => void): void {
     this.#stopTimer();
-    this.#stopTimer = this.#clock.after(idleMs, () => this.#fallSilent());
+    try {
+      this.#stopTimer = this.#clock.after(milliseconds, then);
+    } catch (cause) {
+      this.#fail('connection_lost', 'no timer could be set', { cause });
+    }
   }
 
   #fallSilent(): void {

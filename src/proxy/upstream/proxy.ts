@@ -32,10 +32,13 @@ export async function openThrough(
   const own = await proxy.addresses();
   if (!own.ok) throw new UpstreamFailure('proxy_failed', `its address: ${own.detail}`);
   const { socket } = await firstAccepted(own.value, left(), (hop, within) => openTcp(hop, attempt, within));
-  if (attempt.permitted())
-    return connectOn(socket, { ...attempt, address, credentials: proxy.credentials() }, left());
-  socket.destroy();
-  throw new UpstreamFailure('connect_failed', 'no longer permitted');
+  try {
+    if (!attempt.permitted()) throw new UpstreamFailure('connect_failed', 'no longer permitted');
+    return await connectOn(socket, { ...attempt, address, credentials: proxy.credentials() }, left());
+  } catch (cause) {
+    socket.destroy(); // whatever it was: nobody else knows of it
+    throw cause;
+  }
 }
 
 interface Wanted extends Attempt {
@@ -43,7 +46,7 @@ interface Wanted extends Attempt {
   readonly credentials: string | undefined;
 }
 
-/** Asks on a fresh connection. What the upstream says right behind the 2xx is left to be read. */
+/** Asks on a fresh connection, which is the caller's to close where this rejects. What the upstream says right behind the 2xx is left to be read. */
 function connectOn(
   socket: Socket,
   { address, credentials, signal }: Wanted,
@@ -58,15 +61,15 @@ function connectOn(
     maxHeaderSize: MAX_HEAD_BYTES,
   });
   return new Promise((resolve, reject) => {
-    const settle = (): void => (cancel(), stay());
+    let [cancel, stay]: readonly (() => void)[] = [];
+    const settle = (): void => (cancel?.(), stay?.());
     const fail = (failure: UpstreamFailure): void => {
       settle();
-      socket.destroy();
       reject(failure);
     };
-    const cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout', 'of the proxy')));
-    const stay = whenAbandoned(signal, () => fail(new UpstreamFailure('connect_failed', 'nobody waits')));
     request.on('error', (cause) => fail(new UpstreamFailure('proxy_failed', cause.message, { cause })));
+    cancel = clock.after(ms, () => fail(new UpstreamFailure('connect_timeout', 'of the proxy')));
+    stay = whenAbandoned(signal, () => fail(new UpstreamFailure('connect_failed', 'nobody waits')));
     request.on('connect', ({ statusCode = 0 }, _socket, early) => {
       if (statusCode < 200 || statusCode > 299)
         return fail(new UpstreamFailure('proxy_failed', `it answered ${statusCode}`));

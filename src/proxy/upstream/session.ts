@@ -83,8 +83,13 @@ export class UpstreamSession {
   }
 
   #wait(): void {
-    if (this.#done) this.#hangUp();
-    else this.#stopWaiting = this.#parts.clock.after(this.#parts.idleMs, () => this.destroy());
+    if (this.#done) return this.#hangUp();
+    const { clock, idleMs } = this.#parts;
+    try {
+      this.#stopWaiting = clock.after(idleMs, () => this.destroy());
+    } catch {
+      this.destroy(); // nothing else would ever close it
+    }
   }
 
   #finish(): void {

@@ -82,10 +82,9 @@ export class UpstreamSessions {
       permitted: () => [...dialling.waiting].some((waiter) => waiter.permitted()),
       signal: dialling.given.signal,
     };
-    dial(destination, this.#settings).then(
-      (dialled) => this.#arrive({ key, target, offer }, dialling, dialled),
-      (cause: Error) => this.#fail(key, dialling, cause),
-    );
+    dial(destination, this.#settings)
+      .then((dialled) => this.#arrive({ key, target, offer }, dialling, dialled))
+      .catch((cause: Error) => this.#fail(key, dialling, cause));
     return dialling;
   }
 

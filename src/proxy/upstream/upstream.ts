@@ -1,7 +1,8 @@
 /** Forwards permitted calls over HTTP/1.1 and HTTP/2: no redirects, no decompression, no retries. */
 import type { Call } from '../../call/call.ts';
+import { causeText } from '../../config/cause-text.ts';
 import type { Clock, Ended, Passage, Upstream } from '../../gate/outside.ts';
-import { EMPTY } from '../../gate/record.ts';
+import { EMPTY, neverSent } from '../../gate/record.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Protocol } from './dial.ts';
 import type { AgentExchange } from '../agent/exchange.ts';
@@ -112,6 +113,8 @@ export class HttpUpstream implements Upstream<AgentExchange> {
     try {
       const transport = this.#transportFor(passage);
       return await new Relay({ ...this.#relaying, passage, transport }).run();
+    } catch (cause) {
+      return { ...neverSent('internal_error'), why: causeText(cause) }; // a relay never rejects
     } finally {
       leave();
     }
