@@ -14,7 +14,7 @@ export interface Log {
 }
 
 /** From chatty to quiet. */
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 const MAX_TEXT = 2048;
 const SECRET_NAMES =

@@ -278,10 +278,7 @@ export const settingsSchema = z.strictObject({
   }),
   log: section({
     level: setting(
-      z.enum(
-        ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
-        'must be trace, debug, info, warn, error or silent',
-      ),
+      z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent'),
       'info',
       {
         kind: 'text',

@@ -98,7 +98,7 @@ foo: 1
     /^writ\.yaml:15: limits: must be a map/,
     /^writ\.yaml:16: foo: no such setting$/,
     /^WRIT_LINEAGE__DEADLINE_MS: lineage\.deadline_ms: must be a whole number/,
-    /^--log\.level: log\.level: must be trace/,
+    /^--log\.level: log\.level: must be debug/,
   ];
   for (const line of wanted)
     t.ok(
