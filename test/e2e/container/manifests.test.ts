@@ -109,7 +109,7 @@ function created(cwd: string): Manifest[] {
   for (const name of ['authority/authorities.json', 'grant.jws', 'bundle/policy.wasm', 'bundle/data.json'])
     writeFileSync(join(cwd, name), 'x');
   writeFileSync(join(cwd, 'bundle/.manifest'), '{}');
-  const page = readFileSync(join(root, 'docs/deploy.md'), 'utf8');
+  const page = readFileSync(join(root, 'docs/deploy.md'), 'utf8').replace(/ \\\n */g, ' ');
   const commands = page.matchAll(/kubectl (create (?:configmap|secret) [^|`\n]+?) *(?:--dry-run.*|[`\n])/g);
   return [...commands].flatMap(([, command = '']) => {
     const args = [...command.split(' '), '--dry-run=client', '--output=yaml'];
