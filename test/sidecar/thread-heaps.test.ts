@@ -11,8 +11,8 @@ t.test('the young generation of a thread is small, and main’s stays as it was'
   t.equal(stderr, '');
   const { main, before, after } = JSON.parse(stdout) as Record<'main' | 'before' | 'after', number>;
   const mib = 2 ** 20;
-  t.ok(main > 4 * mib, `main: ${main}`);
-  t.ok(before > 4 * mib, `a thread that started before: ${before}`);
-  t.ok(after <= 4 * mib, `a thread that started later: ${after}`);
+  t.ok(main > 10 * mib, `main: ${main}`);
+  t.ok(before > 10 * mib, `a thread that started before: ${before}`);
+  t.ok(after < 10 * mib, `a thread that started later: ${after}`); // two spaces, and pages that are not given back yet
   t.end();
 });
