@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** V8's semi-space, in MiB: what threads make lives for microseconds, and more of it would only be memory. */
-const THREAD_SEMI_SPACE = 2;
+const THREAD_SEMI_SPACE = 1;
 
 /**
  * For threads that start from here on. V8 reads the flag when it makes a heap: main has had its own by what the process
