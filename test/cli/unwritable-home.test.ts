@@ -28,10 +28,11 @@ function run(program = '', ...args: readonly string[]) {
   return spawnSync(program, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] }, timeout: 60_000 });
 }
 
-/** A command, to be run by a user who owns nothing. */
+/** A command, to be run by a user who owns nothing: who cannot write what the test runner wants of every Node either. */
 function asNobody(...args: readonly string[]) {
   const user = ['--reuid', String(NOBODY), '--clear-groups'];
-  return () => run('setpriv', ...user, process.execPath, BIN, ...args);
+  const program = ['env', '--unset=NODE_OPTIONS', process.execPath, BIN];
+  return () => run('setpriv', ...user, ...program, ...args);
 }
 
 t.test('from a read-only mount a log is read, and whatever would write says what to do', { skip: cannotMount }, async (t) => {
