@@ -1,10 +1,11 @@
 /** The admin listener: a server of its own, never on the way of a call. */
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { MiddlewareHandler } from 'hono';
+import { closed, listening } from '../config/http-server.ts';
 import { LineageUnavailable } from '../lineage/lineage.ts';
 import { holdsToken, turnAway } from './door.ts';
 import { operatorPart } from './operator.ts';
@@ -120,24 +121,4 @@ function knockOf({ headers, socket }: IncomingMessage) {
     fetchSite: Array.isArray(fetchSite) ? fetchSite.join() : fetchSite,
     origin: headers.origin,
   };
-}
-
-function listening(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createServer as createHttp2Server, createSecureServer } from 'node:http2';
 import type { Http2Server, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Teardown } from '../e2e/home.ts';
 import { echo } from '../e2e/origin.ts';
@@ -28,15 +27,6 @@ export function startHttp2(
   server.on('request', answer as unknown as Answer); // both have what these answers use
   server.on('sessionError', () => undefined).on('tlsClientError', () => undefined);
   return started(t, server, scheme);
-}
-
-/** One that does nothing but what it is told to with each connection. */
-export function startSocket(
-  t: Teardown,
-  scheme: 'http' | 'https',
-  talk: (socket: Socket) => void = () => undefined,
-): Promise<Beyond> {
-  return started(t, createServer(talk), scheme);
 }
 
 async function started(t: Teardown, server: Server | Http2Server, scheme: 'http' | 'https'): Promise<Beyond> {

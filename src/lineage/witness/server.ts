@@ -1,7 +1,8 @@
 /** A witness over HTTP (c2sp.org/tlog-witness): `POST /add-checkpoint`, `GET /<origin hash>/checkpoint`. */
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { closed, listening } from '../../config/http-server.ts';
 import { decodeUtf8 } from '../../crypto/bytes.ts';
 import type { WitnessFile } from './memory.ts';
 import type { Witness, WitnessAnswer } from './witness.ts';
@@ -100,24 +101,4 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array | undefined>
 
 function says(status: number, what: string): Answer {
   return { status, type: PLAIN, body: `${what}\n` };
-}
-
-function listening(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
