@@ -1,5 +1,6 @@
 /** A running sidecar and its witnesses: when they are asked, and what their answers mean for readiness. */
 import { rename, rm, writeFile } from 'node:fs/promises';
+import { fileFault } from '../config/file-fault.ts';
 import type { Log } from '../config/log.ts';
 import { readText } from '../config/read-text.ts';
 import type { Settings } from '../config/schema.ts';
@@ -12,6 +13,7 @@ import { layoutOf } from '../lineage/layout.ts';
 import type { LogLayout } from '../lineage/layout.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { parseNoteKey } from '../lineage/note.ts';
+import { isFull, systemRemedy } from '../lineage/system-remedy.ts';
 import { ServedLog } from '../lineage/tiles/served.ts';
 import type { Cosigned } from '../lineage/tiles/served.ts';
 import type { Witnesses } from '../lineage/witness/tlog-policy.ts';
@@ -86,6 +88,7 @@ export class Witnessing {
   #cancelRound: () => void = () => undefined;
   #cancelHalt: () => void = () => undefined;
   #quorum: 'held' | 'pending' | 'unknown' = 'unknown';
+  #isKept = true;
   #ended = false;
   #running: Promise<void> = Promise.resolve();
 
@@ -157,7 +160,10 @@ export class Witnessing {
     if (!this.#isOverdue()) readiness.good('witnesses');
     if (!quorum) return;
     this.#armHalt();
-    await this.#keep(rounds.cosigned?.note ?? '');
+    await this.#keep(rounds.cosigned?.note ?? '').then(
+      () => (this.#isKept = true),
+      (cause: unknown) => this.#notKept(cause),
+    );
   }
 
   /** For the next start, and for who reads the log's files. Not synced: the witnesses can be asked again. */
@@ -165,6 +171,19 @@ export class Witnessing {
     const { cosigned } = this.#parts.layout;
     await writeFile(`${cosigned}.tmp`, note, { mode: 0o600 });
     await rename(`${cosigned}.tmp`, cosigned);
+  }
+
+  /** Said once, until it is kept again: a disk can be full for long. The file of before stays, and is no less true. */
+  #notKept(cause: unknown): void {
+    const { log, layout } = this.#parts;
+    const remedy = isFull(cause) ? 'Make room on its disk, or raise its quota.' : systemRemedy(cause);
+    if (this.#isKept)
+      log.warn('a cosigned checkpoint was not kept', {
+        file: layout.cosigned,
+        why: fileFault(cause),
+        remedy,
+      });
+    this.#isKept = false;
   }
 
   #armHalt(): void {
