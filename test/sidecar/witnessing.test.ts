@@ -31,7 +31,7 @@ t.test(
       },
     };
     const settings = {
-      list: [{ key: cosigner.key, vkey: '', url: 'http://witness.example' }],
+      list: [{ key: cosigner.key.key.id, vkey: '', url: 'http://witness.example' }],
       quorum: 1,
       interval_seconds: 10,
       halt_after_seconds: 0,
