@@ -5,7 +5,7 @@ import { isJsonObject, parseStrictJson } from '../crypto/json.ts';
 import type { JsonObject } from '../crypto/json.ts';
 import { listenerUids } from '../proxy/agent/socket-owner.ts';
 import { homeLayout } from '../sidecar/home.ts';
-import { unable } from './exit.ts';
+import { CommandFailure, unable } from './exit.ts';
 import { readRunning } from './running.ts';
 import type { Running } from './running.ts';
 
@@ -16,33 +16,40 @@ export interface AdminAnswer {
   readonly body: JsonObject;
 }
 
-const PATIENCE_MS = 10_000;
-
-/** GETs with the home's admin token; else as `askSidecar`. */
-export function readSidecar(home: string, path: string): Promise<AdminAnswer | undefined> {
-  return askSidecar(home, path, undefined);
+/** What is asked of it. */
+export interface AdminQuestion {
+  readonly path: string;
+  /** Sent as JSON by POST; without one it is a GET. */
+  readonly body?: object;
+  /** For the whole answer; 10 s by default. */
+  readonly patienceMs?: number;
 }
 
+const PATIENCE_MS = 10_000;
+
+/** What a `run.json` leads to that a sidecar left behind: its port, or its whole address, is nobody's any more. */
+const NOBODY: readonly unknown[] = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'];
+
 /**
- * POSTs JSON with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there); a
- * command failure where somebody else listens there, who must not have the token, or where the answer is not whole.
+ * Asks with the home's admin token. Undefined where no sidecar runs (no address, or nobody listens there); a command
+ * failure where somebody else listens there, who must not have the token, where one listens and does not answer, or where
+ * the answer is not whole.
  */
-export async function askSidecar(
-  home: string,
-  path: string,
-  body: object | undefined,
-): Promise<AdminAnswer | undefined> {
+export async function askSidecar(home: string, question: AdminQuestion): Promise<AdminAnswer | undefined> {
   const running = readRunning(home);
   const token = readText(homeLayout(home).adminToken);
   if (!running || token === undefined) return undefined;
   refuseImpostor(home, running);
-  const answer = await send(new URL(path, running.admin), token.trim(), body);
-  if (!answer) return undefined;
-  const text = await answer.text().catch(() => undefined);
-  if (text === undefined)
-    throw unable(`the sidecar at ${running.admin} broke off its answer`, 'Its log says why it ended.');
-  const parsed = parseStrictJson(text);
-  return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
+  const signal = AbortSignal.timeout(question.patienceMs ?? PATIENCE_MS);
+  try {
+    const answer = await send(new URL(question.path, running.admin), { token, body: question.body, signal });
+    const parsed = parseStrictJson(await textOf(answer, running));
+    return { status: answer.status, body: isJsonObject(parsed) ? parsed : {} };
+  } catch (cause) {
+    if (cause instanceof CommandFailure) throw cause;
+    if (NOBODY.includes(codeOf(cause))) return undefined;
+    throw silent(home, running);
+  }
 }
 
 /** After a crash `run.json` stays behind, and an agent under another uid can listen where the sidecar did. */
@@ -56,10 +63,40 @@ function refuseImpostor(home: string, { admin }: Running): void {
   );
 }
 
-/** A stale `run.json` points to a port where nobody listens: that is no sidecar. */
-async function send(url: URL, token: string, body: object | undefined): Promise<Response | undefined> {
-  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+interface Sent {
+  readonly token: string;
+  readonly body: object | undefined;
+  readonly signal: AbortSignal;
+}
+
+function send(url: URL, { token, body, signal }: Sent): Promise<Response> {
+  const headers = { Authorization: `Bearer ${token.trim()}`, 'Content-Type': 'application/json' };
   const what = body ? { method: 'POST', body: JSON.stringify(body) } : { method: 'GET' };
-  const signal = AbortSignal.timeout(PATIENCE_MS);
-  return fetch(url, { ...what, headers, signal, redirect: 'error' }).catch(() => undefined);
+  return fetch(url, { ...what, headers, signal, redirect: 'error' });
+}
+
+async function textOf(answer: Response, { admin }: Running): Promise<string> {
+  return answer.text().catch((cause: unknown) => {
+    if (isTimeout(cause)) throw cause;
+    throw unable(`the sidecar at ${admin} broke off its answer`, 'Its log says why it ended.');
+  });
+}
+
+/** It is there, and may have heard the question: to go on as if none ran would be to say what is not so. */
+function silent(home: string, { admin, pid }: Running): CommandFailure {
+  return unable(
+    `the sidecar at ${admin} does not answer`,
+    `Look into the log of process ${pid}, and start it again where it hangs. Where that is no sidecar, remove ` +
+      `${homeLayout(home).run}.`,
+  );
+}
+
+function isTimeout(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'TimeoutError';
+}
+
+/** Of the connection: `fetch` wraps it. */
+function codeOf(fault: unknown): unknown {
+  const cause = fault instanceof Error ? fault.cause : undefined;
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }

@@ -1,17 +1,17 @@
 /** Which clients did not trust the running sidecar, as it says itself. */
 import { isJsonObject } from '../../crypto/json.ts';
 import type { Json } from '../../crypto/json.ts';
-import { readSidecar } from '../admin-call.ts';
+import type { AdminAnswer } from '../admin-call.ts';
 import { CommandFailure } from '../exit.ts';
 import { bad, good, messageOf, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 const NAME = 'clients';
 
-/** One finding for each host; none where no sidecar answers. */
-export async function clientFindings(home: string): Promise<readonly Finding[]> {
+/** One finding for each host, by what the sidecar answered about its status; none where none runs. */
+export async function clientFindings(asked: Promise<AdminAnswer | undefined>): Promise<readonly Finding[]> {
   try {
-    const answer = await readSidecar(home, '/api/status');
+    const answer = await asked;
     if (answer?.status !== 200) return [];
     const { distrusted } = answer.body;
     const found = (Array.isArray(distrusted) ? distrusted : []).flatMap(distrustFinding);

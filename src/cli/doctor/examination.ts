@@ -2,7 +2,9 @@
 import type { Command } from 'commander';
 import { faultText } from '../../config/fault.ts';
 import { homeState } from '../../sidecar/home.ts';
+import { askSidecar } from '../admin-call.ts';
 import { readRunning } from '../running.ts';
+import type { Running } from '../running.ts';
 import { loadFor } from '../settings-flags.ts';
 import { clientFindings } from './clients.ts';
 import { bad, good, SETTINGS } from './finding.ts';
@@ -40,9 +42,15 @@ export async function findings(command: Command): Promise<readonly Finding[]> {
     ...inside,
     ...(await portFindings(settings, running)),
     await sidecarFinding(running),
-    await tracingFinding(settings.home, running),
-    ...(running ? await clientFindings(settings.home) : []),
+    ...(await statusFindings(settings.home, running)),
   ];
+}
+
+/** Its status is asked for once: of one that hangs, too. */
+async function statusFindings(home: string, running: Running | undefined): Promise<readonly Finding[]> {
+  const asked = askSidecar(home, { path: '/api/status' });
+  const tracing = await tracingFinding(running, asked);
+  return [tracing, ...(running ? await clientFindings(asked) : [])];
 }
 
 type LoadedSettings = Extract<ReturnType<typeof loadFor>, { readonly ok: true }>['settings'];

@@ -1,6 +1,6 @@
 /** Who may look into the sidecar's process and read its keys there: ptrace(2), proc(5), capabilities(7). Linux only. */
 import { readFileSync, statSync } from 'node:fs';
-import { readSidecar } from '../admin-call.ts';
+import type { AdminAnswer } from '../admin-call.ts';
 import type { Running } from '../running.ts';
 import { good, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -22,9 +22,12 @@ const CAP_SYS_PTRACE = 1n << 19n;
 const NEXT =
   'docs/deploy.md says how the image shuts it: a uid of its own, no capabilities, a `node` of mode 0711.';
 
-/** Of the sidecar that runs, else of one that this user would start with this Node. */
-export async function tracingFinding(home: string, running: Running | undefined): Promise<Finding> {
-  const status = await readSidecar(home, '/api/status').catch(() => undefined);
+/** Of the sidecar that runs, by what it answered about its status; else of one that this user would start with this Node. */
+export async function tracingFinding(
+  running: Running | undefined,
+  asked: Promise<AdminAnswer | undefined>,
+): Promise<Finding> {
+  const status = await asked.catch(() => undefined);
   if (status?.body['keys_exposed'] === true)
     return warn(
       NAME,

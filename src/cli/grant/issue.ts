@@ -73,7 +73,7 @@ function readWish(options: Options): GrantWish {
 
 /** The grant of the running sidecar, undefined where none runs or it embeds no authority. */
 async function issueRunning(home: string, wish: GrantWish): Promise<Issued | undefined> {
-  const answer = await askSidecar(home, '/authority/grants', wish);
+  const answer = await askSidecar(home, { path: '/authority/grants', body: wish });
   if (!answer || answer.status === 404) return undefined;
   if (answer.status === 201) return answer.body as unknown as Issued; // our own sidecar, proven by its token
   const said = [answer.body['title'], answer.body['detail']].filter(Boolean).join(': ');

@@ -132,7 +132,7 @@ interface GapWriter {
 
 /** The running sidecar; where none runs, this process, which holds the log's lock until all is dropped. */
 async function openWriter({ home, lineage }: Retention['settings'], layout: LogLayout): Promise<GapWriter> {
-  const running = await askSidecar(home, '/api/prune', {}); // asks for nothing: is there one?
+  const running = await askSidecar(home, { path: '/api/prune', body: {} }); // asks for nothing: is there one?
   if (running)
     return { record: (pruning) => recordThere(home, layout, pruning), close: () => Promise.resolve() };
   const log = await openLineage({ home, deadlineMs: lineage.deadline_ms, vouchMs: VOUCH_MS });
@@ -148,7 +148,7 @@ async function recordThere(
   layout: LogLayout,
   { until }: Pick<Pruning, 'until'>,
 ): Promise<number> {
-  const answer = await askSidecar(home, '/api/prune', { until });
+  const answer = await askSidecar(home, { path: '/api/prune', body: { until } });
   const entry = answer?.body['entry'];
   if (typeof entry === 'number') return vouchedFor(layout, entry);
   throw unable('the sidecar did not record what is to be dropped', 'Nothing was dropped.');
