@@ -29,10 +29,13 @@ export class Unpacker {
   #mayOpen = FREE;
   #busy = false;
   #broken = false;
+  #admits: Coding['admits'];
 
   /** `take` gets what comes out, 16 KiB at a time; false, and no more of it is opened. */
-  constructor(stream: Transform, take: (bytes: Uint8Array) => boolean) {
+  constructor({ open, admits }: Coding, take: (bytes: Uint8Array) => boolean) {
+    const stream = open();
     this.#stream = stream;
+    this.#admits = admits;
     stream.on('error', () => this.#give());
     stream.on('data', (bytes: Buffer) => {
       this.#mayOpen -= bytes.length;
@@ -42,7 +45,10 @@ export class Unpacker {
 
   /** Takes the next packed bytes. */
   add(bytes: Uint8Array): void {
-    if (this.#broken) return;
+    const [first] = bytes;
+    if (this.#broken || first === undefined) return;
+    if (this.#admits?.(first) === false) return this.#give();
+    this.#admits = undefined;
     this.#mayOpen += bytes.length * MAX_RATIO;
     this.#held += bytes.length;
     this.#waiting.push(bytes);
@@ -79,21 +85,36 @@ export class Unpacker {
   }
 }
 
-/** What opens these values of `Content-Encoding`; undefined for none of them, several, or one that is not known. */
-export function decompressorOf(codings: readonly string[]): (() => Transform) | undefined {
-  const [coding = '', ...others] = codings;
-  return others.length === 0 ? OPENERS.get(coding.trim().toLowerCase()) : undefined;
+/** How one content coding is opened. */
+export interface Coding {
+  readonly open: () => Transform;
+  /** Whether what begins with this byte is opened at all; absent: whatever it is. */
+  readonly admits?: (first: number) => boolean;
 }
 
-const gunzip = (): Transform => createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
+/** The one of these values of `Content-Encoding`; undefined for none of them, several, or one that is not known. */
+export function codingOf(values: readonly string[]): Coding | undefined {
+  const [value = '', ...others] = values;
+  return others.length === 0 ? CODINGS.get(value.trim().toLowerCase()) : undefined;
+}
+
+const GZIP: Coding = { open: () => createGunzip({ finishFlush: constants.Z_SYNC_FLUSH }) };
 /** 8 MiB of memory, which is what an answer may ask for (RFC 9659 §3). */
 const ZSTD = { [constants.ZSTD_d_windowLogMax]: 23 };
+/** No more than that of brotli: its first four bits, all set, ask for 16 MiB (RFC 7932 §9.1), and zlib has no limit for it. */
+const isNarrow = (first: number): boolean => (first & 15) !== 15;
 
 /** A flush at the end instead of a finish takes what was cut off for what it holds. */
-const OPENERS: ReadonlyMap<string, () => Transform> = new Map([
-  ['gzip', gunzip],
-  ['x-gzip', gunzip],
-  ['deflate', () => createInflate({ finishFlush: constants.Z_SYNC_FLUSH })],
-  ['br', () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })],
-  ['zstd', () => createZstdDecompress({ finishFlush: constants.ZSTD_e_flush, params: ZSTD })],
+const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
+  ['gzip', GZIP],
+  ['x-gzip', GZIP],
+  ['deflate', { open: () => createInflate({ finishFlush: constants.Z_SYNC_FLUSH }) }],
+  [
+    'br',
+    {
+      open: () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }),
+      admits: isNarrow,
+    },
+  ],
+  ['zstd', { open: () => createZstdDecompress({ finishFlush: constants.ZSTD_e_flush, params: ZSTD }) }],
 ]);

@@ -6,7 +6,7 @@ import { createParser } from 'eventsource-parser';
 import { isJsonObject } from '../crypto/json.ts';
 import type { Json, JsonObject } from '../crypto/json.ts';
 import type { Call, Header } from './call.ts';
-import { decompressorOf, Unpacker } from './content-coding.ts';
+import { codingOf, Unpacker } from './content-coding.ts';
 import { member, objectMember } from './json-content.ts';
 import { llmApi } from './llm.ts';
 import type { LlmApi } from './llm.ts';
@@ -72,11 +72,12 @@ export class UsageReader {
     const type = readMediaType(headers)?.type;
     this.#events = type === 'text/event-stream';
     const codings = headers.filter(([name]) => name === 'content-encoding').map(([, value]) => value);
-    const open = decompressorOf(codings);
-    const isPlain = codings.every((coding) => coding.trim().toLowerCase() === 'identity');
-    const isKnown = isPlain || open !== undefined;
+    const coding = codingOf(codings);
+    const isPlain = codings.every((name) => name.trim().toLowerCase() === 'identity');
+    const isKnown = isPlain || coding !== undefined;
     this.#readable = isKnown && (this.#events || type === 'application/json');
-    this.#unpacker = this.#readable && open ? new Unpacker(open(), (bytes) => this.#take(bytes)) : undefined;
+    this.#unpacker =
+      this.#readable && coding ? new Unpacker(coding, (bytes) => this.#take(bytes)) : undefined;
   }
 
   /** Takes the next bytes of the answer's body. */

@@ -21,7 +21,7 @@ t.test('what comes byte by byte is opened as it lies there, not byte by byte', a
   const plain = randomBytes(5000);
   const { stream, asked } = opening();
   const opened: Uint8Array[] = [];
-  const unpacker = new Unpacker(stream, (bytes) => opened.push(bytes) > 0);
+  const unpacker = new Unpacker({ open: () => stream }, (bytes) => opened.push(bytes) > 0);
   for (const byte of gzipSync(plain)) unpacker.add(Uint8Array.of(byte));
   t.ok(await unpacker.close());
   t.same(Buffer.concat(opened), plain);
@@ -32,7 +32,7 @@ t.test('pieces that come later are opened in their order', async (t) => {
   const plain = randomBytes(5000);
   const { stream, asked } = opening();
   const opened: Uint8Array[] = [];
-  const unpacker = new Unpacker(stream, (bytes) => opened.push(bytes) > 0);
+  const unpacker = new Unpacker({ open: () => stream }, (bytes) => opened.push(bytes) > 0);
   for (const byte of gzipSync(plain)) {
     unpacker.add(Uint8Array.of(byte));
     if (byte < 16) await setImmediate();

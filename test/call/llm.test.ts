@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import {
   brotliCompressSync,
+  createBrotliCompress,
   constants,
   createZstdCompress,
   deflateSync,
@@ -241,6 +242,13 @@ t.test('a bomb is opened only so far', async (t) => {
   };
   t.match(await state('zstd', await windowed(23)), { state: 'absent' });
   t.match(await state('zstd', await windowed(25)), { state: 'unread' }, 'in memory');
+  for (let bits = constants.BROTLI_MIN_WINDOW_BITS; bits <= constants.BROTLI_MAX_WINDOW_BITS; bits++) {
+    const packer = createBrotliCompress({ params: { [constants.BROTLI_PARAM_LGWIN]: bits } });
+    const packed = Buffer.concat((await packer.end(lines(1000)).toArray()) as Buffer[]); // as zlib gives them
+    const expected = { state: bits === 24 ? 'unread' : 'absent' };
+    t.match(await state('br', packed), expected, `a window of ${bits} bits`);
+    t.match(await state('br', packed.subarray(0, 1)), expected, 'from its first byte on');
+  }
 });
 
 t.test('an upstream’s numbers are not believed blindly', async (t) => {

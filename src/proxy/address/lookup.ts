@@ -14,7 +14,7 @@ export interface LookupSettings {
   readonly timeoutMs: number;
   /** Of the eight threads that bin.js gives Node's pool: libuv lends names no more than half of them. */
   readonly concurrent?: number;
-  /** Of these, for one agent: others must find a place, whatever its names do. */
+  /** Of these, for one agent, and the last of all only as its first: others must find a place, whatever its names do. */
   readonly perAgent?: number;
   /** The question itself; the system's `getaddrinfo` unless a test asks otherwise. */
   readonly ask?: (name: string) => Promise<readonly string[]>;
@@ -36,8 +36,10 @@ export function boundedLookup(settings: LookupSettings): Lookup {
   /** Names that are asked for, and the agents that they count against. */
   const asking = new Map<string, string>();
 
-  const mayAsk = (agent: string): boolean =>
-    [...asking.values()].filter((other) => other === agent).length < perAgent;
+  const mayAsk = (agent: string): boolean => {
+    const own = [...asking.values()].filter((other) => other === agent).length;
+    return own === 0 || (own < perAgent && asking.size < concurrent - 1); // the last is for who has none
+  };
   const next = (): void => {
     for (const [name, callers] of queue) {
       if (asking.size >= concurrent) return;

@@ -28,18 +28,27 @@ export class FloodPenalty {
 
   /** A connection of this agent has ended in a flood. */
   strike(credential: Credential | undefined): void {
-    const now = this.#clock.monotonic();
+    const now = this.#now();
+    if (now === undefined) return; // nor can a call of its be decided: it is the connection's end that counts
     const agent = agentOf(credential);
     const before = this.#waits.get(agent);
     const times = before && now < before.until + FORGIVEN_MS ? before.times + 1 : 1;
     this.#waits.set(agent, { times, until: now + Math.min(LONGEST_MS, FIRST_MS * 2 ** (times - 1)) });
   }
 
-  /** Milliseconds until a tunnel of this agent may open. */
+  /** Milliseconds until a tunnel of this agent may open. Throws where the clock does, unless nobody waits. */
   wait(credential: Credential | undefined): number {
     if (this.#waits.size === 0) return 0;
     const until = this.#waits.get(agentOf(credential))?.until ?? 0;
     return Math.max(0, until - this.#clock.monotonic());
+  }
+
+  #now(): number | undefined {
+    try {
+      return this.#clock.monotonic();
+    } catch {
+      return undefined;
+    }
   }
 }
 

@@ -260,9 +260,13 @@ export class Listener {
 
   /** At once, but for an agent that flooded. */
   #whenForgiven({ headers, socket }: IncomingMessage, then: () => void): void {
-    const wait = this.#penalty.wait(credentialIn(headers));
-    if (wait === 0) return then();
-    socket.once('close', this.#parts.clock.after(wait, then));
+    try {
+      const wait = this.#penalty.wait(credentialIn(headers));
+      if (wait === 0) return then();
+      socket.once('close', this.#parts.clock.after(wait, then));
+    } catch {
+      socket.destroy(); // nothing else would ever answer it
+    }
   }
 
   /** Until its TLS is open, a tunnel has no call that a stop could wait for. */

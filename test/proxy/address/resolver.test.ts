@@ -265,7 +265,7 @@ t.test('a name that never answers takes one place, however many calls ask for it
     asked.push(name);
     return name === 'slow' ? new Promise(() => undefined) : Promise.resolve(['1.1.1.1']);
   };
-  const lookup = boundedLookup({ clock, timeoutMs: 60_000, concurrent: 2, ask });
+  const lookup = boundedLookup({ clock, timeoutMs: 60_000, concurrent: 3, ask });
   for (let i = 0; i < 100; i++) void lookup('slow', 'agent');
   t.match(await lookup('other', 'agent'), { ok: true });
   t.same(asked, ['slow', 'other']);
@@ -284,6 +284,18 @@ t.test('names that never answer take no place from another agent', async (t) => 
   t.match(await lookup('own', 'modest'), { ok: true });
   t.match(await lookup('shared', 'modest'), { ok: true }, 'also where the other one asked for it first');
   t.same(asked, ['slow0', 'slow1', 'own', 'shared']);
+});
+
+t.test('nor do two agents together take them all from a third', async (t) => {
+  const asked: string[] = [];
+  const ask = (name: string): Promise<readonly string[]> => {
+    asked.push(name);
+    return name.startsWith('slow') ? new Promise(() => undefined) : Promise.resolve(['1.1.1.1']);
+  };
+  const lookup = boundedLookup({ clock, timeoutMs: 60_000, ask });
+  for (const agent of ['a', 'b']) for (let i = 0; i < 10; i++) void lookup(`slow ${agent}${i}`, agent);
+  t.same(asked, ['slow a0', 'slow a1', 'slow b0']);
+  for (let i = 0; i < 3; i++) t.match(await lookup('own', 'modest'), { ok: true });
 });
 
 t.test(
