@@ -66,35 +66,54 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
   }).catch((cause: unknown) => {
     throw cause instanceof AuthorityFault ? unable(cause.message) : startFailure(cause);
   });
-  let policy: WatchedPolicy | undefined;
-  try {
-    tellPlaces(stage, {
-      home: shortPath(settings.home),
-      moved: upstreamPort === 0 ? [...moved, 'demo upstream'] : moved,
-    });
-    if (options.policy !== undefined) policy = await watchPolicy(options.policy, stage.sidecar);
-    if (options.tour) await playTour(stage, settings.home);
-  } catch (cause) {
-    await stopAll(stage, policy); // it listens by now
-    throw cause;
-  }
+  const ending = new AbortController();
+  const stop = async (): Promise<void> => {
+    ending.abort();
+    await stage.stop();
+    const policy = await opening.catch(() => undefined);
+    await policy?.close();
+  };
   const onTerminal = process.stdout.isTTY;
-  const stopped = runUntilStopped(
-    {
-      sidecar: stage.sidecar,
-      stop: () => stopAll(stage, policy),
-      abandoned: () => onTerminal && !isatty(process.stdout.fd), // its window was closed
-    },
-    log,
-  );
-  tellWelcome(stage, { home: shortPath(settings.home), tour: options.tour === true }); // and hears Ctrl-C
+  const abandoned = (): boolean => onTerminal && !isatty(process.stdout.fd); // its window was closed
+  const stopped = runUntilStopped({ sidecar: stage.sidecar, stop, abandoned }, log); // hears Ctrl-C from here on
+  const busy = upstreamPort === 0 ? [...moved, 'demo upstream'] : moved;
+  const opening = open(stage, options, { home: settings.home, moved: busy, ending: ending.signal });
+  try {
+    await opening;
+  } catch (cause) {
+    if (!ending.signal.aborted) {
+      await stop(); // it listens by now
+      throw cause;
+    }
+  }
   live.begin();
   process.exitCode = await stopped;
 }
 
-async function stopAll(stage: Stage, policy: WatchedPolicy | undefined): Promise<void> {
-  await policy?.close();
-  await stage.stop();
+interface Opening {
+  readonly home: string;
+  /** What could not have its usual port. */
+  readonly moved: readonly string[];
+  readonly ending: AbortSignal;
+}
+
+/** All that is told and played before calls are shown; breaks off where the end comes first. */
+async function open(
+  stage: Stage,
+  { policy: folder, tour = false }: DevOptions,
+  { home, moved, ending }: Opening,
+): Promise<WatchedPolicy | undefined> {
+  const shown = shortPath(home);
+  tellPlaces(stage, { home: shown, moved });
+  const policy = folder === undefined ? undefined : await watchPolicy(folder, stage.sidecar);
+  try {
+    if (tour) await playTour(stage, home, ending);
+    if (!ending.aborted) tellWelcome(stage, { home: shown, tour });
+    return policy;
+  } catch (cause) {
+    await policy?.close();
+    throw cause;
+  }
 }
 
 /** A busy default port is no reason not to start: another is taken, and said. */
@@ -111,13 +130,16 @@ async function onFreePorts(settings: Settings): Promise<{ settings: Settings; mo
 }
 
 /** Leaves `denial.json` and `trust.json` in the home, for whoever wants to verify by hand. */
-async function playTour(stage: Stage, home: string): Promise<void> {
+async function playTour(stage: Stage, home: string, ending: AbortSignal): Promise<void> {
   const { receiptKey, logKey } = readIdentity(layoutOf(home));
   const trustText = formatTrust(receiptKey, logKey);
   const trust = parseTrust(node, trustText);
   if ('fault' in trust) throw new Error(trust.fault);
-  tellScene(1, await allowedScene(stage));
+  const allowed = await allowedScene(stage);
+  ending.throwIfAborted(); // a sidecar that stops refuses every call
+  tellScene(1, allowed);
   const refused = await policyScene(stage);
+  ending.throwIfAborted();
   tellScene(2, refused);
   writeFileSync(join(home, 'denial.json'), refused.answer.body);
   writeFileSync(join(home, 'trust.json'), trustText);

@@ -4,6 +4,7 @@ import type { SpawnSyncOptionsWithStringEncoding } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { checkPath } from '../../src/cli/policy/eval-path.ts';
@@ -133,4 +134,19 @@ t.test('dev whose reader went away closes its log before it ends', async (t) => 
   t.equal((await fetch(forward)).status, 403, 'a line of the list that nobody reads');
   t.strictSame(await exited, [0, null]);
   t.notOk(existsSync(run), 'it has cleaned up');
+});
+
+t.test('dev whose reader has enough before the tour is over closes its log too', async (t) => {
+  const home = join(scratchFolder(t), 'home');
+  const ports = ['--forward', '0', '--reverse', 'off', '--transparent', 'off', '--admin', '0'];
+  const dev = spawn(process.execPath, [BIN, 'dev', '--tour', '--home', home, ...ports], {
+    env: {},
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => dev.kill('SIGKILL'));
+  const exited = once(dev, 'exit');
+  dev.stdout.once('data', () => dev.stdout.destroy());
+  t.equal(await text(dev.stderr), '');
+  t.strictSame(await exited, [0, null]);
+  t.notOk(existsSync(join(home, 'run.json')), 'it has cleaned up');
 });
