@@ -88,7 +88,7 @@ export class Holder implements Holding {
     if (!this.#file && this.#length <= memory && this.#grow()) {
       this.#block.set(piece, this.#filled);
       this.#filled += piece.length;
-      return this.#shelf.memory.read(piece.length);
+      return this.#shelf.memory.read(piece.length, this);
     }
     if (this.#length <= spooled) return this.#write(piece);
     return deny('content_too_large', 'no room in memory for the body');
@@ -161,7 +161,7 @@ export class Holder implements Holding {
 
   async #write(piece: Uint8Array): Promise<Refusal | undefined> {
     const written = this.#spill(piece);
-    const pause = this.#shelf.memory.read(piece.length, written);
+    const pause = this.#shelf.memory.read(piece.length, this, written);
     const refusal = await written;
     return refusal ?? pause;
   }

@@ -17,7 +17,11 @@ interface Share {
 }
 
 /** Hears of each piece that is read, and may ask its reader to wait. `written`: when the disk has it, where it goes there. */
-export type OnPiece = (bytes: number, written?: Promise<unknown>) => Promise<undefined> | undefined;
+export type OnPiece = (
+  agent: string,
+  bytes: number,
+  written?: Promise<unknown>,
+) => Promise<undefined> | undefined;
 
 /**
  * Counts it. One agent may use all of it while nobody else needs it; where it is full, the agent that holds the most gives
@@ -36,8 +40,8 @@ export class HeldMemory {
   }
 
   /** A piece was read. A promise asks to wait for it before the next one is. */
-  read(bytes: number, written?: Promise<unknown>): Promise<undefined> | undefined {
-    return this.#onPiece(bytes, written);
+  read(bytes: number, { agent }: Holding, written?: Promise<unknown>): Promise<undefined> | undefined {
+    return this.#onPiece(agent, bytes, written);
   }
 
   /** Bytes that are taken now. */

@@ -25,10 +25,13 @@ export class DiskSpool implements Spool {
 
   async open(): Promise<SpooledFile | undefined> {
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       const path = join(this.#folder, `${randomUUID()}.body`);
       const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-      const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      const create = (): Promise<FileHandle> => open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      const handle = await create().catch(async () => {
+        await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+        return create();
+      });
       await unlink(path);
       return this.#file(handle);
     } catch {

@@ -27,10 +27,10 @@ export function readWhole(source: BodySource, keep: KeepPiece): Promise<Outcome<
     const heed = (kept: ReturnType<KeepPiece>): void => {
       if (!kept) return;
       if (!(kept instanceof Promise)) return settle(kept);
-      stream.pause();
+      source.standStill();
       kept.then((refusal) => {
         if (refusal) settle(refusal);
-        else if (!isOver) stream.resume();
+        else if (!isOver) source.goOn();
       }, broken);
     };
     const finish = (): void => {

@@ -68,9 +68,9 @@ export function makeGate({
     policy: standing.policy,
     trust: () => readiness.trust(),
     shelf: {
-      memory: new HeldMemory(settings.limits.max_held_bytes, (bytes, written) => {
+      memory: new HeldMemory(settings.limits.max_held_bytes, (agent, bytes, written) => {
         scavenger.count(bytes);
-        return pace.take(bytes, written);
+        return pace.take(agent, bytes, written);
       }),
       spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
     },

@@ -1,6 +1,8 @@
 /** What is kept in memory of TLS for an agent that stands still: a record of what it is sent, one read of what follows. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
@@ -8,6 +10,9 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
+import { BUFFERED_BYTES } from '../../src/proxy/agent/connection-context.ts';
+import { deny } from '../../src/denial/outcome.ts';
+import { Http1Exchange } from '../../src/proxy/agent/http1-exchange.ts';
 import {
   CertificateAuthority,
   makeCertificateAuthority,
@@ -18,7 +23,7 @@ import { Http1Transport } from '../../src/proxy/upstream/http1-transport.ts';
 import { Interceptor } from '../../src/proxy/tunnel/intercept.ts';
 import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
 import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream/upstream.ts';
-import { clock } from './small-gate.ts';
+import { clock, denial, RawAgent } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
 
 const KIB = 1024;
@@ -90,6 +95,61 @@ t.test('from an upstream, while its response is held', async (t) => {
     await stillness(() => opened.socket.bytesRead);
   }
   t.ok(Math.max(...pieces) <= RECORD, `at most ${Math.max(...pieces)} bytes came at a time`);
+});
+
+t.test('from an agent, while its body has to wait', async (t) => {
+  const body = BODY.subarray(0, 1024 * KIB);
+  let go = (): void => undefined;
+  let taken = 0;
+  const keep = (piece: Uint8Array): Promise<undefined> => {
+    taken += piece.length;
+    return new Promise((resolve) => (go = () => resolve(undefined)));
+  };
+  const begun = Promise.withResolvers<{ request: IncomingMessage; exchange: Http1Exchange }>();
+  const server = createHttpServer({ highWaterMark: BUFFERED_BYTES }, (request, response) => {
+    const exchange = new Http1Exchange(request, response, { after: clock.after, agentMs: 0 });
+    begun.resolve({ request, exchange });
+    t.teardown(() => exchange.drop());
+  });
+  const agent = connect(await portOf(t, server), '127.0.0.1');
+  t.teardown(() => agent.destroy());
+  agent.write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`);
+  agent.write(body);
+  const { request, exchange } = await begun.promise;
+  await stillness(() => request.socket.bytesRead);
+  const read = exchange.readBody(keep);
+  for (let last = 0; taken < body.length; go()) {
+    while (taken === last) await nextTurn();
+    last = taken;
+    await stillness(() => request.socket.bytesRead);
+    if (request.readableLength > 0) t.fail(`${request.readableLength / KIB} KiB were read ahead`);
+    if (taken !== last) t.fail('a piece came before it was asked for');
+  }
+  t.match(await read, { ok: true });
+});
+
+t.test('an agent whose body had to wait is answered all the same', async (t) => {
+  const stands = Promise.withResolvers<Http1Exchange>();
+  const server = createHttpServer({ highWaterMark: BUFFERED_BYTES }, (request, response) => {
+    const exchange = new Http1Exchange(request, response, { after: () => () => undefined, agentMs: 0 });
+    const over = deny('content_timeout', 'as a body says that was let go of');
+    let first = true;
+    void exchange.readBody(() => {
+      if (!first) return over;
+      first = false;
+      stands.resolve(exchange);
+      return new Promise(() => undefined);
+    });
+  });
+  const agent = new RawAgent(await portOf(t, server));
+  agent.socket.write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${512 * KIB}\r\n\r\n`);
+  const sent = new Promise((resolve) => agent.socket.write(BODY.subarray(0, 512 * KIB), resolve));
+  const exchange = await stands.promise;
+  await nextTurn();
+  exchange.refuse(denial('content_timeout'));
+  await agent.closed();
+  t.match(agent.heard, /^HTTP\/1\.1 403 .*urn:writ:denial:content_timeout.*\}$/s);
+  t.notOk(await sent, 'the rest of it was taken');
 });
 
 t.test('to an agent that does not read', async (t) => {

@@ -37,6 +37,7 @@ export class Http1Exchange implements AgentExchange {
   #loose: 'quiet' | 'spoken' | 'taken' | undefined;
   #ended = false;
   #reading = false;
+  #still = false;
   #broken = false;
   #body: Readable | undefined;
   #announced: ReadonlySet<string> | undefined;
@@ -108,7 +109,7 @@ export class Http1Exchange implements AgentExchange {
 
   readBody(keep: KeepPiece): Promise<Outcome<undefined>> {
     this.#startReading();
-    return readWhole(this.#source(), keep);
+    return readWhole(this.#source(), (piece) => (this.#begun ? undefined : keep(piece))); // then it is discarded
   }
 
   openBody(watch: BodyWatch): Readable {
@@ -197,7 +198,13 @@ export class Http1Exchange implements AgentExchange {
 
   #source(): BodySource {
     const request = this.#request;
-    return { stream: request, begin: () => this.#proceed(), trailers: () => request.rawTrailers };
+    return {
+      stream: request,
+      standStill: () => this.#standStill(),
+      goOn: () => this.#goOn(),
+      begin: () => this.#proceed(),
+      trailers: () => request.rawTrailers,
+    };
   }
 
   /** Leaves at the end of this turn, or sooner where the connection is closed behind it. */
@@ -225,6 +232,20 @@ export class Http1Exchange implements AgentExchange {
     }
   }
 
+  /** Of a paused request node:http reads one piece more. In the ticks behind `data` it resumes the socket: we come after them. */
+  #standStill(): void {
+    this.#still = true;
+    this.#request.pause();
+    queueMicrotask(() => this.#still && this.#request.socket.pause());
+  }
+
+  #goOn(): void {
+    if (!this.#still) return;
+    this.#still = false;
+    this.#request.socket.resume();
+    this.#request.resume();
+  }
+
   #startReading(): void {
     this.#reading = true;
     if (!this.#broken) return;
@@ -234,6 +255,7 @@ export class Http1Exchange implements AgentExchange {
 
   #stopReading(): void {
     this.#reading = false;
+    this.#goOn();
     this.#body?.destroy();
   }
 

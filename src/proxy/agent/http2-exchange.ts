@@ -88,7 +88,7 @@ export class Http2Exchange implements AgentExchange {
   }
 
   readBody(keep: KeepPiece): Promise<Outcome<undefined>> {
-    return readWhole(this.#source(), keep);
+    return readWhole(this.#source(), (piece) => (this.#begun ? undefined : keep(piece))); // then it is discarded
   }
 
   openBody(watch: BodyWatch): Readable {
@@ -153,7 +153,14 @@ export class Http2Exchange implements AgentExchange {
   }
 
   #source(): BodySource {
-    return { stream: this.#stream, begin: () => this.#proceed(), trailers: () => this.#received };
+    const stream = this.#stream;
+    return {
+      stream,
+      standStill: () => stream.pause(), // its window is all that is read ahead
+      goOn: () => stream.resume(),
+      begin: () => this.#proceed(),
+      trailers: () => this.#received,
+    };
   }
 
   #respond(status: number, headers: readonly string[], whole: boolean): void {

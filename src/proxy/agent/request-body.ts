@@ -5,6 +5,9 @@ import type { BodyWatch } from './exchange.ts';
 /** A body as it comes in. */
 export interface BodySource {
   readonly stream: Readable;
+  /** Nothing more is read, not ahead either, until it goes on. Only where `data` is heard, and in its turn. */
+  standStill(): void;
+  goOn(): void;
   /** Before the first byte is read: the agent may wait for `100 Continue`. */
   begin(): void;
   /** What followed the body, once it has ended. */
