@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isThere } from '../config/file-fault.ts';
 import { toBase64url } from '../crypto/base64.ts';
 import { makeDirectory, replaceFile, syncDirectory } from '../lineage/durable.ts';
+import { layoutOf } from '../lineage/layout.ts';
 
 /** Where everything beside keys and log lies. */
 export interface HomeLayout {
@@ -35,6 +36,7 @@ export interface HomeParts {
 }
 
 const PRIVATE_FOLDER = 0o700;
+const GROUP_AND_OTHERS = 0o077;
 const TOKEN_BYTES = 32;
 
 /** The layout of a home. */
@@ -60,6 +62,34 @@ export function homeState(home: string): HomeState {
   if (names.length === 0) return 'missing';
   if (isThere(homeLayout(home).marker)) return 'half-made';
   return names.includes('keys') || names.includes('lineage') ? 'complete' : 'foreign';
+}
+
+/** Secrets of a home that group or others may touch. */
+export interface OpenHome {
+  readonly first: string;
+  /** How many beside it. */
+  readonly more: number;
+  /** The command that shuts them. */
+  readonly remedy: string;
+}
+
+/** Of the home, its keys and its token; undefined where all are shut. */
+export function openToOthers(home: string): OpenHome | undefined {
+  const keys = layoutOf(home).keys;
+  const secrets = [home, keys, ...namesIn(keys).map((name) => join(keys, name)), homeLayout(home).adminToken];
+  const [first, ...more] = secrets.filter((path) => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found !== undefined && (found.mode & GROUP_AND_OTHERS) !== 0;
+  });
+  return first === undefined ? undefined : { first, more: more.length, remedy: `chmod -R go= ${home}` };
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** Makes a home that is missing, or finishes a half-made one. The caller has looked at its state. */

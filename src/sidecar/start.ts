@@ -25,7 +25,7 @@ import type { OpenListener } from './listeners.ts';
 import { Distrust } from './distrust.ts';
 import { Exposure } from './exposure.ts';
 import { makeGate } from './gate.ts';
-import { homeLayout } from './home.ts';
+import { homeLayout, openToOthers } from './home.ts';
 import { makeInputKeeper } from './inputs.ts';
 import { spaceRules, watchLog } from './log-watch.ts';
 import { joinObservers, logObserver } from './observers.ts';
@@ -68,8 +68,9 @@ export interface SidecarOptions {
  * policy or list of authorities does not stop it: it runs, is not ready, and denies with proof.
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { settings } = options;
+  const { settings, log } = options;
   keepThreadHeapsSmall();
+  tellOpenHome(settings.home, log);
   const targets = witnessTargets(settings);
   if (targets.length > 0) await recallLog({ layout: layoutOf(settings.home), targets, post: postToWitness });
   const lineage = await openLineage({
@@ -85,6 +86,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await lineage.close().catch(() => undefined); // what went wrong first is what is said
     throw cause;
   }
+}
+
+/** It starts all the same: what others have read by now, no refusal takes back. */
+function tellOpenHome(home: string, log: Log): void {
+  const open = openToOthers(home);
+  if (!open) return;
+  const { first: file, more, remedy } = open;
+  log.warn('keys or the admin token can be read by others', { code: 'home_open', file, more, remedy });
 }
 
 async function assemble(options: SidecarOptions, lineage: Lineage): Promise<Sidecar> {

@@ -167,7 +167,16 @@ t.test('who may trace the sidecar is told', (t) => {
   const rows: [string, Traceable | undefined, Finding['state'], RegExp][] = [
     ['a process of any user', plain, 'warn', /any process of uid 1000 can read its memory/],
     ['a Node that its user may not read', { ...plain, owner: 0 }, 'good', /nobody without CAP_SYS_PTRACE/],
-    ['Yama', { ...plain, scope: 1 }, 'good', /only its parents/],
+    ['Yama, parents', { ...plain, scope: 1 }, 'good', /only its parents, .* is 1\)/],
+    ['Yama, administrators', { ...plain, scope: 2 }, 'good', /^nobody without CAP_SYS_PTRACE \(.* is 2\)/],
+    ['root under that', { ...plain, uid: 0, scope: 2 }, 'warn', /root/],
+    ['Yama, nobody', { ...plain, scope: 3 }, 'good', /^nobody, not even root \(.* is 3\)/],
+    [
+      'root under that',
+      { ...plain, uid: 0, owner: 0, capabilities: 0x80000n, scope: 3 },
+      'good',
+      /^nobody, not even root/,
+    ],
     ['a capability too many', { ...plain, owner: 0, capabilities: 0x80000n }, 'warn', /CAP_SYS_PTRACE/],
     ['other capabilities', { ...plain, owner: 0, capabilities: 0x7ffffn }, 'good', /nobody/],
     ['root', { ...plain, uid: 0, owner: 0 }, 'warn', /root/],

@@ -1,24 +1,34 @@
 /** One sidecar in this process: how it starts, says where it is, and stops. */
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import type { Test } from 'tap';
+import type { Log } from '../../src/config/log.ts';
+import { layoutOf } from '../../src/lineage/layout.ts';
 import { PortUnavailable } from '../../src/sidecar/listeners.ts';
 import type { Sidecar } from '../../src/sidecar/sidecar.ts';
 import { startSidecar } from '../../src/sidecar/start.ts';
 import { makeHome } from '../e2e/home.ts';
 import type { HomePlan, TestHome } from '../e2e/home.ts';
 import { startOrigin } from '../e2e/origin.ts';
+import { run } from '../e2e/program.ts';
 import { exchange, forwardHead } from '../e2e/wire.ts';
 
-const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const quiet = (): void => undefined;
+const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-async function start(t: Test, home: TestHome): Promise<Sidecar> {
+async function start(t: Test, home: TestHome, heard: Partial<Log> = {}): Promise<Sidecar> {
   const settings = home.settings();
   const reread = (): { ok: true; settings: typeof settings } => ({ ok: true, settings: home.settings() });
-  const sidecar = await startSidecar({ settings, log, version: '0.0.0', exposed: false, reread });
+  const sidecar = await startSidecar({
+    settings,
+    log: { ...log, ...heard },
+    version: '0.0.0',
+    exposed: false,
+    reread,
+  });
   t.teardown(() => sidecar.stop());
   return sidecar;
 }
@@ -68,6 +78,21 @@ t.test('a listener that is off does not listen', async (t) => {
     t.strictSame(Object.keys(sidecar.urls), [name]);
     t.ok(sidecar.readiness.ready);
   }
+});
+
+t.test('keys that others can read are told of, with the command that shuts them', async (t) => {
+  const home = await makeHome(t);
+  const told: unknown[] = [];
+  const warn: Log['warn'] = (message, details) => void told.push([message, details]);
+  const key = layoutOf(home.path).logKey;
+  for (const path of [key, home.layout.adminToken]) chmodSync(path, 0o644);
+  await (await start(t, home, { warn })).stop();
+  const remedy = `chmod -R go= ${home.path}`;
+  const details = { code: 'home_open', file: key, more: 1, remedy };
+  t.strictSame(told.splice(0), [['keys or the admin token can be read by others', details]], 'once');
+  t.equal((await run('sh', ['-c', remedy])).exit, 0);
+  await start(t, home, { warn });
+  t.strictSame(told, []);
 });
 
 t.test('a log has one sidecar', async (t) => {

@@ -1,6 +1,5 @@
 /** What the doctor looks at in the home: modes, keys, log, authorities, policy. Nothing is opened for writing. */
-import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, statfsSync } from 'node:fs';
 import { fileFault } from '../../config/file-fault.ts';
 import type { Settings } from '../../config/schema.ts';
 import { node } from '../../crypto/node.ts';
@@ -12,14 +11,13 @@ import { findPosition } from '../../lineage/position.ts';
 import { readEntry } from '../../lineage/read.ts';
 import { roomIn } from '../../lineage/space.ts';
 import { loadBundle } from '../../policy/bundle.ts';
-import { homeState } from '../../sidecar/home.ts';
+import { homeState, openToOthers } from '../../sidecar/home.ts';
 import { spaceRules } from '../../sidecar/log-watch.ts';
 import { readUpstreamFiles } from '../../sidecar/upstream-files.ts';
 import { systemFailure } from '../system-fault.ts';
 import { bad, good, messageOf, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
-const GROUP_AND_OTHERS = 0o077;
 const GIBIBYTE = 1024 ** 3;
 const CLOCK_SKEW_MS = 1000;
 
@@ -42,28 +40,9 @@ export function homeFinding(home: string): Finding {
     return bad('home', `${home} holds something else`, 'Name an empty folder with --home.');
   if (state === 'half-made') return bad('home', `${home} was left half made`, '`writ init` finishes it.');
   const open = openToOthers(home);
-  const first = open[0];
-  if (first === undefined) return good('home', home);
-  const more = open.length > 1 ? ` and ${open.length - 1} more` : '';
-  return bad('home', `${first}${more} can be read by others`, `chmod -R go= ${home}`);
-}
-
-/** The home, its keys and its token, as far as group or others may touch them. */
-function openToOthers(home: string): readonly string[] {
-  const { keys } = layoutOf(home);
-  const secrets = [home, keys, ...namesIn(keys).map((name) => join(keys, name)), join(home, 'admin.token')];
-  return secrets.filter((path) => {
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found !== undefined && (found.mode & GROUP_AND_OTHERS) !== 0;
-  });
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+  if (!open) return good('home', home);
+  const more = open.more > 0 ? ` and ${open.more} more` : '';
+  return bad('home', `${open.first}${more} can be read by others`, open.remedy);
 }
 
 /** Keys, log and clock. A whole audit is `writ lineage verify`'s business. */

@@ -12,13 +12,14 @@ export interface Traceable {
   readonly owner: number;
   /** In force, as a bit set. */
   readonly capabilities: bigint;
-  /** `kernel.yama.ptrace_scope`; 0 where there is no Yama. */
+  /** `kernel.yama.ptrace_scope`: 0 is no rule, as without Yama; 1, parents; 2, CAP_SYS_PTRACE; 3, nobody until a reboot. */
   readonly scope: number;
 }
 
 const NAME = 'tracing';
 const ROOT = 0;
 const CAP_SYS_PTRACE = 1n << 19n;
+const [PARENTS, ADMINS, NOBODY] = [1, 2, 3];
 const NEXT =
   'docs/deploy.md says how the image shuts it: a uid of its own, no capabilities, a `node` of mode 0711.';
 
@@ -41,11 +42,14 @@ export async function tracingFinding(
 export function judgeTracing(found: Traceable | undefined): Finding {
   if (!found) return good(NAME, 'this system does not say who may trace a process');
   const { uid, owner, capabilities, scope } = found;
+  const yama = `kernel.yama.ptrace_scope is ${scope}`;
+  if (scope >= NOBODY) return good(NAME, `nobody, not even root (${yama})`);
   if (uid === ROOT) return warn(NAME, 'runs as root: whoever is root here can read its memory', NEXT);
   if ((capabilities & CAP_SYS_PTRACE) !== 0n)
     return warn(NAME, 'holds CAP_SYS_PTRACE, as may whoever is in its container', NEXT);
   if (owner !== uid) return good(NAME, 'nobody without CAP_SYS_PTRACE');
-  if (scope > 0) return good(NAME, `only its parents (kernel.yama.ptrace_scope is ${scope})`);
+  if (scope === ADMINS) return good(NAME, `nobody without CAP_SYS_PTRACE (${yama})`);
+  if (scope === PARENTS) return good(NAME, `only its parents, and who holds CAP_SYS_PTRACE (${yama})`);
   return warn(NAME, `any process of uid ${uid} can read its memory`, NEXT);
 }
 
