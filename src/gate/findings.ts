@@ -42,29 +42,43 @@ export interface Findings extends Fresh {
 /** Of every call so far: nothing here can tell yet that its agent has no other way out, which `jailed` would say. */
 export const TIER: DecisionPredicate['assurance']['tier'] = 'cooperative';
 
-/** The members that permit and denial have in common. Literals keep canonical order, which is cheapest to write. */
-export function recordedFindings(
+/** What a verdict adds to what was found. */
+type Told = Pick<DecisionPredicate, 'addresses' | 'code' | 'reasons' | 'shown' | 'verdict'>;
+
+/** A decision for the record. Literals keep canonical order, which is cheapest to write. */
+export function decisionPredicate(
   found: Findings,
-): Pick<DecisionPredicate, 'assurance' | 'call' | 'evaluated' | 'grant' | 'settings'> &
-  Partial<DecisionPredicate> {
-  const { evaluation, replay } = found;
+  { addresses, code, reasons, shown, verdict }: Told,
+): DecisionPredicate {
+  const { call, evaluation, permit, redirected, replay } = found;
   return {
+    ...(addresses && { addresses }),
     assurance: {
-      ...(found.exposed ? { keys: 'exposed' as const } : {}),
-      seen: found.call ? seenOf(found.call) : 'inspected',
+      ...(found.exposed && { keys: 'exposed' as const }),
+      seen: call ? seenOf(call) : 'inspected',
       tier: TIER,
     },
-    call: found.call ? recordedCall(found, found.call) : unparsedCall(found),
+    call: call ? recordedCall(found, call) : unparsedCall(found),
+    ...(code && { code }),
     evaluated: evaluation?.answer.ok ?? false,
     grant: recordedGrant(found),
-    ...(found.redirected ? { redirected: found.redirected } : {}),
+    ...(permit !== undefined && { permit }),
+    ...(evaluation && { policy: recordedBundle(evaluation) }),
+    reasons,
+    ...(redirected && { redirected }),
+    ...(replay && { replay: recordedReplay(replay, evaluation) }),
     settings: found.rules.settings,
-    ...(evaluation ? { policy: recordedBundle(evaluation) } : {}),
-    ...(replay
-      ? { replay: { ...replay, ...(evaluation?.result ? { result: evaluation.result } : {}) } }
-      : {}),
-    ...(found.call ? { trace: found.call.trace } : {}),
+    ...(shown && { shown }),
+    ...(call && { trace: call.trace }),
+    verdict,
   };
+}
+
+function recordedReplay(
+  { input, now }: NonNullable<Findings['replay']>,
+  evaluation: Evaluation | undefined,
+): NonNullable<DecisionPredicate['replay']> {
+  return { input, now, ...(evaluation?.result && { result: evaluation.result }) };
 }
 
 /** How much of a call could be seen, known from the request (design.md §4). */

@@ -2,8 +2,8 @@
 import type { DenialCode } from '../denial/table.ts';
 import type { EntryRequest } from '../lineage/lineage.ts';
 import { draft } from '../lineage/statement.ts';
-import type { DecisionPredicate, OutcomePredicate, Streamed } from '../lineage/statement.ts';
-import { recordedFindings } from './findings.ts';
+import type { OutcomePredicate, Streamed } from '../lineage/statement.ts';
+import { decisionPredicate } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Address, Ended } from './outside.ts';
 
@@ -17,19 +17,26 @@ export const EMPTY: Streamed = {
 
 /** The entry that lets a call out. */
 export function permitEntry(found: Findings, addresses: readonly Address[]): EntryRequest {
-  const predicate: DecisionPredicate = {
-    ...recordedFindings(found),
-    addresses: addresses.map(addressText),
-    reasons: [],
-    verdict: 'permit',
-  };
+  const told = { addresses: addresses.map(addressText), reasons: [], verdict: 'permit' } as const;
+  const predicate = decisionPredicate(found, told);
   return { ...draft('decision', found.id, predicate), receipt: false };
 }
 
 /** The entry that closes a permit. `id` is fresh: the outcome is a statement of its own. */
 export function outcomeEntry(id: string, permit: number, ended: Ended): EntryRequest {
-  const { answered: _answered, why: _why, ...told } = ended;
-  const predicate: OutcomePredicate = { ...told, duration_ms: Math.round(told.duration_ms), permit };
+  const { by, dialled, grpc_status, status, usage } = ended;
+  const predicate: OutcomePredicate = {
+    ...(by && { by }),
+    ...(dialled && { dialled }),
+    duration_ms: Math.round(ended.duration_ms),
+    ended: ended.ended,
+    ...(grpc_status !== undefined && { grpc_status }),
+    permit,
+    request: ended.request,
+    response: ended.response,
+    ...(status !== undefined && { status }),
+    ...(usage && { usage }),
+  };
   return { ...draft('outcome', id, predicate), receipt: false, patient: true };
 }
 

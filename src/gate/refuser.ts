@@ -6,7 +6,7 @@ import { draft, refusalText } from '../lineage/statement.ts';
 import type { Refusal } from '../denial/outcome.ts';
 import { denialOf, problemOf, shownDigest, statusOf } from './denial.ts';
 import type { Denial, Evidence, Problem } from './denial.ts';
-import { recordedFindings } from './findings.ts';
+import { decisionPredicate } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { keepInput } from './keep-input.ts';
 import type { Clock, Inputs } from './outside.ts';
@@ -67,14 +67,12 @@ export class Refuser {
     const challenge = this.#parts.challenge && found.call?.carrier === 'forward'; // elsewhere nobody knows of a proxy
     const status = statusOf(code, challenge);
     const problem = problemOf({ id: found.id, code, reasons, salt: found.salt, status });
-    const predicate = {
-      ...recordedFindings(found),
+    const predicate = decisionPredicate(found, {
       code,
       reasons,
       shown: shownDigest(problem),
       verdict: 'deny',
-      ...(found.permit === undefined ? {} : { permit: found.permit }),
-    };
+    });
     return { problem, predicate };
   }
 

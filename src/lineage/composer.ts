@@ -4,7 +4,7 @@ import { chainHash } from './audit.ts';
 import { leafHash } from './merkle.ts';
 import type { Seal } from './seal.ts';
 import { BatchBuilder } from './segment.ts';
-import { positionText } from './statement.ts';
+import { entryTexts } from './statement.ts';
 import type { Draft } from './statement.ts';
 import type { Tree } from './tree.ts';
 
@@ -54,9 +54,9 @@ export class Composer {
     return { first, bytes: this.#builder.finish({ size, root, head }), entries, head };
   }
 
-  #add({ before, after }: Draft, at: string): Uint8Array {
+  #add(draft: Draft, at: string): Uint8Array {
     const position = { at, origin: this.#origin, prev: this.#prev, seq: this.tree.size };
-    const entry = this.#builder.add(before, positionText(position), after);
+    const entry = this.#builder.add(...entryTexts(draft, position));
     this.tree.push(leafHash(node, entry));
     this.#prev = chainHash(entry);
     return entry;

@@ -1,7 +1,7 @@
 /**
  * The statements that the log holds (formats.md §3): in-toto Statements v1 in canonical JSON (RFC 8785). `draft` gives
- * the canonical text around the one member, `entry`, that only the writer can fill, so that each statement is
- * serialised once.
+ * the canonical text around what the writer fills in: the member `entry`, which only it can know, and the subject's
+ * digests, which main need not wait for. So each statement is serialised once.
  */
 import type { LlmUsage } from '../call/llm-usage.ts';
 import type { Json } from '../crypto/json.ts';
@@ -138,10 +138,16 @@ export interface Streamed extends Digests {
   readonly trailers?: Digests;
 }
 
-/** Canonical text before and after the `entry` member's value-to-be, ready for `Lineage.append`. */
+/** Canonical text but for `entry` and the subject's digests, ready for `Lineage.append`. */
 export interface Draft {
+  /** Up to the value of `entry`. */
   readonly before: string;
+  /** From there to the subject's digests. */
+  readonly between: string;
+  /** From there to the end. */
   readonly after: string;
+  /** What the digests are over. */
+  readonly subject: string;
 }
 
 /** The member that only the writer fills. */
@@ -163,14 +169,24 @@ export function draft(name: PredicateName, id: string, predicate: object): Draft
   const { before, after, subject } = readPredicate(predicate);
   return {
     before: `${HEAD}{${before}${before && ','}"entry":`,
-    after: `${after && ','}${after}}${tailText(name, id, subject)}`,
+    between: `${after && ','}${after}}${typeText(name)}`,
+    after: endText(id),
+    subject,
   };
+}
+
+/** The entry of a draft. */
+export function entryTexts(
+  { before, between, after, subject }: Draft,
+  position: EntryPosition,
+): readonly string[] {
+  return [before, positionText(position), between, digestsText(subject), after];
 }
 
 /** The one canonical text of a statement without position: `refusal:v1`, which is signed and never logged. */
 export function refusalText(id: string, predicate: object): string {
   const { before, after, subject } = readPredicate(predicate);
-  return `${HEAD}{${join(before, after)}}${tailText('refusal', id, subject)}`;
+  return `${HEAD}{${join(before, after)}}${typeText('refusal')}${digestsText(subject)}${endText(id)}`;
 }
 
 /** `{"at":…,"origin":…,"prev":…,"seq":…}`, canonical. */
@@ -193,7 +209,7 @@ function readPredicate(predicate: object): PredicateText {
   let before = '';
   let after = '';
   let call: string | undefined;
-  for (const name of Object.keys(members).sort()) {
+  for (const name of sortedNames(members)) {
     const value = members[name];
     if (value === undefined) continue;
     if (name === 'entry') throw new TypeError('only the writer fills `entry`');
@@ -206,12 +222,26 @@ function readPredicate(predicate: object): PredicateText {
   return { before, after, subject: call ?? `{${join(before, after)}}` };
 }
 
+/** Sorting is dear, and literals are written in order. */
+function sortedNames(members: object): readonly string[] {
+  const names = Object.keys(members);
+  return names.every((name, i) => i === 0 || name > (names[i - 1] ?? '')) ? names : names.sort();
+}
+
 function join(first: string, second: string): string {
   return first && second ? `${first},${second}` : first || second;
 }
 
-/** What follows the predicate. */
-function tailText(name: PredicateName, id: string, subject: string): string {
-  const digest = `{"sha256":"${sha256Hex(subject)}","sha3_512":"${sha3Hex(subject)}"}`;
-  return `,"predicateType":"urn:writ:${name}:v1","subject":[{"digest":${digest},"name":"urn:uuid:${id}"}]}`;
+/** What follows the predicate, up to the digests. */
+function typeText(name: PredicateName): string {
+  return `,"predicateType":"urn:writ:${name}:v1","subject":[{"digest":`;
+}
+
+function digestsText(subject: string): string {
+  return `{"sha256":"${sha256Hex(subject)}","sha3_512":"${sha3Hex(subject)}"}`;
+}
+
+/** What follows them. */
+function endText(id: string): string {
+  return `,"name":"urn:uuid:${id}"}]}`;
 }

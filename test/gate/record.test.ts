@@ -2,11 +2,12 @@
 import canonicalize from 'canonicalize';
 import t from 'tap';
 import { sha256Hex, sha3Hex } from '../../src/crypto/node.ts';
-import { recordedFindings } from '../../src/gate/findings.ts';
+import { decisionPredicate } from '../../src/gate/findings.ts';
 import type { Findings } from '../../src/gate/findings.ts';
 import { neverSent, outcomeEntry, permitEntry } from '../../src/gate/record.ts';
 import type { EntryRequest } from '../../src/lineage/lineage.ts';
-import { positionText } from '../../src/lineage/statement.ts';
+import { entryTexts } from '../../src/lineage/statement.ts';
+import type { DecisionPredicate } from '../../src/lineage/statement.ts';
 import { AUD } from '../grant/tokens.ts';
 import { foundAll, ID, SALT } from './found.ts';
 import type { Changes } from './found.ts';
@@ -18,7 +19,10 @@ const addresses = [
 ] as const;
 
 /** The statement as the writer joins it. */
-const statementOf = ({ before, after }: EntryRequest): string => before + positionText(position) + after;
+const statementOf = (entry: EntryRequest): string => entryTexts(entry, position).join('');
+
+const recorded = (found: Findings): DecisionPredicate =>
+  decisionPredicate(found, { verdict: 'permit', reasons: [] });
 
 const MAX_BYTES = 16 * 1024;
 
@@ -39,9 +43,7 @@ t.test('a permit is canonical JSON, whatever the call', (t) => {
     t.match(JSON.parse(text), {
       predicateType: 'urn:writ:decision:v1',
       predicate: {
-        ...JSON.parse(JSON.stringify(recordedFindings(found))),
-        verdict: 'permit',
-        reasons: [],
+        ...JSON.parse(JSON.stringify(recorded(found))),
         entry: position,
         addresses: ['93.184.216.34:80', '[2606:2800:220:1::1]:80'],
       },
@@ -93,19 +95,19 @@ t.test('no secret enters, not even into a digest', (t) => {
 
 t.test('what can be guessed is hidden by the salt', (t) => {
   const found = foundAll({ head: (parts) => void (parts.tail = '?pin=1234') });
-  const { call } = recordedFindings(found);
+  const { call } = recorded(found);
   t.match(call, { query: sha256Hex(Buffer.concat([SALT, Buffer.from('pin=1234')])) });
   t.notMatch(JSON.stringify(call), 'pin');
-  const digest = recordedFindings(foundAll({ rules: { path: 'digest' } }));
+  const digest = recorded(foundAll({ rules: { path: 'digest' } }));
   t.match(digest.call, { path: sha256Hex(Buffer.concat([SALT, Buffer.from('/a/b')])) });
   const { call: _unread, grant: _unverified, coverage: _uncovered, evaluation: _none, ...rest } = found;
   const unparsed: Findings = { ...rest, head: { ...found.head, method: 'get it', target: 'é' } };
-  t.strictSame(recordedFindings(unparsed).call, {
+  t.strictSame(recorded(unparsed).call, {
     method: 'invalid',
     target: sha256Hex(Buffer.concat([SALT, Buffer.from('é', 'latin1')])),
   });
-  t.equal(recordedFindings(unparsed).grant, null);
-  t.equal(recordedFindings(unparsed).evaluated, false);
+  t.equal(recorded(unparsed).grant, null);
+  t.equal(recorded(unparsed).evaluated, false);
   t.end();
 });
 

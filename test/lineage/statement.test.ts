@@ -6,7 +6,7 @@ import type { Json } from '../../src/crypto/json.ts';
 import { sha256Hex, sha3Hex } from '../../src/crypto/node.ts';
 import { orderedJson } from '../../src/lineage/canonical.ts';
 import { findPosition } from '../../src/lineage/position.ts';
-import { draft, positionText, refusalText } from '../../src/lineage/statement.ts';
+import { draft, entryTexts, positionText, refusalText } from '../../src/lineage/statement.ts';
 
 const ID = '00000000-0000-4000-8000-000000000000';
 const position = {
@@ -27,10 +27,7 @@ function wanted(name: string, predicate: object, subject: object): string | unde
   });
 }
 
-const filled = (predicate: object): string => {
-  const { before, after } = draft('decision', ID, predicate);
-  return before + positionText(position) + after;
-};
+const filled = (predicate: object): string => entryTexts(draft('decision', ID, predicate), position).join('');
 
 t.test('a filled draft is the canonical JSON of its statement', (t) => {
   const call = { path: '/ü\u2028"\\', method: 'GET', content: null };

@@ -10,8 +10,8 @@ import type { Room } from '../space.ts';
 import type { TileAddress } from '../tiles/tile.ts';
 import type { Ask, Turn, WriterMessage, WriterReady } from './protocol.ts';
 
-/** What is left in an entry for the position: time, origin, chain hash, number. */
-const POSITION_ROOM = 1024;
+/** What is left in an entry for what the writer fills in: time, origin, chain hash, number; the subject's digests. */
+const WRITER_ROOM = 1280;
 
 /** How long what closes a permit waits for company: half as many syncs, and no decision waits behind one of them. */
 const PATIENCE_MS = 25;
@@ -172,7 +172,7 @@ export class WriterClient implements Lineage {
     if (unavailable) return pending.reject(unavailable);
     const turn = pending.patient ? this.#openIdleTurn() : this.#openTurn();
     if (request.receipt) turn.evidenceFor.push(turn.appends.length);
-    turn.texts.push(request.before, request.after);
+    turn.texts.push(request.before, request.between, request.after, request.subject);
     turn.appends.push(pending);
   }
 
@@ -269,10 +269,10 @@ export class WriterClient implements Lineage {
   }
 }
 
-function tooLarge({ before, after }: EntryRequest): LineageUnavailable | undefined {
-  const characters = before.length + after.length;
-  if (characters * 3 + POSITION_ROOM <= MAX_ENTRY_LENGTH) return undefined;
-  const bytes = Buffer.byteLength(before) + Buffer.byteLength(after);
-  if (bytes + POSITION_ROOM <= MAX_ENTRY_LENGTH) return undefined;
+function tooLarge({ before, between, after }: EntryRequest): LineageUnavailable | undefined {
+  const characters = before.length + between.length + after.length;
+  if (characters * 3 + WRITER_ROOM <= MAX_ENTRY_LENGTH) return undefined;
+  const bytes = Buffer.byteLength(before) + Buffer.byteLength(between) + Buffer.byteLength(after);
+  if (bytes + WRITER_ROOM <= MAX_ENTRY_LENGTH) return undefined;
   return new LineageUnavailable(`an entry of ${bytes} bytes is too large to record`);
 }

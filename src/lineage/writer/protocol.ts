@@ -14,9 +14,12 @@ export type Ask =
   /** Answered in base64. */
   | { readonly kind: 'tile'; readonly address: TileAddress; readonly width: number };
 
+/** How many texts stand for one draft. */
+export const TEXTS_PER_DRAFT = 4;
+
 /** Main to writer. Answered in order, each by one `TurnAnswer`. */
 export interface Turn {
-  /** Before, after, before, after … of the drafts to append, in order. */
+  /** `before`, `between`, `after`, `subject` of each draft to append, in order. */
   readonly texts: readonly string[];
   /** Which of the drafts need a receipt and a proof. */
   readonly evidenceFor: readonly number[];

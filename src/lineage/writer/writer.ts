@@ -4,6 +4,7 @@ import type { Seal } from '../seal.ts';
 import type { Room, Space } from '../space.ts';
 import type { Draft } from '../statement.ts';
 import type { Appended, Store } from '../store.ts';
+import { TEXTS_PER_DRAFT } from './protocol.ts';
 import type { Ask, AskAnswer, Turn, TurnAnswer, TurnEvidence, WriterMessage } from './protocol.ts';
 
 /** Answers everything that waits, with one write and one sync for all appends. */
@@ -28,7 +29,7 @@ export class LogWriter {
     for (const turn of turns) {
       const evidence = appended ? this.#evidence(turn, appended, from) : [];
       const first = (appended?.first ?? 0) + from;
-      from += turn.texts.length / 2;
+      from += turn.texts.length / TEXTS_PER_DRAFT;
       yield this.#message([{ first, evidence, answers: turn.asks.map((ask) => this.#ask(ask)) }]);
     }
   }
@@ -134,7 +135,9 @@ function base64(bytes: Uint8Array): string {
 
 function draftsOf({ texts }: Turn): readonly Draft[] {
   const drafts: Draft[] = [];
-  for (let i = 0; i + 1 < texts.length; i += 2)
-    drafts.push({ before: texts[i] ?? '', after: texts[i + 1] ?? '' });
+  for (let i = 0; i < texts.length; i += TEXTS_PER_DRAFT) {
+    const [before = '', between = '', after = '', subject = ''] = texts.slice(i, i + TEXTS_PER_DRAFT);
+    drafts.push({ before, between, after, subject });
+  }
   return drafts;
 }
