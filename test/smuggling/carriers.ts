@@ -8,10 +8,11 @@ import type { TestHome } from '../e2e/home.ts';
 import type { Sidecar } from '../../src/sidecar/sidecar.ts';
 import type { Teardown } from '../e2e/home.ts';
 import { openTunnel, startTunnels, tlsInside } from '../e2e/tunnels.ts';
-import type { Script } from './received.ts';
 import { isClear, startRecorder } from './recorder.ts';
 import type { Recorder, Speech } from './recorder.ts';
-import type { CarrierName } from './row.ts';
+import { lieInHttp1, lieInHttp2 } from './replies.ts';
+import { wayOf } from './row.ts';
+import type { CarrierName, Way } from './row.ts';
 
 /** A sidecar, its origin, and one way to the one through the other. */
 export interface Carrier {
@@ -34,30 +35,27 @@ export interface Carrier {
 }
 
 /** What the origin behind each speaks. */
-const SPEECH: Readonly<Record<CarrierName, Speech>> = {
-  forward: 'clear',
-  reverse: 'clear',
-  tunnel: 'tls',
-  'tunnel-to-h2': 'h2',
-  'plain-tunnel': 'clear',
-  'plain-tunnel-to-h2': 'h2-clear',
-  transparent: 'clear',
-  'transparent-tls': 'tls',
-};
+function speechOf(name: CarrierName): Speech {
+  const way = wayOf(name);
+  const tls = way === 'tunnel' || way === 'transparent-tls';
+  if (way === name) return tls ? 'tls' : 'clear';
+  return tls ? 'h2' : 'h2-clear';
+}
 
 /** Where everything happens at once, nothing is quick. */
 const PATIENT = { connect_timeout_ms: 60_000, dns_timeout_ms: 60_000 };
 
 /** Starts a carrier; it goes with the test. */
-export async function startCarrier(t: Teardown, name: CarrierName, script?: Script): Promise<Carrier> {
-  const speech = SPEECH[name];
+export async function startCarrier(t: Teardown, name: CarrierName): Promise<Carrier> {
+  const [way, speech] = [wayOf(name), speechOf(name)];
+  const script = way === name ? lieInHttp1 : lieInHttp2;
   const origin = await startRecorder(t, { speech, script });
   const { home, sidecar, ca, port } = await startTunnels(t, {
     origins: [origin],
     settings: {
       routes: [{ upstream: origin.url }],
-      upstream: { http: name.endsWith('-to-h2') ? 'h2' : 'auto', ...PATIENT },
-      tls: { plain_in_tunnel: name.startsWith('plain-tunnel') },
+      upstream: { http: way !== name ? 'h2' : 'auto', ...PATIENT },
+      tls: { plain_in_tunnel: way === 'plain-tunnel' },
       lineage: { inputs: 'keep' },
       log: { level: 'error' },
     },
@@ -69,24 +67,22 @@ export async function startCarrier(t: Teardown, name: CarrierName, script?: Scri
     (await openTunnel(port, authority, { grant })).socket;
   const secureContext = createSecureContext({ ca: readFileSync(ca) });
   const inside = async (grant: string, protocol: string): Promise<Socket> => {
-    const socket = await (name === 'transparent-tls' ? redirected() : tunnel(grant));
+    const socket = await (way === 'transparent-tls' ? redirected() : tunnel(grant));
     return tlsInside(socket, ca, { servername: 'localhost', ALPNProtocols: [protocol], secureContext });
   };
-  const open: Record<CarrierName, (grant: string) => Promise<Socket>> = {
+  const open: Record<Way, (grant: string) => Promise<Socket>> = {
     forward: () => direct(port),
     reverse: () => direct(portOf(sidecar.urls.reverse)),
     tunnel: (grant) => inside(grant, 'http/1.1'),
-    'tunnel-to-h2': (grant) => inside(grant, 'http/1.1'),
     'plain-tunnel': tunnel,
-    'plain-tunnel-to-h2': tunnel,
     transparent: redirected,
     'transparent-tls': (grant) => inside(grant, 'http/1.1'),
   };
   return {
-    ...{ name, home, sidecar, origin, port, host: authority, open: open[name] },
+    ...{ name, home, sidecar, origin, port, host: authority, open: open[way] },
     scheme: isClear(speech) ? 'http' : 'https',
-    base: name === 'forward' ? origin.url : '',
-    openHttp2: (grant) => (isClear(speech) ? open[name](grant) : inside(grant, 'h2')),
+    base: way === 'forward' ? origin.url : '',
+    openHttp2: (grant) => (isClear(speech) ? open[way](grant) : inside(grant, 'h2')),
   };
 }
 

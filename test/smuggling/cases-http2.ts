@@ -26,7 +26,7 @@ export const BASE: readonly string[] = [
   ':path',
   '/a',
 ];
-const GRANT: readonly string[] = ['writ-grant', '{grant}'];
+export const GRANT: readonly string[] = ['writ-grant', '{grant}'];
 
 /** The good head with another value for a pseudo-header; undefined: without it. */
 export const pseudo = (name: string, value: string | undefined): readonly string[] => {
@@ -73,12 +73,18 @@ const passing = (name: string, trailers: readonly string[]): Http2Row => {
   });
 };
 
-/** There the port is the one that is named. */
-const ANY_PORT: Rest = { on: { 'transparent-tls': 'scope_location', transparent: 'scope_location' } };
-/** There the host is the one that is named, too. */
-const OTHER: Rest = { on: { transparent: 'scope_location' } };
+/** The route decides there, whatever is named. */
+const ROUTED: Rest = { on: { reverse: PERMIT } };
+/** On the transparent port the port is the one that is named. */
+const ANY_PORT: Rest = {
+  on: { ...ROUTED.on, 'transparent-tls': 'scope_location', transparent: 'scope_location' },
+};
+/** In the clear the host is the one that is named, too. */
+const OTHER: Rest = { on: { ...ROUTED.on, transparent: 'scope_location' } };
 /** There each request brings its own grant. */
-const UNGRANTED: Rest = { on: { 'transparent-tls': 'grant_missing', transparent: 'grant_missing' } };
+const UNGRANTED: Rest = {
+  on: { reverse: 'grant_missing', 'transparent-tls': 'grant_missing', transparent: 'grant_missing' },
+};
 /** node:http2 leaves such fields out: neither policy nor the origin sees them. */
 const LEFT_OUT = PERMIT;
 const TWIN: DenialCode = 'header_lookalike';
@@ -146,7 +152,7 @@ export const http2Rows: readonly Http2Row[] = [
   ['an empty host beside :authority', [...BASE, 'host', '', ...GRANT], 'broken'],
   ['two hosts beside :authority', [...BASE, 'host', '{host}', 'host', '{host}', ...GRANT], 'broken'],
 
-  ['another :scheme', pseudo(':scheme', '{otherScheme}'), 'authority_misdirected'],
+  ['another :scheme', pseudo(':scheme', '{otherScheme}'), 'authority_misdirected', ROUTED],
   [':scheme ftp', pseudo(':scheme', 'ftp'), 'target_invalid'],
   [':scheme in capitals', pseudo(':scheme', 'HTTPS'), 'target_invalid'],
   [':scheme empty', pseudo(':scheme', ''), 'broken'],

@@ -1,14 +1,11 @@
 import t from 'tap';
-import { startCarrier } from './carriers.ts';
-import { http1Rows } from './http1-rows.ts';
-import { playHttp1 } from './play-http1.ts';
-import { playRows } from './run.ts';
+import { playAll } from './run.ts';
 
 t.setTimeout(180_000);
 
 t.test(
   'what the origin receives in the clear inside CONNECT is what the log says, request for request',
   async (t) => {
-    await playRows(t, await startCarrier(t, 'plain-tunnel'), { rows: http1Rows, play: playHttp1 });
+    await playAll(t, 'plain-tunnel');
   },
 );

@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Carrier } from './carriers.ts';
+import { answersOf, fillIn } from './fill-in.ts';
 import { readReplies } from './heard.ts';
 import type { Played } from './judge.ts';
 import { request } from './row.ts';
 import type { Answer, Row } from './row.ts';
-import { answersOf, fillIn } from './run.ts';
 
 /** By then something hangs. */
 const HANG_MS = 60_000;

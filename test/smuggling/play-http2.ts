@@ -3,9 +3,9 @@ import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from '../prox
 import type { Carrier } from './carriers.ts';
 import { pseudo } from './cases-http2.ts';
 import type { Http2Row, Rest } from './cases-http2.ts';
+import { answersOf, fillIn } from './fill-in.ts';
 import { heardOn } from './heard-http2.ts';
 import type { Played } from './judge.ts';
-import { answersOf, fillIn } from './run.ts';
 
 const CANARY = pseudo(':path', '/canary');
 

@@ -32,10 +32,10 @@ export function isClear(speech: Speech): boolean {
   return speech === 'clear' || speech === 'h2-clear';
 }
 
-/** Starts one; each answer repeats its request. */
+/** Starts one; each answer repeats its request, where the script says nothing else. */
 export async function startRecorder(
   t: Teardown,
-  { speech, script = () => false }: { readonly speech: Speech; readonly script?: Script | undefined },
+  { speech, script }: { readonly speech: Speech; readonly script: Script },
 ): Promise<Recorder> {
   const received: Received[] = [];
   const dirty: string[] = [];

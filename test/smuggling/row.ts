@@ -2,22 +2,16 @@
 import type { DenialCode } from '../../src/denial/table.ts';
 import type { FailureName } from '../../src/proxy/upstream/failure.ts';
 
-/** The ways in; each origin speaks HTTP/1.1 but behind those with `to-h2`, which are as their namesakes in all else. */
-export type CarrierName =
-  | 'forward'
-  | 'reverse'
-  | 'tunnel'
-  | 'tunnel-to-h2'
-  | 'plain-tunnel'
-  | 'plain-tunnel-to-h2'
-  | 'transparent'
-  | 'transparent-tls';
+/** The ways in. */
+export type Way = 'forward' | 'reverse' | 'tunnel' | 'plain-tunnel' | 'transparent' | 'transparent-tls';
 
-/** Whose answers hold where nothing else is said. */
-const NAMESAKES: Readonly<Partial<Record<CarrierName, CarrierName>>> = {
-  'tunnel-to-h2': 'tunnel',
-  'plain-tunnel-to-h2': 'plain-tunnel',
-};
+/** A way in, before an origin that speaks HTTP/1.1 or HTTP/2. */
+export type CarrierName = Way | `${Way}-to-h2`;
+
+/** The way in, whose answers hold where nothing else is said. */
+export function wayOf(carrier: CarrierName): Way {
+  return carrier.replace(/-to-h2$/, '') as Way; // what is left of either kind of name
+}
 
 /** A call that was let out. */
 export interface LetOut {
@@ -67,7 +61,7 @@ export type Case = readonly [name: string, sent: unknown, expected: Expected, un
 
 /** What must come of a case there. */
 export function expectedOf([, , usual, { on = {} } = {}]: Case, carrier: CarrierName): Expected {
-  const here = on[carrier] === undefined ? on[NAMESAKES[carrier] ?? carrier] : on[carrier];
+  const here = on[carrier] === undefined ? on[wayOf(carrier)] : on[carrier];
   return here === undefined ? usual : here;
 }
 

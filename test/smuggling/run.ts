@@ -4,28 +4,26 @@ import { assertDenied } from '../e2e/denied.ts';
 import { denials } from '../../src/denial/table.ts';
 import type { DenialCode } from '../../src/denial/table.ts';
 import { audit } from './audit.ts';
+import { startCarrier } from './carriers.ts';
 import type { Carrier } from './carriers.ts';
+import type { Http2Row } from './cases-http2.ts';
+import { families, playedOn } from './grid.ts';
 import { nameOf } from './heard.ts';
 import type { Heard } from './heard.ts';
 import { faultsOf, titleOf } from './judge.ts';
 import type { Played } from './judge.ts';
-import { expectedOf, SMUGGLED } from './row.ts';
-import type { Answer, CarrierName, Case, LetOut } from './row.ts';
+import { playHttp1 } from './play-http1.ts';
+import { playHttp2 } from './play-http2.ts';
+import type { CarrierName, Row } from './row.ts';
 
 /** So many cases are played side by side. */
 const AT_ONCE = 100;
 
-/** Plays one case, with a grant for this `sub`. */
-export type Play<Row> = (carrier: Carrier, row: Row, agent: string) => Promise<Played>;
-
-/** Plays every row that makes sense there; afterwards log and origin agree on every request. */
-export async function playRows<Row extends Case>(
-  t: Test,
-  carrier: Carrier,
-  { rows, play }: { readonly rows: readonly Row[]; readonly play: Play<Row> },
-): Promise<void> {
-  const cases = rows.filter((row) => expectedOf(row, carrier.name) !== null);
-  const played = await inParallel(AT_ONCE, cases, (row, i) => play(carrier, row, `agent:${i}`));
+/** Plays every case of the grid that makes sense there; afterwards log and origin agree on every request. */
+export async function playAll(t: Test, name: CarrierName): Promise<void> {
+  const carrier = await startCarrier(t, name);
+  const cases = families.flatMap((family) => playedOn(family, name));
+  const played = await inParallel(AT_ONCE, cases, (row, i) => playOne(carrier, row, `agent:${i}`));
   assertVerified(t, carrier, played);
   await carrier.sidecar.stop();
   const { letOut, faults } = audit(carrier.home, carrier.origin.received);
@@ -35,6 +33,15 @@ export async function playRows<Row extends Case>(
   for (const one of played)
     t.strictSame(faultsOf(one, byAgent.get(one.agent) ?? []), [], `${one.name}: ${titleOf(one.wanted)}`);
   t.comment(`${carrier.name}: ${played.length} cases, ${letOut.length} requests let out`);
+}
+
+/** Plays one case, with a grant for this `sub`: octets are of HTTP/1, fields of HTTP/2. */
+function playOne(carrier: Carrier, row: Row | Http2Row, agent: string): Promise<Played> {
+  return isOctets(row) ? playHttp1(carrier, row, agent) : playHttp2(carrier, row, agent);
+}
+
+function isOctets(row: Row | Http2Row): row is Row {
+  return typeof row[1] === 'string';
 }
 
 /** What becomes of each item, in no particular order, with at most so many under way. */
@@ -50,36 +57,6 @@ async function inParallel<T, U>(
   };
   await Promise.all(Array.from({ length: most }, work));
   return done;
-}
-
-/** A case's text with everything that only its run can know. */
-export function fillIn(text: string, carrier: Carrier, grant: string): string {
-  const { base, scheme, host, origin } = carrier;
-  const smuggled = text === SMUGGLED ? '' : fillIn(SMUGGLED, carrier, grant);
-  return text
-    .replaceAll('{base}', base)
-    .replaceAll('{scheme}', scheme)
-    .replaceAll('{otherScheme}', scheme === 'https' ? 'http' : 'https')
-    .replaceAll('{HOST}', host.toUpperCase())
-    .replaceAll('{host}', host)
-    .replaceAll('{port}', String(origin.port))
-    .replaceAll('{grant}', grant)
-    .replace(/\{(length|length16)\}/g, (_, name) => smuggled.length.toString(name === 'length' ? 10 : 16));
-}
-
-/** What a case's answers must be there. */
-export function answersOf(
-  row: Case,
-  carrier: CarrierName,
-  fill: (text: string) => string,
-): readonly Answer[] {
-  const given = (answer: LetOut): LetOut => ({
-    ...answer,
-    permit: fill(answer.permit),
-    ...(answer.trailers && { trailers: answer.trailers.map(fill) }),
-  });
-  const expected = [expectedOf(row, carrier) ?? []].flat();
-  return expected.map((answer) => (typeof answer === 'object' ? given(answer) : answer));
 }
 
 /** One denial of each code, with everything that must hold of it. */

@@ -1,8 +1,5 @@
 import t from 'tap';
-import { startCarrier } from './carriers.ts';
-import { http1Rows } from './http1-rows.ts';
-import { playHttp1 } from './play-http1.ts';
-import { playRows } from './run.ts';
+import { playAll } from './run.ts';
 
 t.setTimeout(180_000);
 
@@ -10,6 +7,6 @@ for (const name of ['transparent', 'transparent-tls'] as const)
   t.test(
     `what the origin receives on the transparent port is what the log says, request for request: ${name}`,
     async (t) => {
-      await playRows(t, await startCarrier(t, name), { rows: http1Rows, play: playHttp1 });
+      await playAll(t, name);
     },
   );
