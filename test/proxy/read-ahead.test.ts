@@ -23,6 +23,7 @@ import { Http1Transport } from '../../src/proxy/upstream/http1-transport.ts';
 import { Interceptor } from '../../src/proxy/tunnel/intercept.ts';
 import { tlsIdentities } from '../../src/proxy/upstream/tls-identity.ts';
 import { UPSTREAM_DEFAULTS } from '../../src/proxy/upstream/upstream.ts';
+import { pourFor } from '../leaks/bodies.ts';
 import { clock, denial, RawAgent } from './small-gate.ts';
 import type { Teardown } from './small-gate.ts';
 
@@ -52,9 +53,10 @@ async function portOf(t: Teardown, server: ReturnType<typeof createServer>): Pro
 }
 
 t.test('from an upstream, while its response is held', async (t) => {
-  const server = createHttpsServer({ key: pem('leaf.key'), cert: pem('localhost') }, (_request, response) =>
-    response.end(BODY),
-  );
+  const server = createHttpsServer({ key: pem('leaf.key'), cert: pem('localhost') }, (_request, response) => {
+    response.on('error', () => undefined);
+    void pourFor(response); // in records of every size
+  });
   const port = await portOf(t, server);
   const tls = tlsIdentities({ roots: [pem('root')] })({ host: 'localhost', port });
   const address = { address: '127.0.0.1', family: 4, port } as const;
@@ -66,6 +68,7 @@ t.test('from an upstream, while its response is held', async (t) => {
   const transport = new Http1Transport({ key: '', target, settings, opened, rest: () => undefined });
   t.teardown(() => transport.destroy());
   const pieces: number[] = [];
+  let block = 0;
   const flow = await new Promise<Flow>((resolve, reject) => {
     let flow: Flow;
     const request = {
@@ -80,7 +83,12 @@ t.test('from an upstream, while its response is held', async (t) => {
       begin: (given) => ((flow = given), true),
       sent: () => undefined,
       head: () => undefined,
-      data: (chunk) => (pieces.push(chunk.length), flow.pause(), resolve(flow)),
+      data: (chunk) => {
+        pieces.push(chunk.length);
+        block = Math.max(block, chunk.buffer.byteLength);
+        flow.pause();
+        resolve(flow);
+      },
       ended: () => undefined,
       failed: reject,
     }); // prettier-ignore
@@ -95,6 +103,7 @@ t.test('from an upstream, while its response is held', async (t) => {
     await stillness(() => opened.socket.bytesRead);
   }
   t.ok(Math.max(...pieces) <= RECORD, `at most ${Math.max(...pieces)} bytes came at a time`);
+  t.ok(block <= RECORD, `and kept no more than ${block} in memory`);
 });
 
 t.test('from an agent, while its body has to wait', async (t) => {

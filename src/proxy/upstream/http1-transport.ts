@@ -21,9 +21,6 @@ export interface Http1TransportParts {
   rest(transport: Http1Transport): void;
 }
 
-/** What TLS decrypts at a time (RFC 8446 §5.1): so much of it is handed on without being copied. */
-const RECORD_BYTES = 16 * 1024;
-
 /**
  * An undici `Client`, which never has more than one socket and one request here. It may dial anew on its own only
  * before a request was written; what was written is never sent again.
@@ -130,11 +127,31 @@ export class Http1Transport implements Transport {
 
 type Connected = Parameters<Extract<Client.Options['connect'], (...given: never[]) => void>>[1];
 
-/** undici takes all that was read, 64 KiB of it and more, and an agent that stands still has it all written. */
+/**
+ * undici takes all that was read, 64 KiB of it and more, and an agent that stands still has it all written. So it gets a
+ * record at a time (RFC 8446 §5.1), as TLS decrypted it: any other piece would be copied into a block that others share.
+ */
 function byRecord(socket: Socket): Socket {
-  const read = socket.read.bind(socket);
-  socket.read = (size) => read(size ?? (socket.readableLength > RECORD_BYTES ? RECORD_BYTES : undefined));
-  return socket;
+  const lengths: number[] = [];
+  const [push, unshift, read] = [
+    socket.push.bind(socket),
+    socket.unshift.bind(socket),
+    socket.read.bind(socket),
+  ];
+  return Object.assign(socket, {
+    push: (chunk: Buffer | null) => {
+      if (chunk && chunk.length > 0) lengths.push(chunk.length);
+      return push(chunk);
+    },
+    unshift: (chunk: Buffer) => {
+      if (chunk.length > 0) lengths.unshift(chunk.length);
+      unshift(chunk);
+    },
+    read: (size?: number): unknown => {
+      const next = size === undefined ? lengths.shift() : size;
+      return read(next && Math.min(next, socket.readableLength));
+    },
+  });
 }
 
 function dispatchOf(request: UpstreamRequest): Dispatcher.DispatchOptions {
