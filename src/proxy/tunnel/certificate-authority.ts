@@ -94,7 +94,7 @@ export class CertificateAuthority {
   }
 
   /**
-   * TLS as this host, lower-case name or IP literal, for one connection of an agent: 1.2 or later, without tickets. Only
+   * TLS as this host, lower-case name or IP literal, for one connection of an agent: 1.2 or later, never resumed. Only
    * for a host that a valid grant names: who asks for anything else wears out the cache.
    */
   contextFor(host: string): SecureContext {
@@ -118,6 +118,7 @@ export class CertificateAuthority {
       key: this.#leafKey,
       cert: certificate,
       minVersion: 'TLSv1.2',
+      // In TLS 1.3 OpenSSL sends two tickets all the same, which resume nothing: Node has no SSL_CTX_set_num_tickets.
       secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
       sessionIdContext: certificate.slice(-40, -30),
     });
