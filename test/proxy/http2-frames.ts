@@ -101,11 +101,14 @@ export class FrameAgent {
     this.socket.write(frame(TYPE.SETTINGS, 0));
   }
 
-  /** What came on stream 1 until it ended, and the code of its reset or of the connection's GOAWAY; -1: just closed. */
-  async answer(): Promise<{ text: string; reset: number; frames: readonly Frame[] }> {
+  /** What came until these streams ended, and the code of the first's reset or of the connection's GOAWAY; -1: just closed. */
+  async answer(
+    streams: readonly number[] = [1],
+  ): Promise<{ text: string; reset: number; frames: readonly Frame[] }> {
     for (;;) {
       const frames = this.#frames;
-      const over = frames.find(isEnd);
+      const ends = streams.map((stream) => frames.find((one) => endsStream(one, stream)));
+      const over = frames.find(endsAll) ?? (ends.includes(undefined) ? undefined : ends[0]);
       if (over || this.socket.closed) {
         const data = frames.filter(({ type }) => type === TYPE.DATA).map(({ payload }) => payload);
         return { text: Buffer.concat(data).toString(), reset: over ? codeOf(over) : -1, frames };
@@ -121,10 +124,14 @@ export class FrameAgent {
   }
 }
 
-function isEnd({ type, flags, stream, payload }: Frame): boolean {
-  if (type === TYPE.GOAWAY) return payload.readUInt32BE(4) > 0; // with NO_ERROR, what runs goes on
-  if (type === TYPE.RST_STREAM) return true;
-  return stream === 1 && type <= TYPE.HEADERS && (flags & END_STREAM) > 0;
+/** With NO_ERROR, what runs goes on. */
+function endsAll({ type, payload }: Frame): boolean {
+  return type === TYPE.GOAWAY && payload.readUInt32BE(4) > 0;
+}
+
+function endsStream({ type, flags, stream }: Frame, wanted: number): boolean {
+  if (stream !== wanted) return false;
+  return type === TYPE.RST_STREAM || (type <= TYPE.HEADERS && (flags & END_STREAM) > 0);
 }
 
 function codeOf({ type, payload }: Frame): number {

@@ -1,7 +1,7 @@
 /** CONNECT itself: junk authorities, bodies, and bytes that come early (RFC 9110 §9.3.6, RFC 9112 §3.2.3). */
 import type { DenialCode } from '../../src/denial/table.ts';
-import { permit, PERMIT, request, SMUGGLED } from './row.ts';
-import type { Expected, Row } from './row.ts';
+import { get, permit, PERMIT, post, request, SMUGGLED, whole } from './row.ts';
+import type { Answer, Expected, Row } from './row.ts';
 
 /** A CONNECT with this target and these lines; what follows is early. */
 const connect = (target: string, lines: readonly string[], early = ''): string =>
@@ -86,6 +86,31 @@ export const earlyRows: readonly Row[] = [
   ['an empty record', connect(GOOD, [`Host: ${GOOD}`], '\x16\x03\x01\0\0'), 200, { ending: 'quiet' }],
   ['a second CONNECT', connect(GOOD, [`Host: ${GOOD}`], connect(GOOD, [`Host: ${GOOD}`])), 200, { ending: 'quiet' }],
   ['the preface of HTTP/2', connect(GOOD, [`Host: ${GOOD}`], 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), 200, { ending: 'quiet' }],
+]; // prettier-ignore
+
+/** A CONNECT where HTTP in the clear may be spoken inside, and what comes right behind it. */
+const behind = (name: string, early: string, answers: readonly Answer[], goesOn = false): Row => [
+  `${name}, early`,
+  connect('{host}', ['Host: {host}'], early),
+  [200, ...answers],
+  { outside: true, goesOn },
+];
+const NO_GRANT = 'GET /a HTTP/1.1\r\nHost: {host}\r\nWrit-Grant: x\r\n\r\n';
+
+/** Opened, and heard like what comes later. */
+export const earlyPlainRows: readonly Row[] = [
+  behind('a request', get(), [PERMIT], true),
+  behind('a body', post('hello', 'Content-Length: 5'), [permit('hello')], true),
+  behind('chunks', post('5\r\nhello\r\n0\r\n\r\n', 'Transfer-Encoding: chunked'), [permit('hello')], true),
+  behind('two requests', get() + get(), [PERMIT, PERMIT], true),
+  behind('a request behind a denial', NO_GRANT + get(), ['grant_malformed', PERMIT], true),
+  behind('a request behind a broken rule', get('Expect: tea') + SMUGGLED, ['expect_unsupported']),
+  behind('two framings', post(`0\r\n\r\n${SMUGGLED}`, 'Content-Length: {length}', 'Transfer-Encoding: chunked'), [400]),
+  behind('LF everywhere', get().replaceAll('\r\n', '\n') + SMUGGLED, [400]),
+  behind('another Host', whole('GET /a HTTP/1.1', ['Host: other.test']), ['authority_mismatch']),
+  behind('a target in absolute-form', whole('GET http://{host}/a HTTP/1.1', ['Host: {host}']), ['target_origin_required']),
+  behind('a second CONNECT', connect('{host}', ['Host: {host}'], SMUGGLED), ['tunnel_unsupported']),
+  behind('what is not HTTP', `\0\0${SMUGGLED}`, [400]),
 ]; // prettier-ignore
 
 /** Inside a tunnel, as a request. */

@@ -1,38 +1,11 @@
 /** HTTP/2 heads and frames that no library would send (RFC 9113 §8), before an origin that speaks HTTP/1.1 only. */
 import type { DenialCode } from '../../src/denial/table.ts';
-import { block, END_HEADERS, END_STREAM, frame, TYPE } from '../proxy/http2-frames.ts';
+import { END_HEADERS, END_STREAM, frame, TYPE } from '../proxy/http2-frames.ts';
+import { BASE, data, GRANT, head, pseudo } from './http2-row.ts';
+import type { Http2Row, Rest } from './http2-row.ts';
 import { permit, PERMIT, SMUGGLED } from './row.ts';
-import type { Elsewhere, Expected } from './row.ts';
+import type { Expected } from './row.ts';
 
-/** A case: the fields of its head, with the placeholders of other rows, and what follows on its stream. */
-export type Http2Row = readonly [name: string, fields: readonly string[], expected: Expected, rest?: Rest];
-
-/** What follows a head; without it the head ends the stream. */
-export interface Rest extends Elsewhere {
-  readonly data?: string;
-  readonly trailers?: readonly string[];
-  /** Frames of their own, behind everything else. */
-  readonly frames?: readonly Uint8Array[];
-}
-
-/** A good head without a grant. */
-export const BASE: readonly string[] = [
-  ':method',
-  'GET',
-  ':scheme',
-  '{scheme}',
-  ':authority',
-  '{host}',
-  ':path',
-  '/a',
-];
-export const GRANT: readonly string[] = ['writ-grant', '{grant}'];
-
-/** The good head with another value for a pseudo-header; undefined: without it. */
-export const pseudo = (name: string, value: string | undefined): readonly string[] => {
-  const at = BASE.findIndex((text) => text === name);
-  return [...(value === undefined ? BASE.toSpliced(at, 2) : BASE.with(at + 1, value)), ...GRANT];
-};
 const path = (name: string, value: string, expected: Expected): Http2Row => [
   `:path ${name}`,
   pseudo(':path', value),
@@ -214,6 +187,10 @@ export const http2Rows: readonly Http2Row[] = [
   plus('a handshake of HTTP/1', ['sec-websocket-version', '13', 'sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ=='], PERMIT),
   plus('101 fields', many(100), 'header_count'),
   plus('300 fields', many(300), 'broken'),
+  plus('1,100 fields', many(1100), 'broken'),
+  plus('1,100 fields that hide a grant', [...many(1100), 'writ-grant', '{grant}'], 'broken'),
+  plus('1,100 fields that hide a coding', [...many(1100), 'transfer-encoding', 'chunked'], 'broken'),
+  post('1,100 fields that hide a length', [...many(1100), 'content-length', '3'], 'broken', { data: SMUGGLED }),
   plus('__proto__', ['__proto__', '1'], PERMIT),
 
   plus('a length without a body', ['content-length', '5'], 'broken'),
@@ -279,16 +256,8 @@ post('a body that RST_STREAM ends', [], 'broken', { frames: [data(0, 'hello'), .
   post('frames of no known type', [], permit('hello'), { frames: [frame(77, 255, { stream: 1, payload: Buffer.from(SMUGGLED) }), data(END_STREAM, 'hello')] }),
 ]; // prettier-ignore
 
-function data(flags: number, text: string, stream = 1): Buffer {
-  return frame(TYPE.DATA, flags, { stream, payload: Buffer.from(text, 'latin1') });
-}
-
 /** And nothing follows it on the connection. */
 function reset(code: number): readonly Buffer[] {
   const [why, none] = [Buffer.from([0, 0, 0, code]), Buffer.alloc(8)];
   return [frame(TYPE.RST_STREAM, 0, { stream: 1, payload: why }), frame(TYPE.GOAWAY, 0, { payload: none })];
-}
-
-function head(flags: number, fields: readonly string[], stream = 1): Buffer {
-  return frame(TYPE.HEADERS, flags | END_HEADERS, { stream, payload: block(...fields) });
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { playAll } from './run.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(400_000);
 
 t.test(
   'what the origin receives on the forward port is what the log says, request for request',

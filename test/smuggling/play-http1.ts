@@ -1,6 +1,7 @@
 /** Plays cases of HTTP/1, as the bytes of a connection. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { direct } from './carriers.ts';
 import type { Carrier } from './carriers.ts';
 import { answersOf, fillIn } from './fill-in.ts';
 import { readReplies } from './heard.ts';
@@ -16,12 +17,12 @@ const CANARY = request('GET', '/canary', ['Connection: close']);
 
 /** Plays a case, another request behind it, and one on a connection of its own. */
 export async function playHttp1(carrier: Carrier, row: Row, agent: string): Promise<Played> {
-  const [name, bytes, , { ending, goesOn, bodiless = false } = {}] = row;
+  const [name, bytes, , { ending, goesOn, outside = false, bodiless = false } = {}] = row;
   const grant = carrier.home.grant({ sub: agent });
   const fill = (text: string): string => fillIn(text, carrier, grant);
   const answers = answersOf(row, carrier.name, fill);
   const open = answers.length > 0 && (goesOn ?? answers.every(leavesOpen));
-  const socket = await carrier.open(grant);
+  const socket = await (outside ? direct(carrier.port) : carrier.open(grant));
   const { heard, rest } = readReplies(
     await talk(socket, fill(ending ? bytes : bytes + LAST), ending === 'fin'),
     bodiless,

@@ -1,10 +1,10 @@
 /** Plays cases of HTTP/2, as the frames of one stream. */
 import { block, END_HEADERS, END_STREAM, frame, FrameAgent, TYPE } from '../proxy/http2-frames.ts';
 import type { Carrier } from './carriers.ts';
-import { pseudo } from './cases-http2.ts';
-import type { Http2Row, Rest } from './cases-http2.ts';
 import { answersOf, fillIn } from './fill-in.ts';
 import { heardOn } from './heard-http2.ts';
+import { pseudo } from './http2-row.ts';
+import type { Http2Row, Rest } from './http2-row.ts';
 import type { Played } from './judge.ts';
 
 const CANARY = pseudo(':path', '/canary');
@@ -17,9 +17,10 @@ export async function playHttp2(carrier: Carrier, row: Http2Row, agent: string):
   const ask = async (given: readonly string[], after: Rest): Promise<ReturnType<typeof heardOn>> => {
     const speaker = new FrameAgent(await carrier.openHttp2(grant));
     speaker.socket.write(framesOf(given.map(fill), after, fill));
-    const { frames } = await speaker.answer();
+    const streams = [1, ...(after.also ?? []).map((_, i) => 3 + 2 * i)];
+    const { frames } = await speaker.answer(streams);
     speaker.socket.destroy();
-    return heardOn(frames, given[1] === 'HEAD');
+    return heardOn(frames, { streams, bodiless: given[1] === 'HEAD' });
   };
   const wanted = { answers: answersOf(row, carrier.name, fill), last: false };
   const heard = await ask(fields, rest);
@@ -28,12 +29,12 @@ export async function playHttp2(carrier: Carrier, row: Http2Row, agent: string):
 
 function framesOf(
   fields: readonly string[],
-  { data, trailers, frames }: Rest,
+  { data, trailers, between, also = [], frames }: Rest,
   fill: (text: string) => string,
 ): Buffer {
-  const last = frames ? 0 : END_STREAM;
+  const last = frames && also.length === 0 ? 0 : END_STREAM;
   const ends = data === undefined && !trailers ? last : 0;
-  const parts = [frame(TYPE.HEADERS, END_HEADERS | ends, { stream: 1, payload: block(...fields) })];
+  const parts = [...headFrames(block(...fields), ends, between)];
   if (data !== undefined) {
     const payload = Buffer.from(fill(data), 'latin1');
     parts.push(frame(TYPE.DATA, trailers ? 0 : END_STREAM, { stream: 1, payload }));
@@ -42,5 +43,20 @@ function framesOf(
     const payload = block(...trailers.map(fill));
     parts.push(frame(TYPE.HEADERS, END_HEADERS | END_STREAM, { stream: 1, payload }));
   }
-  return Buffer.concat([...parts, ...(frames ?? [])]);
+  const further = also.map((given, i) => {
+    const payload = block(...given.map(fill));
+    return frame(TYPE.HEADERS, END_HEADERS | END_STREAM, { stream: 3 + 2 * i, payload });
+  });
+  return Buffer.concat([...parts, ...further, ...(frames ?? [])]);
+}
+
+/** In one piece, or cut in the middle of a field. */
+function headFrames(payload: Buffer, flags: number, between?: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (!between) return [frame(TYPE.HEADERS, END_HEADERS | flags, { stream: 1, payload })];
+  const at = Math.floor(payload.length / 2);
+  return [
+    frame(TYPE.HEADERS, flags, { stream: 1, payload: payload.subarray(0, at) }),
+    ...between,
+    frame(TYPE.CONTINUATION, END_HEADERS, { stream: 1, payload: payload.subarray(at) }),
+  ];
 }

@@ -1,8 +1,8 @@
 /** Cases whose liar is the origin: each request asks for its reply by number. */
 import { http2UpstreamRows } from './cases-http2-upstream.ts';
-import { BASE, GRANT } from './cases-http2.ts';
-import type { Http2Row } from './cases-http2.ts';
 import { upstreamRows } from './cases-upstream.ts';
+import { BASE, GRANT } from './http2-row.ts';
+import type { Http2Row } from './http2-row.ts';
 import { answerBody } from './received.ts';
 import type { Received, Script } from './received.ts';
 import { request } from './row.ts';

@@ -46,6 +46,8 @@ export interface Unusual extends Elsewhere {
   readonly ending?: 'quiet' | 'fin';
   /** Whether the connection must, or must not, be good for another request. */
   readonly goesOn?: boolean;
+  /** It comes to the forward port, where others come through a tunnel. */
+  readonly outside?: boolean;
   /** The reply to a HEAD has no body. */
   readonly bodiless?: boolean;
 }

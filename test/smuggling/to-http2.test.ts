@@ -1,7 +1,7 @@
 import t from 'tap';
 import { playAll } from './run.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(400_000);
 
 for (const name of [
   'plain-tunnel-to-h2',
