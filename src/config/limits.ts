@@ -47,7 +47,7 @@ export const limits = section({
   max_held_bytes: setting(whole(0, 17_179_869_184), 33_554_432, {
     kind: 'whole',
     description:
-      'All bodies in memory together. Past it, one that need not be parsed goes to disk; for any other, the agent that holds the most gives up its oldest: first one that is still being read, then, for another agent, one that waits for its upstream.',
+      'All bodies in memory together, a quarter of it for those that need not be parsed: they go to disk past that. For any other, where it is full, the agent that holds the most gives up its oldest: first one that is still being read, then, for another agent, one that waits for its upstream.',
   }),
   bound_body_timeout_ms: setting(whole(100, 86_400_000), 60_000, {
     kind: 'whole',
@@ -63,7 +63,7 @@ export const limits = section({
   }),
   max_spool_bytes: setting(whole(0, 1_099_511_627_776), 1_073_741_824, {
     kind: 'whole',
-    description: 'All bodies on disk together; one that does not fit is denied.',
+    description: 'All bodies on disk together; where it is full, room is made as in `limits.max_held_bytes`.',
   }),
   spool: setting(path, '<home>/spool', {
     kind: 'path',

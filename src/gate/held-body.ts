@@ -4,7 +4,7 @@ import type { Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { deny } from '../denial/outcome.ts';
 import type { Refusal } from '../denial/outcome.ts';
-import type { HeldMemory, Holding } from './held-memory.ts';
+import type { Holding, SharedRoom } from './shared-room.ts';
 
 /** A body that was read to its end. */
 export interface HeldBody {
@@ -14,13 +14,13 @@ export interface HeldBody {
   readonly sha3_512: string;
   /** Undefined where it lies on disk, or was let go of. */
   readonly bytes: Uint8Array | undefined;
-  /** The body from its first byte: a small one as bytes, others as a stream, at whose end memory lets go of the body. */
+  /** The body from its first byte: a small one as bytes, others as a stream, at whose end they are let go of. */
   open(): Uint8Array | Readable;
-  /** Lets go of memory and disk. Nothing may be opened after it; what is being read is read to its end. */
+  /** Lets go of memory and disk. Nothing may be opened after it; what is being read from disk breaks off, and never ends. */
   release(): void;
 }
 
-/** Where bodies lie that memory is too dear for. */
+/** Where bodies lie on disk. */
 export interface Spool {
   /** A new file, or undefined where there is none to be had. Never rejects. */
   open(): Promise<SpooledFile | undefined>;
@@ -28,7 +28,7 @@ export interface Spool {
 
 /** One file that has no name any more: it is gone when it is released, or when the process ends. */
 export interface SpooledFile {
-  /** Writes at the end; false where the disk, or its share for bodies, is full. Never rejects. */
+  /** Writes at the end; false where the disk takes no more. Never rejects. */
   write(bytes: Uint8Array): Promise<boolean>;
   read(): Readable;
   release(): void;
@@ -42,15 +42,19 @@ export interface HoldLimits {
   readonly over: Refusal;
 }
 
-/** Where bodies are held. */
+/** Where bodies are held, and how fast they are read. */
 export interface Shelf {
-  readonly memory: HeldMemory;
+  readonly memory: SharedRoom;
+  readonly disk: SharedRoom;
   readonly spool: Spool;
+  /** Hears of each piece of an agent, and may ask its reader to wait. `written`: when the disk has it, where it goes there. */
+  pace(agent: string, bytes: number, written?: Promise<unknown>): Promise<undefined> | undefined;
 }
 
 const FIRST_BYTES = 1024;
 /** What is sent at a time, and the most that is sent at once: whoever sends bytes at once keeps them until the answer. */
 const SENT_BYTES = 64 * 1024;
+const NO_ROOM_ON_DISK = deny('content_too_large', 'no room on disk for the body');
 const NOTHING = new Uint8Array(0);
 
 /** Takes a body piece by piece. */
@@ -65,6 +69,8 @@ export class Holder implements Holding {
   #block: Uint8Array<ArrayBuffer> = NOTHING;
   #filled = 0;
   #file: SpooledFile | undefined;
+  /** Bytes that are on disk, or on their way there. */
+  #spooled = 0;
   #released = false;
   #whole = false;
   #lose: (refusal: Refusal) => void = () => undefined;
@@ -88,7 +94,7 @@ export class Holder implements Holding {
     if (!this.#file && this.#length <= memory && this.#grow()) {
       this.#block.set(piece, this.#filled);
       this.#filled += piece.length;
-      return this.#shelf.memory.read(piece.length, this);
+      return this.#shelf.pace(this.agent, piece.length);
     }
     if (this.#length <= spooled) return this.#write(piece);
     return deny('content_too_large', 'no room in memory for the body');
@@ -97,7 +103,7 @@ export class Holder implements Holding {
   /** The whole body. It may still be lost. */
   finish(): HeldBody {
     this.#whole = true;
-    this.#shelf.memory.finish(this);
+    for (const room of this.#rooms) room.finish(this);
     const file = this.#file;
     this.#swap(this.#block.slice(0, this.#filled));
     const bytes = (): Uint8Array | undefined => (file || this.#released ? undefined : this.#block);
@@ -108,7 +114,7 @@ export class Holder implements Holding {
       get bytes() {
         return bytes();
       },
-      open: () => file?.read() ?? this.#open(),
+      open: () => this.#open(),
       release: () => this.release(),
     };
   }
@@ -123,14 +129,21 @@ export class Holder implements Holding {
   release(): void {
     this.#released = true;
     this.#swap(NOTHING);
-    this.#shelf.memory.forget(this);
     this.#filled = 0;
+    this.#shelf.disk.give(this.#spooled, this);
+    this.#spooled = 0;
+    for (const room of this.#rooms) room.forget(this);
     this.#file?.release();
     this.#file = undefined;
   }
 
+  get #rooms(): readonly SharedRoom[] {
+    return [this.#shelf.memory, this.#shelf.disk];
+  }
+
   #open(): Uint8Array | Readable {
     if (this.#released) throw new Error('a body that was let go of cannot be sent');
+    if (this.#file) return this.#file.read().once('end', () => this.release());
     if (this.#length <= SENT_BYTES) return this.#block;
     return Readable.from(this.#pieces(this.#block), { objectMode: false, highWaterMark: SENT_BYTES });
   }
@@ -146,8 +159,10 @@ export class Holder implements Holding {
     const { memory, spooled } = this.#limits;
     if (this.#length <= this.#block.length) return true;
     const size = Math.min(Math.max(2 * this.#length, FIRST_BYTES), Math.max(memory, this.#length));
-    const urgent = spooled < this.#length; // else it goes to disk
-    if (!this.#shelf.memory.take(size - this.#block.length, this, urgent)) return false;
+    const room = this.#shelf.memory;
+    const more = size - this.#block.length;
+    const hasRoom = spooled < this.#length ? room.take(more, this) : room.takeSpare(more, this);
+    if (!hasRoom) return false;
     const { buffer } = this.#block;
     this.#block = this.#block === NOTHING ? new Uint8Array(size) : new Uint8Array(buffer.transfer(size));
     return true;
@@ -161,7 +176,7 @@ export class Holder implements Holding {
 
   async #write(piece: Uint8Array): Promise<Refusal | undefined> {
     const written = this.#spill(piece);
-    const pause = this.#shelf.memory.read(piece.length, this, written);
+    const pause = this.#shelf.pace(this.agent, piece.length, written);
     const refusal = await written;
     return refusal ?? pause;
   }
@@ -169,6 +184,8 @@ export class Holder implements Holding {
   /** What is being written is in memory still: that is given back behind it. */
   async #spill(piece: Uint8Array): Promise<Refusal | undefined> {
     const held = this.#block.subarray(0, this.#filled);
+    if (!this.#shelf.disk.take(this.#length - this.#spooled, this)) return NO_ROOM_ON_DISK;
+    this.#spooled = this.#length;
     this.#file ??= await this.#shelf.spool.open();
     const file = this.#file;
     const begun = file && (held.length === 0 || (await file.write(held)));
@@ -179,6 +196,6 @@ export class Holder implements Holding {
     this.#filled = 0;
     if (this.#released) file?.release(); // given up while its file was opened
     if (this.#released) return this.#limits.over;
-    return written ? undefined : deny('content_too_large', 'no room on disk for the body');
+    return written ? undefined : NO_ROOM_ON_DISK;
   }
 }

@@ -6,21 +6,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Spool, SpooledFile } from '../gate/held-body.ts';
 
-/** A folder of nameless files, with a share of the disk for all of them together. */
+/** A folder of nameless files. */
 export class DiskSpool implements Spool {
   readonly #folder: string;
-  readonly #most: number;
-  #used = 0;
 
-  /** `most`: bytes of all files together. */
-  constructor(folder: string, most: number) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#most = most;
-  }
-
-  /** Bytes that lie on disk now. */
-  get used(): number {
-    return this.#used;
   }
 
   async open(): Promise<SpooledFile | undefined> {
@@ -33,34 +24,24 @@ export class DiskSpool implements Spool {
         return create();
       });
       await unlink(path);
-      return this.#file(handle);
+      return fileOf(handle);
     } catch {
       return undefined;
     }
   }
+}
 
-  #file(handle: FileHandle): SpooledFile {
-    let length = 0;
-    let released = false;
-    return {
-      write: async (bytes) => {
-        if (released || this.#used + bytes.length > this.#most) return false;
-        this.#used += bytes.length;
-        length += bytes.length;
-        try {
-          await handle.writeFile(bytes); // from where the last one ended
-          return true;
-        } catch {
-          return false;
-        }
-      },
-      read: (): Readable => handle.createReadStream({ start: 0, autoClose: false }),
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#used -= length;
-        handle.close().catch(() => undefined); // waits for what is being read; the file has no name to lose
-      },
-    };
-  }
+function fileOf(handle: FileHandle): SpooledFile {
+  return {
+    write: async (bytes) => {
+      try {
+        await handle.writeFile(bytes); // from where the last one ended
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    read: (): Readable => handle.createReadStream({ start: 0, autoClose: false }),
+    release: () => void handle.close().catch(() => undefined), // the file has no name to lose
+  };
 }

@@ -4,11 +4,11 @@ import { systemClock, systemFresh } from '../config/system.ts';
 import type { Readiness } from '../console/readiness.ts';
 import { node } from '../crypto/node.ts';
 import { Gate } from '../gate/gate.ts';
-import { HeldMemory } from '../gate/held-memory.ts';
 import type { Leases } from '../gate/lease.ts';
 import type { Observer } from '../gate/observer.ts';
 import type { RecordingLimit } from '../gate/recording-limit.ts';
 import { Refuser } from '../gate/refuser.ts';
+import { SharedRoom } from '../gate/shared-room.ts';
 import type { Uses } from '../grant/uses.ts';
 import { GrantVerifier } from '../grant/verify.ts';
 import type { InputKeeper } from '../lineage/inputs.ts';
@@ -68,11 +68,13 @@ export function makeGate({
     policy: standing.policy,
     trust: () => readiness.trust(),
     shelf: {
-      memory: new HeldMemory(settings.limits.max_held_bytes, (agent, bytes, written) => {
+      memory: new SharedRoom(settings.limits.max_held_bytes),
+      disk: new SharedRoom(settings.limits.max_spool_bytes),
+      spool: new DiskSpool(settings.limits.spool),
+      pace: (agent, bytes, written) => {
         scavenger.count(bytes);
         return pace.take(agent, bytes, written);
-      }),
-      spool: new DiskSpool(settings.limits.spool, settings.limits.max_spool_bytes),
+      },
     },
     ...kept,
     refuser: new Refuser({

@@ -93,7 +93,7 @@ t.test('an agent whose bodies wait at a silent upstream makes room for another a
   const settings = { limits };
   const on = new Stage(await serve(t, { origins: [origin], settings }), origin);
   const body = 'x'.repeat(MEMORY);
-  const post = { method: 'POST', lines: [`Content-Length: ${MEMORY}`], body };
+  const post = { method: 'POST', lines: [`Content-Length: ${MEMORY}`, 'Connection: close'], body };
   const entry = { content_sha256: sha256(body) };
   const greedy = on.grant({ entry, sub: 'greedy' });
   const agents: RawAgent[] = [];
@@ -118,4 +118,32 @@ t.test('an agent whose bodies wait at a silent upstream makes room for another a
     ['', '', ''],
   );
   for (const { socket } of others) socket.destroy();
+});
+
+t.test('an agent whose slow bodies fill the disk makes room for another agent', async (t) => {
+  const origin = await startOrigin(t);
+  const limits = { max_bound_body_bytes: 0, max_spooled_body_bytes: MEMORY, max_spool_bytes: 4 * MEMORY };
+  const on = new Stage(await serve(t, { origins: [origin], settings: { limits } }), origin);
+  const body = 'x'.repeat(MEMORY);
+  const post = { method: 'POST', lines: [`Content-Length: ${MEMORY}`] };
+  const entry = { content_sha256: sha256(body) };
+  const greedy = on.bytes({ ...post, body: body.slice(1), grant: on.grant({ entry, sub: 'greedy' }) });
+  const agents = Array.from({ length: 5 }, () => {
+    const agent = new RawAgent(on.sidecar.port('forward'));
+    agent.socket.write(greedy);
+    return agent;
+  });
+  const next = async (): Promise<void> => {
+    const closed = await Promise.race(agents.map(async (agent) => (await agent.closed(), agent)));
+    agents.splice(agents.indexOf(closed), 1);
+    const reply = readReply(closed.heard, true);
+    if (!reply) throw new Error('no reply');
+    assertDenied(t, on.sidecar.home, { reply, code: 'content_timeout' });
+  };
+  await next(); // the fifth made the first one go: it is full
+  const modest = on.grant({ entry, sub: 'modest' });
+  t.match(await on.forward({ ...post, body, grant: modest }), { status: 200, body: /"length":100}/ });
+  await next();
+  t.equal(agents.length, 3);
+  for (const { socket } of agents) socket.destroy();
 });

@@ -9,7 +9,7 @@ import { systemClock, systemFresh } from '../../src/config/system.ts';
 import { node } from '../../src/crypto/node.ts';
 import { Gate } from '../../src/gate/gate.ts';
 import type { GateParts } from '../../src/gate/gate.ts';
-import { HeldMemory } from '../../src/gate/held-memory.ts';
+import { SharedRoom } from '../../src/gate/shared-room.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { Observer } from '../../src/gate/observer.ts';
 import { RecordingLimit } from '../../src/gate/recording-limit.ts';
@@ -182,8 +182,10 @@ export async function realGate(t: Teardown, plan: GatePlan = {}): Promise<RealGa
     })),
     exposed: wire('exposed', () => false),
     shelf: {
-      memory: wire('memory', new HeldMemory(1_000_000)),
-      spool: wire('spool', new DiskSpool(join(home.path, 'spool'), 1_000_000)),
+      memory: wire('memory', new SharedRoom(1_000_000)),
+      disk: wire('disk', new SharedRoom(1_000_000)),
+      spool: wire('spool', new DiskSpool(join(home.path, 'spool'))),
+      pace: wire('pace', () => undefined),
     },
   };
   const interceptor = wire(

@@ -16,7 +16,7 @@ import type { DenialCode } from '../../src/denial/table.ts';
 import { denialOf, problemOf, statusOf } from '../../src/gate/denial.ts';
 import type { Denial, DenialStatus } from '../../src/gate/denial.ts';
 import { Holder } from '../../src/gate/held-body.ts';
-import { HeldMemory } from '../../src/gate/held-memory.ts';
+import { SharedRoom } from '../../src/gate/shared-room.ts';
 import { Leases } from '../../src/gate/lease.ts';
 import type { HeldLease, Lease } from '../../src/gate/lease.ts';
 import type { Address, Clock, Ended } from '../../src/gate/outside.ts';
@@ -222,7 +222,7 @@ function hold(memory: number): Holder {
   return new Holder(
     'https://authority agent',
     { memory, spooled: 0, over },
-    { memory: new HeldMemory(memory), spool },
+    { memory: new SharedRoom(memory), disk: new SharedRoom(0), spool, pace: () => undefined },
   );
 }
 

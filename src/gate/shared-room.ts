@@ -1,10 +1,10 @@
-/** The memory of all bodies that are held, together: many that are small or slow must not take what one may not. */
+/** Room that all bodies which are held share, in memory or on disk: many that are small or slow must not take what one may not. */
 
-/** A body that takes memory. */
+/** A body that takes room. */
 export interface Holding {
   /** Whose it is: `iss`, `sub`. */
   readonly agent: string;
-  /** Gives up the body, and with it its memory. */
+  /** Gives up the body, and with it its room. */
   giveUp(): void;
 }
 
@@ -16,32 +16,21 @@ interface Share {
   readonly whole: Set<Holding>;
 }
 
-/** Hears of each piece that is read, and may ask its reader to wait. `written`: when the disk has it, where it goes there. */
-export type OnPiece = (
-  agent: string,
-  bytes: number,
-  written?: Promise<unknown>,
-) => Promise<undefined> | undefined;
+/** Of the room, how much is for what could lie elsewhere. */
+const SPARE = 1 / 4;
 
 /**
  * Counts it. One agent may use all of it while nobody else needs it; where it is full, the agent that holds the most gives
  * way: with the body that it has been sending for longest, then, for another agent, with its oldest whole one.
  */
-export class HeldMemory {
+export class SharedRoom {
   readonly #most: number;
-  readonly #onPiece: OnPiece;
   readonly #shares = new Map<string, Share>();
   #used = 0;
 
   /** `most`: bytes of all bodies together. */
-  constructor(most: number, onPiece: OnPiece = () => undefined) {
+  constructor(most: number) {
     this.#most = most;
-    this.#onPiece = onPiece;
-  }
-
-  /** A piece was read. A promise asks to wait for it before the next one is. */
-  read(bytes: number, { agent }: Holding, written?: Promise<unknown>): Promise<undefined> | undefined {
-    return this.#onPiece(agent, bytes, written);
   }
 
   /** Bytes that are taken now. */
@@ -49,18 +38,21 @@ export class HeldMemory {
     return this.#used;
   }
 
-  /** Whether so many bytes could be had; where `urgent`, at the cost of who holds the most. */
-  take(bytes: number, by: Holding, urgent: boolean): boolean {
-    const share = this.#shareOf(by);
-    share.unfinished.add(by);
-    while (urgent && this.#used + bytes > this.#most) {
+  /** Whether so many bytes could be had, at the cost of who holds the most where too few are left. */
+  take(bytes: number, by: Holding): boolean {
+    while (this.#used + bytes > this.#most) {
       const giver = this.#giver(by, bytes);
-      if (!giver || giver === by) break;
+      if (!giver || giver === by) return false;
       giver.giveUp();
     }
-    if (this.#used + bytes > this.#most) return false;
-    this.#used += bytes;
-    share.bytes += bytes;
+    this.#add(bytes, by);
+    return true;
+  }
+
+  /** The same for what could lie elsewhere: at nobody's cost, and while most of the room is free. */
+  takeSpare(bytes: number, by: Holding): boolean {
+    if (this.#used + bytes > this.#most * SPARE) return false;
+    this.#add(bytes, by);
     return true;
   }
 
@@ -82,6 +74,13 @@ export class HeldMemory {
     unfinished.delete(by);
     whole.delete(by);
     if (unfinished.size + whole.size === 0) this.#shares.delete(by.agent);
+  }
+
+  #add(bytes: number, by: Holding): void {
+    const share = this.#shareOf(by);
+    share.unfinished.add(by);
+    share.bytes += bytes;
+    this.#used += bytes;
   }
 
   #shareOf({ agent }: Holding): Share {
