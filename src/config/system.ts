@@ -18,7 +18,7 @@ export const systemClock = {
   /** By how many milliseconds the machine's own clock was set back since this process began. */
   behind: (): number => steady.behind(),
   monotonic: (): number => performance.now(),
-  /** Calls back once; the answer cancels it. Never keeps the process alive. */
+  /** Calls back once, what is overdue soon; the answer cancels it. Never keeps the process alive. */
   after(milliseconds: number, then: () => void): () => void {
     if (milliseconds > MAX_TIMER_MS) {
       let cancel = systemClock.after(MAX_TIMER_MS, () => {
@@ -26,7 +26,7 @@ export const systemClock = {
       });
       return () => cancel();
     }
-    const timer = setTimeout(then, milliseconds).unref();
+    const timer = setTimeout(then, Math.max(0, milliseconds)).unref();
     return () => clearTimeout(timer);
   },
 };

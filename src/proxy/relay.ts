@@ -21,7 +21,7 @@ import { StreamDigest } from './stream-digest.ts';
 import type { Transport } from './upstream/transport.ts';
 import type { Switching, UpgradeHandler } from './websocket/upgrade.ts';
 import { switchingHead } from './websocket/upgrade-reply.ts';
-import { failureOf, resetOf, UpstreamFailure } from './upstream/failure.ts';
+import { failureOf, failureText, resetOf, UpstreamFailure } from './upstream/failure.ts';
 import { requestOf } from './upstream/request.ts';
 import type { Flow, UpstreamTimeouts } from './upstream/request.ts';
 import type { CallEnd, Way } from './websocket/websocket.ts';
@@ -367,7 +367,7 @@ export class Relay implements UpgradeHandler {
       ended: how.ended,
       ...(how.ended === 'cut' ? { by: how.by } : {}),
       ...(how.ended === 'cut' && how.why !== undefined ? { why: how.why } : {}),
-      ...(how.ended === 'upstream-error' ? { why: how.cause.message } : {}),
+      ...(how.ended === 'upstream-error' ? { why: failureText(how.cause) } : {}),
       answered,
     };
   }

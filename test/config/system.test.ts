@@ -11,3 +11,15 @@ t.test('what is to come in a month or a year does not come at once', async (t) =
   t.strictSame(came, []);
   for (const cancel of cancels) cancel();
 });
+
+t.test('what is overdue comes soon, and Node does not warn of it', async (t) => {
+  const warned: unknown[] = [];
+  const heed = (warning: unknown): unknown => warned.push(warning);
+  process.on('warning', heed);
+  t.teardown(() => process.off('warning', heed));
+  const awake = setInterval(() => undefined, 1000); // the clock keeps nobody alive
+  t.teardown(() => clearInterval(awake));
+  await new Promise<void>((resolve) => systemClock.after(-5, resolve));
+  await new Promise(setImmediate);
+  t.strictSame(warned, []);
+});

@@ -37,6 +37,7 @@ export async function startConnectProxy(t: Teardown, manner: Manner = () => 'ope
     const upstream = connect(Number(port || 80), hostname);
     upstream.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
     upstream.on('connect', () => {
+      if (socket.writableEnded) return void upstream.destroy(); // whoever asked has left
       socket.write('HTTP/1.1 200 Connection established\r\nvia: 1.1 corp\r\n\r\n');
       socket.pipe(upstream).pipe(socket);
       socket.on('close', () => upstream.destroy());

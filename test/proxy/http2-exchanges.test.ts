@@ -8,7 +8,8 @@ import type { ClientHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
 import t from 'tap';
-import { call, fields, hear, startAgent, valueOf } from './http2-client.ts';
+import type { HeldLease } from '../../src/gate/lease.ts';
+import { call, fields, hear, startAgent, startHttp2Origin, valueOf } from './http2-client.ts';
 import { lastEnded, startSidecar } from './small-gate.ts';
 import type { Plan, Sidecar, Teardown } from './small-gate.ts';
 
@@ -186,3 +187,42 @@ async function stillness(agent: ClientHttp2Session, figure: () => number): Promi
     last = figure();
   }
 }
+
+/** `/silent` is never answered, of `/part` comes a part. */
+async function besideSilence(t: Teardown, plan: Plan) {
+  const origin = await startHttp2Origin(t, (stream, request) => {
+    const path = valueOf(request, ':path');
+    if (path === '/silent') return;
+    stream.respond({ ':status': 200 });
+    if (path === '/part') stream.write('part');
+    else stream.end();
+  });
+  const routes = [{ upstream: `http://127.0.0.1:${origin.port}` }];
+  const sidecar = await startSidecar(t, {
+    routes,
+    ...plan,
+    settings: { choose: () => 'h2', ...plan.settings },
+  });
+  return { agent: startAgent(t, sidecar.http2Port), sidecar, sessions: origin.sessions };
+}
+
+t.test('a connection on which a call met silence takes no further ones', async (t) => {
+  const { agent, sessions } = await besideSilence(t, { settings: { headMs: 500 } });
+  const streams = agent.request(fields('GET', '/part'));
+  await once(streams, 'data');
+  t.match(await call(agent, fields('GET', '/silent')), { status: 504, body: /head_timeout/ });
+  t.equal(sessions(), 1);
+  t.match(await call(agent, fields('GET', '/')), { status: 200 });
+  t.equal(sessions(), 2);
+  t.notOk(streams.closed, 'what came on it goes on');
+});
+
+t.test('calls that are cut together take their connection with them', async (t) => {
+  const leases: HeldLease[] = [];
+  const { agent, sidecar } = await besideSilence(t, { lease: (lease) => leases.push(lease) });
+  const cut = [1, 2, 3].map(() => agent.request(fields('GET', '/part')));
+  await Promise.all(cut.map((stream) => once(stream, 'data')));
+  for (const lease of leases) lease.end('lease_expired');
+  await Promise.all(cut.map((stream) => hear(stream)));
+  t.equal(sidecar.upstream.idle, 0);
+});

@@ -295,6 +295,7 @@ export class Listener {
     open?.calls.take((done) => {
       response.assignSocket(request.socket);
       response.on('finish', () => request.socket.destroySoon());
+      socket.on('drain', () => response.socket && response.emit('drain')); // node:http tells it no more
       socket.resume(); // early bytes are never looked at
       const exchange = this.#run(request, response, { ...open, done });
       exchange.loosen(early.length > 0);

@@ -17,7 +17,7 @@ import type { Scavenger } from '../scavenger.ts';
 import { nameFault } from './server-name.ts';
 import { StreamDigest } from '../stream-digest.ts';
 import { refuseName } from './tls-fault.ts';
-import { UpstreamFailure } from '../upstream/failure.ts';
+import { failureText, UpstreamFailure } from '../upstream/failure.ts';
 
 /** How tunnels are carried. */
 export interface SpliceSettings extends DialSettings {
@@ -109,7 +109,7 @@ export class Splice {
       },
       this.#settings,
     );
-    dialled.socket.on('error', () => this.#finish({ ended: 'upstream-error' }));
+    dialled.socket.on('error', (cause) => this.#fail(cause));
     this.#dialled = dialled;
     if (!this.#permitted()) return void dialled.socket.destroy();
     this.#answered = true;
@@ -143,7 +143,7 @@ export class Splice {
     this.#forward(agent, upstream, { digest: this.#up, count: (bytes) => lease.countRequest(bytes) });
     this.#forward(upstream, agent, { digest: this.#down, count: (bytes) => lease.countResponse(bytes) });
     agent.on('close', () => this.#gone(agent, { ended: 'client-abort' }));
-    upstream.on('close', () => this.#gone(upstream, { ended: 'upstream-error' }));
+    upstream.on('close', () => this.#gone(upstream, { ended: 'upstream-error', why: 'connection_lost' }));
     this.#awake();
   }
 
@@ -188,7 +188,8 @@ export class Splice {
   #awake(): void {
     const { clock, idleMs } = this.#settings;
     this.#cancelIdle();
-    if (idleMs > 0) this.#cancelIdle = clock.after(idleMs, () => this.#finish({ ended: 'upstream-error' }));
+    if (idleMs > 0)
+      this.#cancelIdle = clock.after(idleMs, () => this.#fail(new UpstreamFailure('body_timeout')));
   }
 
   #permitted(): boolean {
@@ -202,7 +203,7 @@ export class Splice {
       this.#end.fail(failure);
     }
     this.#answered = true;
-    this.#finish({ ended: 'upstream-error', why: failure.message });
+    this.#finish({ ended: 'upstream-error', why: failureText(failure) });
   }
 
   /** The first end stands. Where both sides came to theirs, they have everything; what was on its way is lost where not. */

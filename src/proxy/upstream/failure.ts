@@ -92,6 +92,11 @@ export function failureOf(error: Error): FailureName {
   return BY_CODE[code] ?? 'connection_lost';
 }
 
+/** What the operator reads of it: the failure's name first, whoever found it. */
+export function failureText(error: Error): string {
+  return error instanceof UpstreamFailure ? error.message : `${failureOf(error)}: ${error.message}`;
+}
+
 /** The upstream's own error code, so that the agent learns as much as if it had called by itself. */
 export function resetOf(cause: Error): number {
   const reset = cause instanceof UpstreamFailure ? cause.reset : undefined;

@@ -191,7 +191,7 @@ export class Http2Request {
   #startHeadTimer(): void {
     const { headMs } = this.#request;
     if (this.#over || this.#answered || headMs === 0) return;
-    this.#setTimer(headMs, () => this.#fail('head_timeout', ''));
+    this.#setTimer(headMs, () => this.#silent('head_timeout'));
   }
 
   /** Something moved, in whatever direction: a call whose two ends talk is not idle. */
@@ -214,7 +214,13 @@ export class Http2Request {
   #fallSilent(): void {
     if (this.#paused)
       this.#stir(); // it is the agent that does not read
-    else this.#fail('body_timeout', '');
+    else this.#silent('body_timeout');
+  }
+
+  /** Its connection may be dead, and nobody told us: whoever comes now dials anew. */
+  #silent(failure: 'head_timeout' | 'body_timeout'): void {
+    this.#session.retire();
+    this.#fail(failure, '');
   }
 }
 

@@ -16,13 +16,13 @@ export interface UpstreamSessionParts {
   onDone(session: UpstreamSession): void;
 }
 
-/** A session of node:http2, and how many streams it has. */
+/** A session of node:http2, and the streams it has. */
 export class UpstreamSession {
   readonly address: Address;
   readonly #parts: UpstreamSessionParts;
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
-  #running = 0;
+  readonly #running = new Set<ClientHttp2Stream>();
   #done = false;
   #stopWaiting: () => void = () => undefined;
 
@@ -45,30 +45,31 @@ export class UpstreamSession {
   /** Whether another stream may be opened. */
   get hasRoom(): boolean {
     const most = Math.min(MAX_STREAMS, this.#session.remoteSettings?.maxConcurrentStreams ?? MAX_STREAMS);
-    return !this.#done && this.#running < most;
+    return !this.#done && this.#running.size < most;
   }
 
   /** Whether it is open and carries nothing. */
   get unused(): boolean {
-    return !this.#done && this.#running === 0;
+    return !this.#done && this.#running.size === 0;
   }
 
   /** Opens a stream for `name, value, …`, pseudo-headers first. Throws where node:http2 refuses them. */
   open(fields: readonly string[], options: ClientSessionRequestOptions): ClientHttp2Stream {
     const stream = this.#session.request(fields, options);
     this.#stopWaiting();
-    this.#running += 1;
+    this.#running.add(stream);
     stream.once('close', () => {
-      this.#running -= 1;
-      if (this.#running === 0) this.#wait();
+      if (this.#running.delete(stream) && this.#running.size === 0) this.#wait();
     });
     return stream;
   }
 
   /** Gives up one stream; where it is the only one the connection goes with it. */
   cancel(stream: ClientHttp2Stream): void {
-    if (this.#running <= 1 && !stream.closed) this.destroy();
-    else stream.close(constants.NGHTTP2_CANCEL);
+    if (this.#running.size > 1)
+      this.#running.delete(stream); // now: of those that end together one is the last
+    else if (!stream.closed) return this.destroy();
+    stream.close(constants.NGHTTP2_CANCEL);
   }
 
   /** Takes no further streams, and closes once those it has are over. */
@@ -97,7 +98,7 @@ export class UpstreamSession {
     this.#done = true;
     this.#stopWaiting();
     this.#parts.onDone(this);
-    if (this.#running === 0) this.#hangUp();
+    if (this.#running.size === 0) this.#hangUp();
   }
 
   #hangUp(): void {

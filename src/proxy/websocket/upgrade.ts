@@ -62,7 +62,7 @@ export class UpgradeTransport implements Transport {
   #request: ClientRequest | undefined;
   #webSocket: WebSocket | undefined;
   #reply: IncomingMessage | undefined;
-  #cancelHead: () => void = () => undefined;
+  #cancelTimer: () => void = () => undefined;
   #open = false;
 
   constructor(parts: UpgradeParts) {
@@ -92,7 +92,7 @@ export class UpgradeTransport implements Transport {
   }
 
   destroy(why: Ended['ended'] = 'complete'): void {
-    this.#cancelHead();
+    this.#cancelTimer();
     this.#webSocket?.finish(CODES[why]);
     if (this.#open) return; // the WebSocket closes both sides by itself
     this.#given.abort();
@@ -105,7 +105,7 @@ export class UpgradeTransport implements Transport {
     const { call, clock, limits } = this.#parts;
     const webSocket = new WebSocket({ clock, limits, watch: handler });
     this.#webSocket = webSocket;
-    this.#cancelHead = clock.after(asked.headMs, () => handler.failed(new UpstreamFailure('head_timeout')));
+    this.#cancelTimer = clock.after(asked.headMs, () => handler.failed(new UpstreamFailure('head_timeout')));
     const library = createProxyServer({ target: 'http://upstream.invalid/', agent: new OneSocket(socket) });
     library.on('error', () => undefined); // it comes to the callback below
     library.on('proxyReqWs', (request) => {
@@ -129,7 +129,7 @@ export class UpgradeTransport implements Transport {
 
   /** Runs before the library's own listener, which then writes what is left of the head. */
   #switch(reply: IncomingMessage, upstream: Socket, handler: UpgradeHandler): void {
-    this.#cancelHead();
+    this.#cancelTimer();
     const switching = handler.switched(reply.rawHeaders);
     if (!switching) return; // the call is over, and both ends are destroyed
     this.#open = true;
@@ -139,18 +139,35 @@ export class UpgradeTransport implements Transport {
 
   /** Any other reply is a response like that of any call. */
   #relay(reply: IncomingMessage, asked: UpstreamRequest, handler: UpgradeHandler): void {
-    this.#cancelHead();
     this.#reply = reply;
     const lost = (cause: Error): void => handler.failed(cause);
     reply.on('error', lost).on('aborted', () => lost(new UpstreamFailure('connection_lost')));
-    reply.on('data', (chunk: Buffer) => handler.data(chunk));
+    reply.on('data', (chunk: Buffer) => {
+      this.#watchSilence(reply, asked, handler);
+      handler.data(chunk);
+    });
     reply.on('end', () => {
+      this.#cancelTimer();
       if (reply.complete) handler.ended([]);
     });
-    this.#socket?.setTimeout(asked.idleMs, () => {
-      if (!reply.isPaused()) lost(new UpstreamFailure('body_timeout'));
-    });
+    this.#watchSilence(reply, asked, handler);
     handler.head(reply.statusCode ?? 0, reply.rawHeaders, false);
+  }
+
+  /** Instead of whatever was waited for before. */
+  #watchSilence(reply: IncomingMessage, asked: UpstreamRequest, handler: UpgradeHandler): void {
+    this.#cancelTimer();
+    if (asked.idleMs === 0) return;
+    const end = (): void => {
+      if (reply.isPaused())
+        this.#watchSilence(reply, asked, handler); // it is the agent that does not read
+      else handler.failed(new UpstreamFailure('body_timeout'));
+    };
+    try {
+      this.#cancelTimer = this.#parts.clock.after(asked.idleMs, end);
+    } catch (cause) {
+      handler.failed(new UpstreamFailure('connection_lost', 'no timer could be set', { cause })); // nothing else would end it
+    }
   }
 }
 

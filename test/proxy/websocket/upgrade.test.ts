@@ -171,6 +171,26 @@ t.test('an endless answer is read no faster than the agent reads it, and ends wi
   t.match(lastEnded(sidecar), { ended: 'client-abort', status: 200 });
 });
 
+t.test('such an answer that falls silent behind a slow agent ends in time', async (t) => {
+  const talker = await startTalker(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n');
+    socket.write(Buffer.alloc(32 * 1024 * 1024)); // more than lies between the two
+  });
+  const settings = { bodyIdleMs: 50 };
+  const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${talker.port}`], settings });
+  const agent = new RawAgent(sidecar.port);
+  agent.socket.write(handshakeBytes(talker.port));
+  await agent.hears('\r\n\r\n');
+  agent.socket.pause();
+  await new Promise((resolve) => setTimeout(resolve, 300)); // what is tested is time itself
+  t.equal(sidecar.ended.length, 0, 'it is not the upstream that is slow');
+  agent.socket.removeAllListeners('data').resume();
+  await agent.closed();
+  await talker.closed;
+  await sidecar.finished(1);
+  t.match(lastEnded(sidecar), { ended: 'upstream-error', why: 'body_timeout', status: 200 });
+});
+
 t.test('a lease limits such an answer, too', async (t) => {
   const talker = await startTalker(t, 'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n' + 'x'.repeat(5000));
   const sidecar = await startSidecar(t, {
