@@ -9,7 +9,7 @@ export const limits = section({
     description:
       'Connections from the agent, on each listener; fewer where the limit of open files (`ulimit -n`) allows fewer. Past it, the one that has waited longest for its first request makes room, then the one whose last call is longest over; a call under way is never ended for it.',
   }),
-  max_idle_tls: setting(whole(1, 1_000_000), 256, {
+  max_idle_tls: setting(whole(1, 1_000_000), 128, {
     kind: 'whole',
     description:
       'Of these, those in TLS that the sidecar opened and that have no call now: each costs some 70 KiB. Past it, the one that has had none for longest is closed; a client opens another when it has a call.',

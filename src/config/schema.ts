@@ -179,7 +179,7 @@ export const settingsSchema = z.strictObject({
       description:
         'For a whole call, its response included, and for a tunnel. Past it the call ends; 0: as long as its grant allows.',
     }),
-    max_calls: setting(whole(1, 1_000_000), 256, {
+    max_calls: setting(whole(1, 1_000_000), 128, {
       kind: 'whole',
       description:
         'Calls and tunnels that one agent may have running at one upstream. Past it: 503. It bounds what a thousand slow readers can hold.',

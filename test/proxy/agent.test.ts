@@ -374,7 +374,7 @@ t.test('many agents that go away leave no upstream connection behind', async (t)
     socket.once('data', () => (socket.write(text), (arrived += 1)));
   });
   const sidecar = await startSidecar(t, { allow: [`127.0.0.1:${port}`] });
-  const agents = Array.from({ length: 200 }, () => new RawAgent(sidecar.port));
+  const agents = Array.from({ length: 100 }, () => new RawAgent(sidecar.port));
   for (const { socket } of agents) socket.write(head('GET', port, '/'));
   while (arrived < agents.length) await new Promise(setImmediate);
   for (const { socket } of agents) socket.destroy();

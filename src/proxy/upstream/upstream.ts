@@ -65,7 +65,7 @@ export const UPSTREAM_DEFAULTS: UpstreamSettings = {
   idleMs: 4000,
   maxIdle: 1024,
   maxIdlePerKey: 256,
-  maxCalls: 256,
+  maxCalls: 128,
   choose: () => 'auto',
   webSocket: { maxMessageBytes: 16_777_216, idleMs: 300_000 },
   identity: tlsIdentities(),
