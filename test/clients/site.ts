@@ -1,14 +1,12 @@
 /** An https site, in HTTP/1.1 and HTTP/2, that clients call through the sidecar; it knows what reached it. */
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type { TLSSocket } from 'node:tls';
 import type { Teardown } from '../e2e/home.ts';
+import { listenWith } from '../e2e/listening.ts';
 
 /** One request, as it arrived whole. */
 export interface Arrived {
@@ -66,18 +64,7 @@ export async function startSite(t: Teardown, answer: Answer = echo): Promise<Sit
       return inPieces(PIECES);
     });
   });
-  const sockets = new Set<TLSSocket>();
-  server.on('secureConnection', (socket: TLSSocket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const { port } = await listenWith(t, server, 'secureConnection');
   return { port, url: `https://localhost:${port}`, seen, server, advance: () => steps.advance() };
 }
 

@@ -1,10 +1,10 @@
 /** A small forward proxy of the kind that companies have: CONNECT and nothing else. */
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { connect } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Teardown } from './home.ts';
+import { listenWith } from './listening.ts';
 
 /** One that listens. */
 export interface ConnectProxy {
@@ -23,12 +23,7 @@ export type Manner = (socket: Socket, request: IncomingMessage) => 'opens' | 'to
 /** Starts one; it goes with the test. */
 export async function startConnectProxy(t: Teardown, manner: Manner = () => 'opens'): Promise<ConnectProxy> {
   const asked: { target: string; credentials: string | undefined }[] = [];
-  const open = new Set<Socket>();
   const server = createServer((_request, response) => response.writeHead(405).end());
-  server.on('connection', (socket) => {
-    open.add(socket);
-    socket.on('error', () => undefined).on('close', () => open.delete(socket));
-  });
   server.on('connect', (request, socket: Socket) => {
     asked.push({ target: request.url ?? '', credentials: request.headers['proxy-authorization'] });
     socket.on('end', () => socket.end()); // a server of node:http leaves it half open
@@ -44,12 +39,6 @@ export async function startConnectProxy(t: Teardown, manner: Manner = () => 'ope
       upstream.on('close', () => socket.destroy());
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.close();
-    for (const socket of open) socket.destroy();
-  });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const { port, sockets: open } = await listenWith(t, server);
   return { port, url: `http://127.0.0.1:${port}`, server, asked, open };
 }

@@ -1,22 +1,16 @@
 /** TLS that the sidecar opened is dear to keep: past `limits.max_idle_tls` one that carries nothing is closed. */
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import t from 'tap';
-import { echo, startOrigin } from './origin.ts';
+import { HangingCalls, startOrigin } from './origin.ts';
 import { startTlsOrigin } from './tls-origin.ts';
 import { askInside, openTunnel, startTunnels, tlsInside } from './tunnels.ts';
 
-/** Answers the calls that hang. */
-const hanging: (() => void)[] = [];
-
-const answer: RequestListener = (request, response) => {
-  if (request.url === '/hang') hanging.push(() => echo(request, response));
-  else echo(request, response);
-};
+const hanging = new HangingCalls();
+const { answer } = hanging;
 
 const plain = await startOrigin(t, answer);
 const secure = await startTlsOrigin(t, answer);
@@ -50,9 +44,9 @@ async function asks(tls: TLSSocket): Promise<void> {
 }
 
 async function hangs(tls: TLSSocket): Promise<void> {
-  const before = hanging.length;
+  const before = hanging.count;
   tls.write(head('/hang'));
-  while (hanging.length === before) await new Promise(setImmediate);
+  await hanging.pass(before);
 }
 
 const closing = (tls: TLSSocket): Promise<unknown> => new Promise((resolve) => tls.once('close', resolve));
@@ -81,7 +75,7 @@ for (const way of ['forward', 'transparent'] as const) {
     await closing(idle[0] ?? last);
     t.notOk([...busy, last].some(({ closed }) => closed));
     const heard = Promise.all(busy.map((tls) => once(tls, 'data')));
-    for (const one of hanging.splice(0)) one();
+    hanging.answerAll();
     for (const [bytes] of await heard) t.match(String(bytes), / 200 OK/);
     for (const tls of [...busy, ...idle, last]) tls.destroy();
   });

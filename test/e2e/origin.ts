@@ -74,6 +74,31 @@ export async function startOrigin(t: Teardown, answer: RequestListener = echo): 
 /** Leaves every request unanswered. */
 export const silent: RequestListener = () => undefined;
 
+/** Calls that hang: those of `/hang`, until they are answered. */
+export class HangingCalls {
+  readonly #calls: (() => void)[] = [];
+
+  /** Echoes every other call at once. */
+  readonly answer: RequestListener = (request, response) => {
+    if (request.url === '/hang') this.#calls.push(() => echo(request, response));
+    else echo(request, response);
+  };
+
+  get count(): number {
+    return this.#calls.length;
+  }
+
+  /** Resolves once there are more than so many. */
+  async pass(count: number): Promise<void> {
+    while (this.count <= count) await new Promise(setImmediate);
+  }
+
+  /** Echoes them. */
+  answerAll(): void {
+    for (const one of this.#calls.splice(0)) one();
+  }
+}
+
 /** Method, path and length of the body, as JSON. */
 export function echo(request: IncomingMessage, response: ServerResponse): void {
   let length = 0;

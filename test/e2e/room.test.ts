@@ -1,26 +1,20 @@
 /** At the limit of connections those that carry nothing make room for who comes, and those with a call under way stay. */
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import t from 'tap';
 import { handshakeBytes, startEcho } from '../proxy/websocket-server.ts';
-import { echo, startOrigin } from './origin.ts';
+import { HangingCalls, startOrigin } from './origin.ts';
 import { rootFile, startTlsOrigin } from './tls-origin.ts';
 import { askInside, startTunnels, tlsInside } from './tunnels.ts';
 import { exchange } from './wire.ts';
 
 type Port = 'forward' | 'reverse' | 'transparent';
 
-/** Answers the calls that hang. */
-const hanging: (() => void)[] = [];
-
-const answer: RequestListener = (request, response) => {
-  if (request.url === '/hang') hanging.push(() => echo(request, response));
-  else echo(request, response);
-};
+const hanging = new HangingCalls();
+const { answer } = hanging;
 
 const plain = await startOrigin(t, answer);
 const secure = await startTlsOrigin(t, answer);
@@ -170,11 +164,11 @@ const callers: readonly (readonly [Port, string, Open])[] = [
 for (const [to, name, open] of callers)
   t.test(`${to}: ${name} with a call under way stays`, async (t) => {
     const socket = await place(to, open);
-    while (hanging.length === 0) await new Promise(setImmediate);
+    await hanging.pass(0);
     t.equal(await served(to), false, 'who comes is closed');
     t.equal(socket.destroyed, false);
     do {
-      for (const one of hanging.splice(0)) one();
+      hanging.answerAll();
     } while (!(await served(to))); // once its calls are over it makes room as well
   });
 

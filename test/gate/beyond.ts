@@ -1,11 +1,11 @@
 /** Upstreams of tests beside the usual ones. */
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createServer as createHttp2Server, createSecureServer } from 'node:http2';
 import type { Http2Server, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import type { Teardown } from '../e2e/home.ts';
+import { listenWith } from '../e2e/listening.ts';
 import { echo } from '../e2e/origin.ts';
 import type { Beyond } from './harmed.ts';
 
@@ -30,17 +30,6 @@ export function startHttp2(
 }
 
 async function started(t: Teardown, server: Server | Http2Server, scheme: 'http' | 'https'): Promise<Beyond> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const { port } = await listenWith(t, server);
   return { port, url: `${scheme}://localhost:${port}`, server };
 }

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -28,10 +27,9 @@ import { scratchFolder } from '../lineage/scratch-folder.ts';
 import { callDraft, fill, makeScratchLog, openStore, scratchLog } from '../lineage/scratch-log.ts';
 import type { ScratchLog } from '../lineage/scratch-log.ts';
 import { GrowingLog } from '../lineage/witnessed-log.ts';
-import { runTool, runToolBeside, unlessInstalled } from './tool.ts';
+import { buildGo, runTool, runToolBeside, unlessInstalled } from './tool.ts';
 import type { ToolRun } from './tool.ts';
 
-const PROGRAM = fileURLToPath(new URL('go', import.meta.url));
 const noGo = unlessInstalled('go', 'version');
 const noB2sum = unlessInstalled('b2sum', '--version');
 
@@ -81,12 +79,8 @@ type Document = Readonly<Record<string, unknown>>;
 
 t.test('Go’s note and tlog packages verify what was written', { skip: noGo }, async (t) => {
   const folder = scratchFolder(t);
-  const binary = join(folder, 'third-party');
-  const built = runTool('go', ['build', '-o', binary, '.'], { cwd: PROGRAM });
-  if (!built.ok) {
-    t.pass('built', { skip: `the Go program cannot be built here: ${built.out}` });
-    return;
-  }
+  const binary = buildGo(t, folder);
+  if (binary === undefined) return;
   const check = (document: object): ToolRun => runTool(binary, [], { input: JSON.stringify(document) });
 
   await t.test('checkpoint, proofs, and the tree from a static export, at each size', async (t) => {

@@ -1,6 +1,9 @@
 /** Programs that others wrote and that check our output. Where one is not installed, its test is skipped and says so. */
 import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
 
 /** What a program said. */
 export interface ToolRun {
@@ -12,6 +15,17 @@ export interface ToolRun {
 export function unlessInstalled(program: string, ...args: readonly string[]): string | false {
   const { status, error } = spawnSync(program, args, { stdio: 'ignore' });
   return error || status !== 0 ? `${program} is not installed` : false;
+}
+
+const GO_PROGRAM = fileURLToPath(new URL('go', import.meta.url));
+
+/** Builds the Go program of this folder; undefined, and said as skipped, where its modules cannot be had. */
+export function buildGo(t: Test, folder: string): string | undefined {
+  const binary = join(folder, 'third-party');
+  const built = runTool('go', ['build', '-o', binary, '.'], { cwd: GO_PROGRAM });
+  if (built.ok) return binary;
+  t.pass('built', { skip: `the Go program cannot be built here: ${built.out}` });
+  return undefined;
 }
 
 /** Runs a program to its end. */

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { loadSigner, newKey, node } from '../../src/crypto/node.ts';
@@ -16,10 +15,9 @@ import { forkedLogs } from '../lineage/forked-logs.ts';
 import { scratchFolder } from '../lineage/scratch-folder.ts';
 import type { ScratchLog } from '../lineage/scratch-log.ts';
 import { GrowingLog } from '../lineage/witnessed-log.ts';
-import { runTool, unlessInstalled } from './tool.ts';
+import { buildGo, runTool, unlessInstalled } from './tool.ts';
 import type { ToolRun } from './tool.ts';
 
-const PROGRAM = fileURLToPath(new URL('go', import.meta.url));
 const VECTORS = new URL('../vectors/witnessed/', import.meta.url);
 const noGo = unlessInstalled('go', 'version');
 
@@ -55,12 +53,8 @@ function viewOf({ layout, identity }: ScratchLog): LogView {
 
 t.test('Go’s packages verify cosignatures and a proof of forking', { skip: noGo }, async (t) => {
   const folder = scratchFolder(t);
-  const binary = join(folder, 'third-party');
-  const built = runTool('go', ['build', '-o', binary, '.'], { cwd: PROGRAM });
-  if (!built.ok) {
-    t.pass('built', { skip: `the Go program cannot be built here: ${built.out}` });
-    return;
-  }
+  const binary = buildGo(t, folder);
+  if (binary === undefined) return;
   const check = (document: object): ToolRun => runTool(binary, [], { input: JSON.stringify(document) });
   const kept = (name: string): string => readFileSync(new URL(name, VECTORS), 'utf8');
   const trust = parseTrust(node, kept('trust.json'));
