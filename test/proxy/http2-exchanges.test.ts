@@ -8,7 +8,6 @@ import type { ClientHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
 import t from 'tap';
-import type { HeldLease } from '../../src/gate/lease.ts';
 import { call, fields, hear, startAgent, startHttp2Origin, valueOf } from './http2-client.ts';
 import { lastEnded, startSidecar } from './small-gate.ts';
 import type { Plan, Sidecar, Teardown } from './small-gate.ts';
@@ -203,7 +202,7 @@ async function besideSilence(t: Teardown, plan: Plan) {
     ...plan,
     settings: { choose: () => 'h2', ...plan.settings },
   });
-  return { agent: startAgent(t, sidecar.http2Port), sidecar, sessions: origin.sessions };
+  return { agent: startAgent(t, sidecar.http2Port), sessions: origin.sessions };
 }
 
 t.test('a connection on which a call met silence takes no further ones', async (t) => {
@@ -215,14 +214,4 @@ t.test('a connection on which a call met silence takes no further ones', async (
   t.match(await call(agent, fields('GET', '/')), { status: 200 });
   t.equal(sessions(), 2);
   t.notOk(streams.closed, 'what came on it goes on');
-});
-
-t.test('calls that are cut together take their connection with them', async (t) => {
-  const leases: HeldLease[] = [];
-  const { agent, sidecar } = await besideSilence(t, { lease: (lease) => leases.push(lease) });
-  const cut = [1, 2, 3].map(() => agent.request(fields('GET', '/part')));
-  await Promise.all(cut.map((stream) => once(stream, 'data')));
-  for (const lease of leases) lease.end('lease_expired');
-  await Promise.all(cut.map((stream) => hear(stream)));
-  t.equal(sidecar.upstream.idle, 0);
 });
