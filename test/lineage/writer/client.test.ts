@@ -14,7 +14,7 @@ import { leafHash } from '../../../src/lineage/merkle.ts';
 import { parseProof, rootOfInclusion } from '../../../src/lineage/proof.ts';
 import { batchesOf, readEntries, readEntry } from '../../../src/lineage/read.ts';
 import { verifyCheckpoint } from '../../../src/lineage/checkpoint.ts';
-import { refusalText } from '../../../src/lineage/statement.ts';
+import { entryTexts, refusalText } from '../../../src/lineage/statement.ts';
 import { WriterClient } from '../../../src/lineage/writer/client.ts';
 import { openEnvelope } from '../../../src/receipt/dsse.ts';
 import { scratchFolder } from '../scratch-folder.ts';
@@ -126,8 +126,9 @@ t.test('a refusal is signed and never logged; nothing else is signed that way', 
     Buffer.from(openEnvelope(parseStrictJson(receipt))?.payload ?? []).toString(),
     '"why":"aggregated"',
   );
-  const { before, after } = callDraft('/forged');
-  await t.rejects(lineage.refuse(`${before}{}${after}`), LineageUnavailable);
+  const position = { at: new Date().toISOString(), origin: lineage.origin, prev: '', seq: 1 };
+  const forged = entryTexts(callDraft('/forged'), position).join('');
+  await t.rejects(lineage.refuse(forged), LineageUnavailable);
   t.equal([...readEntries(log.layout.segments)].length, 1);
   await lineage.close();
 });
