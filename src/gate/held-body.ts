@@ -141,9 +141,18 @@ export class Holder implements Holding {
     return [this.#shelf.memory, this.#shelf.disk];
   }
 
+  /** Where it fails, it is done again once the call is over. */
+  #releaseEarly(): void {
+    try {
+      this.release();
+    } catch {
+      // nobody could be told here
+    }
+  }
+
   #open(): Uint8Array | Readable {
     if (this.#released) throw new Error('a body that was let go of cannot be sent');
-    if (this.#file) return this.#file.read().once('end', () => this.release());
+    if (this.#file) return this.#file.read().once('end', () => this.#releaseEarly());
     if (this.#length <= SENT_BYTES) return this.#block;
     return Readable.from(this.#pieces(this.#block), { objectMode: false, highWaterMark: SENT_BYTES });
   }

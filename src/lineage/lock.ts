@@ -36,10 +36,13 @@ interface Words {
   readonly held: string;
 }
 
+/** Of two that lock at the same moment each may meet the other's attempt, and neither would have it. */
+const PATIENCE_MS = 200;
+
 function hold(path: string, { what, held }: Words): LogLock {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { timeout: 0 });
+    database = new DatabaseSync(path, { timeout: PATIENCE_MS });
     accessSync(path, constants.W_OK); // SQLite opens what it cannot write to for reading, and then locks nothing
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // no journal: a full disk can be pruned
   } catch (cause) {
