@@ -133,7 +133,8 @@ function faultsOf({ n, reply, entry, settings, teapotsPass }: Judged): readonly 
   const faults: string[] = [];
   if ((verdict === 'permit') !== (reply.status === 200) && !isTheirs(n)) faults.push(`${verdict}, but answered ${reply.status}`);
   if (isReverse(n) && !said.routes.includes(call.origin)) faults.push(`${call.origin} is no route of its settings`);
-  if (policy && isTeapot(n) && (verdict === 'permit') !== teapotsPass.has(policy.revision)) faults.push(`a teapot: ${verdict} by ${policy.revision}`);
+  const decided = verdict === 'permit' || code === 'policy_denied'; // else something ended it behind its policy's word
+  if (policy && decided && isTeapot(n) && (verdict === 'permit') !== teapotsPass.has(policy.revision)) faults.push(`a teapot: ${verdict} by ${policy.revision}`);
   if (verdict === 'permit' && isTheirs(n) && !said.keys.authorities.includes(stranger.key.id)) faults.push('signed by whom its settings do not name');
   const may = [...(isTeapot(n) ? ['policy_denied'] : []), ...(isTheirs(n) ? ['grant_unknown_key'] : [])];
   if (verdict === 'deny' && !may.includes(code)) faults.push(`denied: ${code}`);
