@@ -3,7 +3,13 @@ import type { Call, RawHead } from '../call/call.ts';
 import { withoutSecrets } from '../call/secret-headers.ts';
 import { sha256Hex } from '../crypto/node.ts';
 import type { Coverage, Grant } from '../grant/grant.ts';
-import type { DecisionPredicate, RecordedCall, Redirected, UnparsedCall } from '../lineage/statement.ts';
+import type {
+  DecisionPredicate,
+  Members,
+  RecordedCall,
+  Redirected,
+  UnparsedCall,
+} from '../lineage/statement.ts';
 import type { Evaluation } from '../policy/decision.ts';
 import type { HeldBody } from './held-body.ts';
 import type { HeldLease } from './lease.ts';
@@ -45,31 +51,31 @@ export const TIER: DecisionPredicate['assurance']['tier'] = 'cooperative';
 /** What a verdict adds to what was found. */
 type Told = Pick<DecisionPredicate, 'addresses' | 'code' | 'reasons' | 'shown' | 'verdict'>;
 
-/** A decision for the record. Literals keep canonical order, which is cheapest to write. */
+/** A decision for the record: of one shape, whatever was found, and in canonical order, which is cheapest to write. */
 export function decisionPredicate(
   found: Findings,
   { addresses, code, reasons, shown, verdict }: Told,
-): DecisionPredicate {
+): Members<DecisionPredicate> {
   const { call, evaluation, permit, redirected, replay } = found;
   return {
-    ...(addresses && { addresses }),
+    addresses,
     assurance: {
       ...(found.exposed && { keys: 'exposed' as const }),
       seen: call ? seenOf(call) : 'inspected',
       tier: TIER,
     },
     call: call ? recordedCall(found, call) : unparsedCall(found),
-    ...(code && { code }),
+    code,
     evaluated: evaluation?.answer.ok ?? false,
     grant: recordedGrant(found),
-    ...(permit !== undefined && { permit }),
-    ...(evaluation && { policy: recordedBundle(evaluation) }),
+    permit,
+    policy: evaluation && recordedBundle(evaluation),
     reasons,
-    ...(redirected && { redirected }),
-    ...(replay && { replay: recordedReplay(replay, evaluation) }),
+    redirected,
+    replay: replay && recordedReplay(replay, evaluation),
     settings: found.rules.settings,
-    ...(shown && { shown }),
-    ...(call && { trace: call.trace }),
+    shown,
+    trace: call?.trace,
     verdict,
   };
 }

@@ -2,7 +2,7 @@
 import type { DenialCode } from '../denial/table.ts';
 import type { EntryRequest } from '../lineage/lineage.ts';
 import { draft } from '../lineage/statement.ts';
-import type { OutcomePredicate, Streamed } from '../lineage/statement.ts';
+import type { Members, OutcomePredicate, Streamed } from '../lineage/statement.ts';
 import { decisionPredicate } from './findings.ts';
 import type { Findings } from './findings.ts';
 import type { Address, Ended } from './outside.ts';
@@ -25,17 +25,17 @@ export function permitEntry(found: Findings, addresses: readonly Address[]): Ent
 /** The entry that closes a permit. `id` is fresh: the outcome is a statement of its own. */
 export function outcomeEntry(id: string, permit: number, ended: Ended): EntryRequest {
   const { by, dialled, grpc_status, status, usage } = ended;
-  const predicate: OutcomePredicate = {
-    ...(by && { by }),
-    ...(dialled && { dialled }),
+  const predicate: Members<OutcomePredicate> = {
+    by,
+    dialled,
     duration_ms: Math.round(ended.duration_ms),
     ended: ended.ended,
-    ...(grpc_status !== undefined && { grpc_status }),
+    grpc_status,
     permit,
     request: ended.request,
     response: ended.response,
-    ...(status !== undefined && { status }),
-    ...(usage && { usage }),
+    status,
+    usage,
   };
   return { ...draft('outcome', id, predicate), receipt: false, patient: true };
 }

@@ -111,6 +111,9 @@ export interface UnparsedCall {
   readonly target: string;
 }
 
+/** A predicate on its way to `draft`, which leaves out what is undefined. */
+export type Members<P> = { readonly [Name in keyof P]: P[Name] | undefined };
+
 /** `outcome:v1`: closes one permit. */
 export interface OutcomePredicate {
   /** `seq` of the permit. */

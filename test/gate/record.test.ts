@@ -7,7 +7,7 @@ import type { Findings } from '../../src/gate/findings.ts';
 import { neverSent, outcomeEntry, permitEntry } from '../../src/gate/record.ts';
 import type { EntryRequest } from '../../src/lineage/lineage.ts';
 import { entryTexts } from '../../src/lineage/statement.ts';
-import type { DecisionPredicate } from '../../src/lineage/statement.ts';
+import type { DecisionPredicate, Members } from '../../src/lineage/statement.ts';
 import { AUD } from '../grant/tokens.ts';
 import { foundAll, ID, SALT } from './found.ts';
 import type { Changes } from './found.ts';
@@ -21,7 +21,7 @@ const addresses = [
 /** The statement as the writer joins it. */
 const statementOf = (entry: EntryRequest): string => entryTexts(entry, position).join('');
 
-const recorded = (found: Findings): DecisionPredicate =>
+const recorded = (found: Findings): Members<DecisionPredicate> =>
   decisionPredicate(found, { verdict: 'permit', reasons: [] });
 
 const MAX_BYTES = 16 * 1024;
