@@ -26,6 +26,12 @@ t.test(
         all.some(({ call }) => call === name),
         name,
       );
+    const onSegments = untouched.run.calls
+      .filter(({ on }) => on.includes('/segments/'))
+      .map(({ name }) => name);
+    const behindSyncs = onSegments.filter((_, i) => onSegments[i - 1] === 'fdatasync');
+    t.ok(behindSyncs.length > 5, `${behindSyncs.length} batches`);
+    t.strictSame(new Set(behindSyncs), new Set(['ftruncate']), 'no sync is believed before a transaction');
     const missed: string[] = [];
     for (const [i, occasion] of all.entries()) {
       // Each fails once here, or is the last one; fail-every-call.ts goes through all of both.
